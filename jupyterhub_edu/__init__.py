@@ -1,0 +1,24 @@
+"""Courses, people and fair shares of CPUs and GPUs for JupyterHub.
+
+In ``jupyterhub_config.py``, or in ``hub.extraConfig`` of zero-to-jupyterhub::
+
+    import jupyterhub_edu
+    jupyterhub_edu.setup(c)
+
+Importing this package loads nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._version import __version__
+
+__all__ = ["__version__", "setup"]
+
+
+def setup(c: Any, campus: str | None = None, **deviations: Any) -> None:
+    """Switch jupyterhub-edu on in a hub's configuration; see ``jupyterhub_edu.preset.setup``."""
+    from .preset import setup as set_up
+
+    set_up(c, campus, **deviations)

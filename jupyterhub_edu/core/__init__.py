@@ -1,0 +1,7 @@
+"""Floor 2: the campus's state in memory and its changes. The sole caller of the ``decide_*`` functions."""
+
+from .app import Core, current_core, provide
+from .book import Book, Refused
+from .roll import NameTaken, Roll
+
+__all__ = ["Book", "Core", "NameTaken", "Refused", "Roll", "current_core", "provide"]

@@ -1,0 +1,232 @@
+"""The core as one object, handed to the upper floors by one function."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from jupyterhub_edu.domain.acts import Act, decide_act
+from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.domain.decide import Decision, StartRequest
+from jupyterhub_edu.domain.people import CourseRole, Identity, Person, SiteRole
+from jupyterhub_edu.domain.profiles import Profile
+from jupyterhub_edu.ports import (
+    Accounts,
+    AuditEntry,
+    Clock,
+    Groups,
+    IdentitySource,
+    Inventory,
+    Servers,
+    Store,
+    utc_now,
+)
+
+from .book import Book
+from .refresh import Refresher
+from .roll import NameTaken, Roll
+
+__all__ = ["Card", "Core", "current_core", "provide"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One profile on the start page: what it is, what would happen, how much is free now.
+
+    Attributes:
+        free: devices of its flavor that nobody holds; None where it needs none or that is not known.
+    """
+
+    profile: Profile
+    decision: Decision
+    free: int | None
+
+
+class Core:
+    """The campus's state and what may be done with it.
+
+    Floors 3 and 4 meet here: adapters are handed in by ``preset``, the upper floors ask and act.
+    """
+
+    def __init__(
+        self,
+        campus: Campus,
+        *,
+        sources: Mapping[str, IdentitySource],
+        store: Store,
+        inventory: Inventory,
+        servers: Servers,
+        groups: Groups,
+        accounts: Accounts,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._campus = campus
+        self.store, self.inventory, self.servers = store, inventory, servers
+        self.groups, self.accounts, self.clock = groups, accounts, clock
+        self.roll = Roll(lambda: self._campus, store)
+        self.book = Book(lambda: self._campus, self.roll, store, inventory, clock)
+        self.refresher = Refresher(sources, self._title, self.roll, clock)
+        self._ready: asyncio.Task[None] | None = None
+
+    @property
+    def campus(self) -> Campus:
+        """The campus file in force."""
+        return self._campus
+
+    def begin(self) -> None:
+        """Start in the background: store, roll, inventory, book. Call on the hub's loop; repeating it does nothing."""
+        if self._ready is None:
+            self._ready = asyncio.get_running_loop().create_task(self._start())
+
+    async def ready(self) -> None:
+        """Wait until the book has been rebuilt: nothing may be started before.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        self.begin()
+        assert self._ready is not None
+        await asyncio.shield(self._ready)
+
+    async def close(self) -> None:
+        """Stop everything that ``begin`` started."""
+        if self._ready is not None:
+            self._ready.cancel()
+            await asyncio.gather(self._ready, return_exceptions=True)
+        await self.inventory.close()
+        await self.refresher.close()
+        await self.book.settle()
+        await self.store.close()
+
+    def replace_campus(
+        self, campus: Campus, sources: Mapping[str, IdentitySource]
+    ) -> list[IdentitySource]:
+        """Put a new campus file in force, as a whole.
+
+        Returns:
+            The sources that are no longer used, for the caller to close.
+        """
+        former = self.refresher.sources
+        self._campus, self.refresher.sources = campus, dict(sources)
+        self.refresher.distrust()
+        return [source for id, source in former.items() if sources.get(id) is not source]
+
+    # -- logging in --------------------------------------------------------------------------------------------
+
+    async def sign_in(self, identity: Identity, hub_name: str) -> Person:
+        """Link and learn somebody who has just proven who they are.
+
+        Args:
+            hub_name: the account name made from the source's canonical login.
+
+        Raises:
+            NameTaken: the account exists and belongs to another identity, or to nobody known and the source does not
+                adopt accounts.
+        """
+        await self.ready()
+        self.refresher.heard(identity.source, identity)
+        source = self._campus.sources[identity.source]
+        known = self.roll.person(identity.key)
+        if known is None and not source.adopt and self.accounts.exists(hub_name):
+            raise NameTaken(hub_name)
+        return await self.roll.learn(identity, hub_name)
+
+    # -- starting ----------------------------------------------------------------------------------------------
+
+    def cards(self, person: Person, course_id: str) -> list[Card]:
+        """Everything that this course offers to this person's roles, each with its decision."""
+        course = self._campus.courses.get(course_id)
+        if course is None:
+            return []
+        roles = sorted({e.role for e in self.roll.enrolments_in(person, course_id)}, reverse=True)
+        keys = dict.fromkeys(key for role in roles for key in course.offers.get(role, ()))
+        return [self._card(person, course_id, self._campus.profiles[key]) for key in keys]
+
+    def _card(self, person: Person, course: str, profile: Profile) -> Card:
+        decision = self.book.decide(StartRequest(person.key, course, profile.key))
+        free = self.book.free(profile.flavor.key) if profile.flavor.device else None
+        return Card(profile, decision, free)
+
+    # -- the desk ----------------------------------------------------------------------------------------------
+
+    def may(self, act: Act, actor: Person, course: str, *, about: str | None = None) -> bool:
+        """Whether somebody may do this in a course; no for a course that does not exist.
+
+        Args:
+            about: the key of the person whose server it concerns.
+        """
+        if course not in self._campus.courses:
+            return False
+        role, site = self.roles(actor, course)
+        return decide_act(act, role, site, about_self=about == actor.key)
+
+    def roles(self, person: Person, course: str) -> tuple[CourseRole | None, SiteRole | None]:
+        """A person's role in one course now, and at the site."""
+        return self.roll.course_role(person, course, self.clock()), self.roll.site_role(person)
+
+    async def stop(self, actor: str, admission: Admission, address: str = "") -> None:
+        """Stop one server for somebody who may; written to the audit first.
+
+        Raises:
+            StoreError: it could not be written down, so nothing was stopped.
+            ServersError: the hub did not stop it.
+        """
+        entry = AuditEntry(
+            at=self.clock(),
+            actor=actor,
+            act=Act.STOP,
+            course=admission.course,
+            target=admission.hub_name,
+            address=address,
+            details={"server": admission.server, "admission": admission.id},
+        )
+        await self.store.append_audit(entry)
+        await self.servers.stop(admission.hub_name, admission.server)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _title(self, source: str) -> str:
+        info = self._campus.sources.get(source)
+        return info.title if info else source
+
+    async def _start(self) -> None:
+        await self.store.open()
+        await self.roll.load()
+        await self.inventory.start(self.book.sight)
+        await self.book.rebuild()
+        _log.info(
+            "ready: %d people, %d servers in the book",
+            sum(1 for _ in self.roll.people()),
+            len(self.book.admissions()),
+        )
+
+
+_provider: Callable[[], Core] | None = None
+_core: Core | None = None
+
+
+def provide(make: Callable[[], Core] | None) -> None:
+    """Say how the core is made; it is made once, when first asked for. None forgets it (for tests)."""
+    global _provider, _core
+    _provider, _core = make, None
+
+
+def current_core() -> Core:
+    """The core of this process.
+
+    Raises:
+        RuntimeError: ``jupyterhub_edu.setup(c)`` was not called.
+    """
+    global _core
+    if _core is None:
+        if _provider is None:
+            raise RuntimeError(
+                "jupyterhub-edu is not set up: call jupyterhub_edu.setup(c) in the hub's configuration"
+            )
+        _core = _provider()
+    return _core

@@ -1,0 +1,374 @@
+"""The book: every admission that has not ended, and the only place that reserves.
+
+Between the decision and the reservation there is no await, so no two starts see the same device as free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.domain.courses import Course
+from jupyterhub_edu.domain.decide import (
+    Decision,
+    Facts,
+    Held,
+    Start,
+    StartRequest,
+    decide_start,
+    role_in,
+)
+from jupyterhub_edu.domain.people import CourseRole, Enrolment, Person
+from jupyterhub_edu.domain.pools import Pool
+from jupyterhub_edu.domain.profiles import Amounts, Granted, Profile
+from jupyterhub_edu.domain.quantities import Cpu, Memory
+from jupyterhub_edu.ports import Clock, Inventory, PodSighting, Store
+
+from .roll import Roll
+from .tally import Tally
+
+__all__ = ["STALE_INVENTORY", "Book", "Refused"]
+
+_log = logging.getLogger(__name__)
+STALE_INVENTORY: Final = timedelta(seconds=30)
+"""Age of the last proof of life beyond which nothing new starts on a device (rule 14)."""
+
+
+class Refused(Exception):
+    """The start was refused; ``decision`` says why."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.sentence)
+        self.decision = decision
+
+
+class Book:
+    """Admissions in memory; durable by the store, true by the pods."""
+
+    def __init__(
+        self,
+        campus: Callable[[], Campus],
+        roll: Roll,
+        store: Store,
+        inventory: Inventory,
+        clock: Clock,
+    ) -> None:
+        self._campus, self._roll, self._store, self._inventory, self._clock = (
+            campus,
+            roll,
+            store,
+            inventory,
+            clock,
+        )
+        self._open: dict[str, Admission] = {}
+        self._of_person: dict[str, set[str]] = {}
+        self._tallies: dict[str, Tally] = {}
+        self._ended: dict[str, asyncio.Event] = {}
+        self._unsaved: set[asyncio.Task[None]] = set()
+        self.on_end: list[Callable[[Admission], None]] = []
+
+    # -- questions ---------------------------------------------------------------------------------------------
+
+    def admission(self, id: str) -> Admission | None:
+        """An admission that has not ended."""
+        return self._open.get(id)
+
+    def admissions(self, course: str | None = None) -> list[Admission]:
+        """Admissions that have not ended, of one course or all, oldest first."""
+        found = [a for a in self._open.values() if course is None or a.course == course]
+        return sorted(found, key=lambda a: (a.reserved_at, a.id))
+
+    def of_server(self, hub_name: str, server: str) -> list[Admission]:
+        """Admissions of one server that have not ended; a former one may still be ending."""
+        person = self._roll.by_hub_name(hub_name)
+        ids = self._of_person.get(person.key, set()) if person else set()
+        return [
+            a
+            for a in map(self._open.__getitem__, sorted(ids))
+            if (a.hub_name, a.server) == (hub_name, server)
+        ]
+
+    def decide(self, request: StartRequest) -> Decision:
+        """Decide, and change nothing."""
+        now = self._clock()
+        return decide_start(*self._resolve(request, now), now)
+
+    def free(self, flavor: str) -> int | None:
+        """Devices of this flavor that nobody holds; None while the inventory is stale."""
+        now = self._clock()
+        if self.stale_since(now) is not None:
+            return None
+        return self._room(self._tally(flavor))
+
+    def stale_since(self, now: datetime) -> datetime | None:
+        """The last proof of life of the inventory if it is too old, else None."""
+        proof = self._inventory.proof_of_life()
+        return proof if proof is not None and now - proof > STALE_INVENTORY else None
+
+    def used(self, flavor: str, course: str | None = None) -> int:
+        """Devices in use, by one course or in all."""
+        tally = self._tally(flavor)
+        return tally.used if course is None else tally.by_course.get(course, 0)
+
+    # -- changes -----------------------------------------------------------------------------------------------
+
+    async def admit(self, request: StartRequest, person: Person, server: str) -> Admission:
+        """Decide again, reserve in the same step, and return once the reservation is durable.
+
+        Raises:
+            Refused: a rule refuses; nothing has changed.
+            StoreError: it could not be kept; the reservation is released again.
+        """
+        admission = self.reserve(request, person, server)
+        try:
+            await self._store.save_admission(admission)
+        except BaseException:
+            self._drop(admission)
+            raise
+        return self._open.get(admission.id, admission)
+
+    def reserve(self, request: StartRequest, person: Person, server: str) -> Admission:
+        """Decide and reserve without an await between. Use ``admit`` unless you keep it durable yourself.
+
+        Raises:
+            Refused: a rule refuses; nothing has changed.
+        """
+        now = self._clock()
+        request, facts = self._resolve(request, now)
+        decision = decide_start(request, facts, now)
+        if decision.start is None:
+            raise Refused(decision)
+        admission = _admission(decision.start, request, person, server, now)
+        self._add(admission)
+        return admission
+
+    async def run(self, id: str) -> None:
+        """The server answers: the session has begun. Nothing happens if that is known or the admission has ended."""
+        if (admission := self._open.get(id)) and admission.stage is Stage.RESERVED:
+            await self._store.save_admission(self._set_running(admission, self._clock()))
+
+    async def end(self, id: str, at: datetime | None = None, *, estimated: bool = False) -> None:
+        """The server is gone for sure. Exactly once: later calls change nothing."""
+        if (ended := self._end(id, at, estimated=estimated)) is not None:
+            await self._store.save_admission(ended)
+
+    async def wait_ended(self, ids: Iterable[str], timeout: float) -> bool:
+        """Wait until these admissions have ended, at most ``timeout`` seconds; whether they have."""
+        events = [self._ended.setdefault(id, asyncio.Event()) for id in ids if id in self._open]
+        try:
+            async with asyncio.timeout(timeout):
+                for event in events:
+                    await event.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def sight(self, sighting: PodSighting) -> None:
+        """Take in what the inventory saw of one of our pods; in the same step as the inventory's own change."""
+        admission = self._open.get(sighting.admission)
+        if admission is None:
+            if not sighting.gone:
+                self._adopt(sighting)
+            return
+        if sighting.gone:
+            ended = self._end(admission.id, sighting.ended_at)
+            if ended is not None:
+                self._save_later(ended)
+            return
+        if sighting.node is not None:
+            self._tally(admission.flavor).see(admission)
+        if sighting.running_at is not None and admission.stage is Stage.RESERVED:
+            self._save_later(self._set_running(admission, sighting.running_at))
+
+    async def rebuild(self) -> None:
+        """Fill the book after a start of the hub: the store's rows and the live pods; where they differ pods win.
+
+        Call once, after the inventory's first complete list. A reservation without a pod is released; a pod of ours
+        without a row counts as used until it is gone.
+        """
+        pods = self._inventory.pods()
+        for admission in await self._store.load_open_admissions():
+            if admission.id not in self._open:
+                self._add(admission)
+            if self._inventory.sees_pods and admission.id not in pods:
+                await self.end(admission.id, estimated=True)
+        for sighting in pods.values():
+            self.sight(sighting)
+
+    async def settle(self) -> None:
+        """Wait for writes that are under way."""
+        while self._unsaved:
+            await asyncio.gather(*self._unsaved, return_exceptions=True)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _resolve(self, request: StartRequest, now: datetime) -> tuple[StartRequest, Facts]:
+        """Gather the facts of one request; a profile left out is the strongest role's first one."""
+        campus = self._campus()
+        course = campus.courses.get(request.course)
+        person = self._roll.person(request.person)
+        enrolments = self._roll.enrolments_in(person, request.course) if person else ()
+        if request.profile is None and course is not None:
+            request = replace(request, profile=_default_profile(course, enrolments, now))
+        profile = campus.profiles.get(request.profile) if request.profile is not None else None
+        facts = Facts(
+            course=course,
+            enrolments=enrolments,
+            profile=profile,
+            held=self._held(request, profile),
+            caps=campus.caps,
+            pool=self._pool(campus, course, profile, now),
+            stale_after=campus.stale_after,
+            source_titles=campus.source_titles,
+            contact=campus.contact,
+        )
+        return request, facts
+
+    def _held(self, request: StartRequest, profile: Profile | None) -> Held:
+        servers = devices = servers_all = devices_all = 0
+        for id in self._of_person.get(request.person, ()):
+            admission = self._open[id]
+            same = profile is not None and admission.flavor == profile.flavor.key
+            servers_all += 1
+            devices_all += admission.devices if same else 0
+            if admission.course == request.course:
+                servers += 1
+                devices += admission.devices if same else 0
+        return Held(servers, devices, servers_all, devices_all)
+
+    def _pool(
+        self, campus: Campus, course: Course | None, profile: Profile | None, now: datetime
+    ) -> Pool | None:
+        if course is None or profile is None or profile.flavor.device is None:
+            return None
+        tally = self._tally(profile.flavor.key)
+        return Pool(
+            nodes=self._inventory.stock(tally.flavor).nodes,
+            unseen=tally.unseen,
+            room=self._room(tally),
+            used=tally.used,
+            used_here=tally.by_course.get(course.id, 0),
+            nominal=tally.nominal(campus, course.id, now),
+            most=course.quota_for(tally.flavor).most,
+            claimed=tally.claimed(campus, now),
+            stale_since=self.stale_since(now),
+            frees_at=tally.frees_at(),
+        )
+
+    def _room(self, tally: Tally) -> int:
+        """Free devices after those still on their way to a node, and within the flavor's ``count``."""
+        stock = self._inventory.stock(tally.flavor)
+        room = sum(stock.nodes) - tally.unseen
+        flavor = self._campus().flavors.get(tally.flavor)
+        if flavor is not None and flavor.count is not None:
+            room = min(room, flavor.count - tally.used - stock.foreign)
+        return max(room, 0)
+
+    def _tally(self, flavor: str) -> Tally:
+        return self._tallies.setdefault(flavor, Tally(flavor))
+
+    def _add(self, admission: Admission) -> None:
+        self._open[admission.id] = admission
+        self._of_person.setdefault(admission.person, set()).add(admission.id)
+        self._tally(admission.flavor).add(admission)
+
+    def _drop(self, admission: Admission) -> None:
+        if self._open.pop(admission.id, None) is None:
+            return
+        ids = self._of_person[admission.person]
+        ids.discard(admission.id)
+        if not ids:
+            del self._of_person[admission.person]
+        self._tally(admission.flavor).remove(admission)
+        if (event := self._ended.pop(admission.id, None)) is not None:
+            event.set()
+
+    def _set_running(self, admission: Admission, at: datetime) -> Admission:
+        running = replace(admission, stage=Stage.RUNNING, running_at=at)
+        self._open[admission.id] = running
+        return running
+
+    def _end(self, id: str, at: datetime | None, *, estimated: bool = False) -> Admission | None:
+        admission = self._open.get(id)
+        if admission is None:
+            return None
+        ended = replace(
+            admission, stage=Stage.ENDED, ended_at=at or self._clock(), estimated=estimated
+        )
+        self._drop(admission)
+        for listener in self.on_end:
+            listener(ended)
+        return ended
+
+    def _adopt(self, sighting: PodSighting) -> None:
+        """Count a pod of ours that the book does not know: a leftover. It gets no row; it ends when it is gone."""
+        person = self._roll.by_hub_name(sighting.hub_name)
+        flavor = sighting.labels.get("jupyterhub-edu/flavor", "")
+        devices = sum(sighting.devices.values())
+        nothing = Amounts(Cpu(0), Cpu(0), Memory(0), Memory(0), devices)
+        now = self._clock()
+        admission = Admission(
+            id=sighting.admission,
+            person=person.key if person else "",
+            hub_name=sighting.hub_name,
+            server=sighting.server,
+            course=sighting.labels.get("jupyterhub-edu/course", ""),
+            role=CourseRole.OBSERVER,
+            granted=Granted(
+                sighting.labels.get("jupyterhub-edu/profile", ""), flavor, nothing, None, {}
+            ),
+            own=True,
+            reserved_at=now,
+            ends_at=None,
+            ends_by=None,
+            stage=Stage.RUNNING,
+            running_at=sighting.running_at or now,
+        )
+        self._add(admission)
+        if sighting.node is not None:
+            self._tally(flavor).see(admission)
+        _log.warning("counting a pod that the book did not know: admission %s", sighting.admission)
+
+    def _save_later(self, admission: Admission) -> None:
+        """Keep a change that was seen in a callback; the warden's reconciliation repeats what fails."""
+
+        async def save() -> None:
+            try:
+                await self._store.save_admission(admission)
+            except Exception:
+                _log.exception("could not keep admission %s", admission.id)
+
+        task = asyncio.get_running_loop().create_task(save())
+        self._unsaved.add(task)
+        task.add_done_callback(self._unsaved.discard)
+
+
+def _default_profile(course: Course, enrolments: Iterable[Enrolment], now: datetime) -> str | None:
+    """The first profile that the course offers to the person's strongest role, or None."""
+    role = role_in(enrolments, now)
+    return next(iter(course.offers.get(role, ())), None) if role is not None else None
+
+
+def _admission(
+    start: Start, request: StartRequest, person: Person, server: str, now: datetime
+) -> Admission:
+    return Admission(
+        id=uuid.uuid4().hex,
+        person=person.key,
+        hub_name=person.hub_name,
+        server=server,
+        course=request.course,
+        role=start.role,
+        granted=start.granted,
+        own=start.own,
+        reserved_at=now,
+        ends_at=start.ends_at,
+        ends_by=start.ends_by,
+    )

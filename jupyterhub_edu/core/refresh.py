@@ -1,0 +1,147 @@
+"""Reading people again: bounded in time, one read per person at a time, never concluding anything from an error."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from jupyterhub_edu.domain.people import Identity, Person
+from jupyterhub_edu.ports import Answer, Clock, Gone, IdentitySource, StoreError, Unavailable
+
+from .roll import Roll
+
+__all__ = ["Refresher", "SourceHealth"]
+
+_log = logging.getLogger(__name__)
+_JUST_NOW: Final = timedelta(seconds=5)
+
+
+@dataclass(slots=True)
+class SourceHealth:
+    """How one source has been answering.
+
+    Attributes:
+        answered_at: last complete answer about anybody, or None since the hub started.
+        failing_since: first failure since that answer, or None while it answers.
+        why: the last failure's sentence.
+    """
+
+    answered_at: datetime | None = None
+    failing_since: datetime | None = None
+    why: str = ""
+
+
+class Refresher:
+    """Asks sources about people and hands the answers to the roll."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, IdentitySource],
+        titles: Callable[[str], str],
+        roll: Roll,
+        clock: Clock,
+    ) -> None:
+        self.sources = dict(sources)
+        self._titles, self._roll, self._clock = titles, roll, clock
+        self._under_way: dict[str, asyncio.Task[Answer]] = {}
+        self._health: dict[str, SourceHealth] = {}
+        self._distrusted: set[str] = set()
+
+    def health(self, source: str) -> SourceHealth:
+        """How this source has been answering."""
+        return self._health.setdefault(source, SourceHealth())
+
+    def notice(self, person: Person) -> str:
+        """One sentence for a person whose source does not answer now, or ``""``. Plain text; times in UTC."""
+        health = self.health(person.source)
+        if health.failing_since is None:
+            return ""
+        return (
+            f"{self._titles(person.source)} has not answered since {health.failing_since:%H:%M} UTC; "
+            f"your courses are as of {person.answered_at:%Y-%m-%d %H:%M} UTC."
+        )
+
+    def heard(self, source: str, answer: object) -> None:
+        """Note whether a source answered; called for logins too."""
+        health = self.health(source)
+        if isinstance(answer, Unavailable):
+            if health.failing_since is None:
+                _log.warning("source %s does not answer: %s", source, answer.why)
+            health.failing_since = health.failing_since or self._clock()
+            health.why = answer.why
+        else:
+            if health.failing_since is not None:
+                _log.info("source %s answers again", source)
+            health.answered_at, health.failing_since, health.why = self._clock(), None, ""
+
+    def distrust(self) -> None:
+        """Read everybody again before their next start, however fresh: the rules have changed."""
+        self._distrusted = {person.key for person in self._roll.people()}
+
+    async def reread(self, person: Person) -> Answer:
+        """Read one person again and take the answer in; calls at the same time share one read."""
+        task = self._under_way.get(person.key)
+        if task is None:
+            task = asyncio.create_task(self._reread(person))
+            self._under_way[person.key] = task
+            task.add_done_callback(lambda _: self._under_way.pop(person.key, None))
+        return await asyncio.shield(task)
+
+    async def freshen(
+        self, person: Person, within: float = 0.7, younger_than: timedelta = _JUST_NOW
+    ) -> Person:
+        """Read a person again if the last answer is older than this, waiting at most ``within`` seconds.
+
+        When the time is up the read goes on by itself and the last known answer stands.
+
+        Returns:
+            The person as now known.
+        """
+        known = self._roll.person(person.key) or person
+        fresh = self._clock() - known.answered_at < younger_than
+        if not fresh or person.key in self._distrusted:
+            try:
+                async with asyncio.timeout(within):
+                    await self.reread(known)
+            except TimeoutError:
+                _log.info(
+                    "source %s takes its time about %s; the last answer stands",
+                    known.source,
+                    known.hub_name,
+                )
+        return self._roll.person(person.key) or person
+
+    async def close(self) -> None:
+        """Stop reads that are under way and let the sources go."""
+        for task in list(self._under_way.values()):
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        for source in self.sources.values():
+            await source.close()
+
+    async def _reread(self, person: Person) -> Answer:
+        source = self.sources.get(person.source)
+        if source is None:
+            return Unavailable(f"the campus file has no source {person.source}")
+        try:
+            answer = await source.reread(person)
+        except Exception as error:
+            _log.exception("source %s failed", person.source)
+            answer = Unavailable(f"{type(error).__name__}: {error}")
+        self.heard(person.source, answer)
+        try:
+            if isinstance(answer, Identity) and answer.key == person.key:
+                await self._roll.learn(answer, person.hub_name)
+                self._distrusted.discard(person.key)
+            elif isinstance(answer, Identity):
+                answer = Unavailable(f"{person.source} answered about somebody else")
+            elif isinstance(answer, Gone):
+                await self._roll.lose(person, answer)
+                self._distrusted.discard(person.key)
+        except StoreError:
+            _log.exception("the answer about %s holds, but could not be kept", person.hub_name)
+        return answer

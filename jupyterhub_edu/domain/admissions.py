@@ -1,0 +1,60 @@
+"""The record that lets one server run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from .decide import EndRule
+from .people import CourseRole
+from .profiles import Granted
+
+__all__ = ["Admission", "Stage"]
+
+
+class Stage(StrEnum):
+    """``reserved -> running -> ended``; any stage may end."""
+
+    RESERVED = "reserved"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """One server's right to run: one record, one id, carried in the pod's labels and the spawner's state.
+
+    Attributes:
+        id: 32 lower-case hexadecimal characters.
+        hub_name, server: the hub account and server name (``""`` is the default server).
+        own: its devices are the course's own; False for a loan.
+        reserved_at, running_at, ends_at, ended_at: aware UTC instants.
+        estimated: nobody saw the end; ``ended_at`` is the last instant seen.
+    """
+
+    id: str
+    person: str
+    hub_name: str
+    server: str
+    course: str
+    role: CourseRole
+    granted: Granted
+    own: bool
+    reserved_at: datetime
+    ends_at: datetime | None
+    ends_by: EndRule | None
+    stage: Stage = Stage.RESERVED
+    running_at: datetime | None = None
+    ended_at: datetime | None = None
+    estimated: bool = False
+
+    @property
+    def flavor(self) -> str:
+        """The flavor's key."""
+        return self.granted.flavor
+
+    @property
+    def devices(self) -> int:
+        """Whole devices held."""
+        return self.granted.amounts.devices

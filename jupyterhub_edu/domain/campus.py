@@ -1,0 +1,99 @@
+"""The campus: everything that a decision may rest on, as one immutable snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from .courses import Caps, Course
+from .people import Enrolment
+from .profiles import Flavor, Profile
+from .rules import Rule
+
+__all__ = ["Campus", "FilePerson", "SourceInfo"]
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What the core knows of a source; its own settings are its adapter's business.
+
+    Attributes:
+        adopt: first login takes over the hub account of the same name.
+        refresh: how often each active person is read again.
+    """
+
+    id: str
+    type: str
+    title: str
+    adopt: bool = False
+    refresh: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePerson:
+    """A person named in the campus file, by ``source`` and login, before it is known who that is."""
+
+    source: str
+    login: str
+
+
+@dataclass(frozen=True)
+class Campus:
+    """One campus file, checked.
+
+    Attributes:
+        admins: exact people who are site admins.
+        people: enrolments that stand in the file, by who; their ``person`` is ``""`` until the person is known.
+        digest: SHA-256 of what was read, in hexadecimal.
+    """
+
+    name: str
+    zone: ZoneInfo
+    contact: str
+    stale_after: timedelta
+    sources: Mapping[str, SourceInfo]
+    rules: tuple[Rule, ...]
+    flavors: Mapping[str, Flavor]
+    profiles: Mapping[str, Profile]
+    courses: Mapping[str, Course]
+    caps: Caps = field(default_factory=Caps)
+    admins: frozenset[FilePerson] = frozenset()
+    people: Mapping[FilePerson, tuple[Enrolment, ...]] = field(default_factory=lambda: _NOTHING)
+    digest: str = ""
+
+    @cached_property
+    def course_index(self) -> Mapping[str, tuple[Course, ...]]:
+        """Courses by case-folded key and code."""
+        found: dict[str, tuple[Course, ...]] = {}
+        for course in self.courses.values():
+            for name in {name.casefold() for name in (course.key, *course.codes)}:
+                found[name] = (*found.get(name, ()), course)
+        return MappingProxyType(found)
+
+    @cached_property
+    def source_titles(self) -> Mapping[str, str]:
+        """Titles of the sources by origin."""
+        return MappingProxyType({f"source:{s.id}": s.title for s in self.sources.values()})
+
+    def nominal(self, flavor: str, now: datetime) -> Mapping[str, int]:
+        """Devices of their own of the courses that are open now, by course id."""
+        return {
+            course.id: quota.nominal
+            for course in self.courses.values()
+            if (quota := course.quota.get(flavor)) and quota.nominal and course.is_open(now)
+        }
+
+    def boundaries(self) -> tuple[datetime, ...]:
+        """The instants at which some course begins or ends, ascending."""
+        return tuple(
+            sorted(
+                {at for c in self.courses.values() for at in (c.starts, c.ends) if at is not None}
+            )
+        )

@@ -1,0 +1,101 @@
+"""Courses: their dates, what they offer to whom, and how much they may use at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from .people import CourseRole
+
+__all__ = ["Caps", "Course", "CourseState", "Quota"]
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The most that one person may hold at a time; None and a flavor left out mean no cap.
+
+    Attributes:
+        devices: the most devices by flavor key.
+    """
+
+    servers: int | None = None
+    devices: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a course may use of one flavor at one moment.
+
+    Attributes:
+        nominal: devices of its own, kept for it while it is open.
+        borrow: the most devices beyond those; None: as many as no course owns.
+    """
+
+    nominal: int = 0
+    borrow: int | None = None
+
+    @property
+    def most(self) -> int | None:
+        """The most devices it may ever hold; None: no limit of its own."""
+        return None if self.borrow is None else self.nominal + self.borrow
+
+
+class CourseState(StrEnum):
+    """Whether a course takes part at all."""
+
+    OPEN = "open"
+    SUSPENDED = "suspended"
+    ARCHIVED = "archived"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One teaching unit in one term.
+
+    Attributes:
+        id: lower-case slug, 1-48 characters, distinct; used in labels, hub groups and addresses.
+        key: the key in the campus file, as written.
+        codes: what ``<course>`` may match beside the key.
+        term: the term's key, or None.
+        starts: first instant (aware UTC), or None.
+        ends: first instant after the course (aware UTC), or None.
+        offers: profile keys by course role, in the file's order; the first is the role's default.
+        quota: by flavor key; a flavor left out: nothing of its own, borrowing without limit.
+        image: the course's own image for profiles, or None.
+        kubespawner: settings that the campus file does not govern.
+    """
+
+    id: str
+    key: str
+    title: str
+    offers: Mapping[CourseRole, tuple[str, ...]]
+    codes: tuple[str, ...] = ()
+    term: str | None = None
+    starts: datetime | None = None
+    ends: datetime | None = None
+    state: CourseState = CourseState.OPEN
+    caps: Mapping[CourseRole, Caps] = field(default_factory=lambda: _NOTHING)
+    quota: Mapping[str, Quota] = field(default_factory=lambda: _NOTHING)
+    image: str | None = None
+    kubespawner: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether the course takes starts at this instant."""
+        return (
+            self.state is CourseState.OPEN
+            and (self.starts is None or self.starts <= now)
+            and (self.ends is None or now < self.ends)
+        )
+
+    def quota_for(self, flavor: str) -> Quota:
+        """The quota of one flavor; nothing of its own and borrowing without limit where none is given."""
+        return self.quota.get(flavor, _NO_QUOTA)
+
+
+_NO_QUOTA = Quota()

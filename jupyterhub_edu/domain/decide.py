@@ -1,0 +1,412 @@
+"""Who may start what: the rules of the policy page, in its order, as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from .courses import Caps, Course, CourseState
+from .people import CourseRole, Enrolment, EnrolmentState
+from .pools import Claim, Pool, classify, fits_a_node
+from .profiles import Granted, Profile, choose
+from .reasons import Code, Reason
+
+__all__ = [
+    "Decision",
+    "EndRule",
+    "Facts",
+    "Held",
+    "Start",
+    "StartRequest",
+    "decide_start",
+    "role_in",
+]
+
+
+class EndRule(StrEnum):
+    """The rule that sets the end of a session."""
+
+    LONGEST = "longest-session"
+    ENROLMENT = "enrolment-end"
+    COURSE = "course-end"
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """One wish to start a server.
+
+    Attributes:
+        person: the person's key.
+        course: the course's id, as received.
+        profile: profile key as received, or None for the role's default profile.
+        options: option key to choice key, as received.
+    """
+
+    person: str
+    course: str
+    profile: str | None = None
+    options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the person holds now, pending starts included.
+
+    Attributes:
+        servers, devices: in the requested course; devices of the requested profile's flavor.
+        servers_all, devices_all: campus-wide.
+    """
+
+    servers: int = 0
+    devices: int = 0
+    servers_all: int = 0
+    devices_all: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known for one request at one instant; never a copy of the campus.
+
+    Attributes:
+        course: None if there is no such course.
+        enrolments: this person's in this course, from every origin.
+        profile: the profile asked for, or None if the catalogue has none of that name.
+        pool: the flavor's pool; None where the flavor has no devices.
+        stale_after: age beyond which a source's answer starts nothing new on a device.
+        source_titles: titles of sources by origin, for the words of ``roster-stale``.
+        contact: whom to ask where only staff can change something.
+    """
+
+    course: Course | None
+    enrolments: tuple[Enrolment, ...]
+    profile: Profile | None
+    held: Held
+    caps: Caps
+    pool: Pool | None
+    stale_after: timedelta
+    source_titles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What an allowed start carries.
+
+    Attributes:
+        own: True if its devices are the course's own; False for a loan. True where no devices are asked for.
+        ends_at: aware UTC instant, or None if nothing ends it.
+        ends_by: the rule that sets ``ends_at``.
+    """
+
+    granted: Granted
+    role: CourseRole
+    own: bool
+    ends_at: datetime | None
+    ends_by: EndRule | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome: a start, or every reason against it in table order."""
+
+    start: Start | None
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the start may be made."""
+        return self.start is not None
+
+    @property
+    def waitable(self) -> bool:
+        """Whether every failing reason is one that may be waited for."""
+        return bool(self.reasons) and all(reason.waitable for reason in self.reasons)
+
+    @property
+    def status(self) -> int:
+        """HTTP status of the refusal: that of the most severe reason, which stands first."""
+        return self.reasons[0].status if self.reasons else 200
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When all reasons may have passed, or None where that is not known."""
+        times = [reason.retry_at for reason in self.reasons]
+        return None if not times or None in times else max(time for time in times if time)
+
+    @property
+    def sentence(self) -> str:
+        """All reasons as plain text."""
+        return " ".join(reason.sentence for reason in self.reasons)
+
+
+class _Case:
+    """One request with what several rules need, worked out once."""
+
+    __slots__ = (
+        "active",
+        "allowing",
+        "claim",
+        "devices",
+        "facts",
+        "granted",
+        "now",
+        "profile",
+        "request",
+        "role",
+        "wrong",
+    )
+
+    def __init__(self, request: StartRequest, facts: Facts, course: Course, now: datetime) -> None:
+        self.request, self.facts, self.now = request, facts, now
+        self.active = [e for e in facts.enrolments if e.state(now) is EnrolmentState.ACTIVE]
+        self.role = max((e.role for e in self.active), default=CourseRole.OBSERVER)
+        self.profile = facts.profile
+        self.allowing = [
+            e
+            for e in self.active
+            if self.profile is not None and self.profile.key in course.offers.get(e.role, ())
+        ]
+        self.wrong: list[Reason] = []
+        self.granted: Granted | None = None
+        if self.allowing and self.profile is not None:
+            chosen = choose(self.profile, request.options, self.role, course.image)
+            if isinstance(chosen, Granted):
+                self.granted = chosen
+            else:
+                self.wrong = chosen
+        self.devices = self.granted.amounts.devices if self.granted else 0
+        self.claim = classify(self.devices, facts.pool) if self.devices and facts.pool else None
+
+
+def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision:
+    """Decide whether one server may start now.
+
+    Always holds:
+        - the same arguments give the same decision; nothing is changed;
+        - a refusal names every failing rule, in table order;
+        - no active enrolment means refused, with the same answer as for a course that does not exist.
+
+    Args:
+        request: person, course id (lower-case slug, 1-48 characters) and profile.
+        facts: a small record gathered for this request at one instant, never a copy of the campus.
+        now: aware UTC instant, used for terms and enrolments.
+
+    Returns:
+        A Decision; ``reasons`` is empty exactly when it is allowed.
+
+    Source:
+        docs/explanation/policy.md, rules 1-5, 8, 9, 13 and 14.
+    """
+    course = facts.course
+    if course is None or not any(e.state(now) is EnrolmentState.ACTIVE for e in facts.enrolments):
+        return Decision(None, (_not_enrolled(request, facts, now),))
+    case = _Case(request, facts, course, now)
+    reasons: list[Reason] = []
+    for rule in _RULES:
+        reasons.extend(rule(case, course))
+    if reasons or case.granted is None:
+        return Decision(None, tuple(reasons))
+    ends_at, ends_by = _end(case, course)
+    return Decision(Start(case.granted, case.role, case.claim is not Claim.LOAN, ends_at, ends_by))
+
+
+def role_in(enrolments: Iterable[Enrolment], now: datetime) -> CourseRole | None:
+    """The strongest course role among the enrolments that are active now, or None."""
+    return max((e.role for e in enrolments if e.state(now) is EnrolmentState.ACTIVE), default=None)
+
+
+def _not_enrolled(request: StartRequest, facts: Facts, now: datetime) -> Reason:
+    """Rule 1. A title is told only to those who have, had or will have an enrolment."""
+    if facts.course is None or not facts.enrolments:
+        return Reason(Code.NOT_ENROLLED, "", {"course": request.course}, contact=facts.contact)
+    starts = min((e.starts for e in facts.enrolments if e.starts and e.starts > now), default=None)
+    if starts is not None:
+        return Reason(
+            Code.NOT_ENROLLED,
+            "later",
+            {"course": facts.course.title, "starts": _day(starts)},
+            starts,
+        )
+    ended = max(e.ends for e in facts.enrolments if e.ends)
+    return Reason(
+        Code.NOT_ENROLLED,
+        "ended",
+        {"course": facts.course.title, "ended": _day(ended)},
+        contact=facts.contact,
+    )
+
+
+def _roster_stale(case: _Case, course: Course) -> list[Reason]:
+    """Rule 2: a device needs at least one enrolment that is fresh enough."""
+    if not case.devices:
+        return []
+    oldest = case.now - case.facts.stale_after
+    told = [e for e in case.allowing if e.answered_at is not None]
+    if len(told) < len(case.allowing) or any(
+        e.answered_at >= oldest for e in told if e.answered_at
+    ):
+        return []
+    last = max(told, key=lambda e: e.answered_at or oldest)
+    title = case.facts.source_titles.get(last.origin, last.origin)
+    return [Reason(Code.ROSTER_STALE, "", {"source": title, "since": _instant(last.answered_at)})]
+
+
+def _course_closed(case: _Case, course: Course) -> list[Reason]:
+    """Rule 3."""
+    if course.is_open(case.now):
+        return []
+    contact, values = case.facts.contact, {"title": course.title}
+    if course.state is not CourseState.OPEN:
+        return [Reason(Code.COURSE_CLOSED, str(course.state), values, contact=contact)]
+    if course.starts is not None and case.now < course.starts:
+        return [
+            Reason(
+                Code.COURSE_CLOSED,
+                "later",
+                {**values, "starts": _day(course.starts)},
+                course.starts,
+                contact,
+            )
+        ]
+    assert course.ends is not None
+    return [
+        Reason(
+            Code.COURSE_CLOSED, "ended", {**values, "ended": _day(course.ends)}, contact=contact
+        )
+    ]
+
+
+def _profile_not_offered(case: _Case, course: Course) -> list[Reason]:
+    """Rule 4. What the catalogue does not have answers like what is not offered."""
+    if case.allowing:
+        return []
+    asked = case.request.profile or "A server"
+    values = {"profile": asked, "role": case.role, "title": course.title}
+    return [Reason(Code.PROFILE_NOT_OFFERED, "", values)]
+
+
+def _option_invalid(case: _Case, course: Course) -> list[Reason]:
+    """Rule 5."""
+    return case.wrong
+
+
+def _person_cap(case: _Case, course: Course) -> list[Reason]:
+    """Rule 8: the smaller of the course's and the campus's cap binds; of two course roles the wider cap counts."""
+    held, campus = case.facts.held, case.facts.caps
+    mine = [course.caps.get(role, _NO_CAPS) for role in {e.role for e in case.active}]
+    reasons = []
+    here = _widest(caps.servers for caps in mine)
+    for have, cap in ((held.servers, here), (held.servers_all, campus.servers)):
+        if cap is not None and have + 1 > cap:
+            reasons.append(Reason(Code.PERSON_CAP, "", {"held": have, "cap": cap}))
+            break
+    if case.devices and case.profile is not None:
+        flavor = case.profile.flavor
+        here = _widest(caps.devices.get(flavor.key) for caps in mine)
+        for have, cap in (
+            (held.devices, here),
+            (held.devices_all, campus.devices.get(flavor.key)),
+        ):
+            if cap is not None and have + case.devices > cap:
+                values = {"wanted": have + case.devices, "flavor": flavor.title, "cap": cap}
+                reasons.append(Reason(Code.PERSON_CAP, "devices", values))
+                break
+    return reasons
+
+
+def _course_quota(case: _Case, course: Course) -> list[Reason]:
+    """Rule 9, with every open course's quota kept for it."""
+    pool, profile = case.facts.pool, case.profile
+    if case.claim not in (Claim.NEVER, Claim.NOT_NOW) or pool is None or profile is None:
+        return []
+    values = {
+        "flavor": profile.flavor.title,
+        "title": course.title,
+        "wanted": case.devices,
+        "most": pool.most,
+    }
+    if case.claim is Claim.NEVER:
+        return [Reason(Code.COURSE_QUOTA, "never", values, contact=case.facts.contact)]
+    return [Reason(Code.COURSE_QUOTA, "", values, pool.frees_at, case.facts.contact)]
+
+
+def _no_capacity(case: _Case, course: Course) -> list[Reason]:
+    """Rule 13; nothing is known of capacity while the inventory is stale."""
+    pool, profile = case.facts.pool, case.profile
+    if not case.devices or pool is None or profile is None or pool.stale_since is not None:
+        return []
+    if fits_a_node(case.devices, pool):
+        return []
+    values = {"wanted": case.devices, "flavor": profile.flavor.title}
+    return [Reason(Code.NO_CAPACITY, "", values, pool.frees_at)]
+
+
+def _inventory_stale(case: _Case, course: Course) -> list[Reason]:
+    """Rule 14."""
+    pool = case.facts.pool
+    if not case.devices or pool is None or pool.stale_since is None:
+        return []
+    return [
+        Reason(
+            Code.INVENTORY_STALE,
+            "",
+            {"since": _instant(pool.stale_since)},
+            contact=case.facts.contact,
+        )
+    ]
+
+
+_RULES: Final[tuple[Callable[[_Case, Course], list[Reason]], ...]] = (
+    _roster_stale,
+    _course_closed,
+    _profile_not_offered,
+    _option_invalid,
+    _person_cap,
+    _course_quota,
+    _no_capacity,
+    _inventory_stale,
+)
+_NO_CAPS: Final = Caps()
+
+
+def _widest(caps: Iterable[int | None]) -> int | None:
+    found = list(caps)
+    return None if None in found else max((cap for cap in found if cap is not None), default=None)
+
+
+def _end(case: _Case, course: Course) -> tuple[datetime | None, EndRule | None]:
+    """The earliest end, and the rule that sets it; on a tie the first rule of the list."""
+    longest = case.profile.longest if case.profile else None
+    ends = [
+        (case.now + longest if longest else None, EndRule.LONGEST),
+        (_enrolled_until(case), EndRule.ENROLMENT),
+        (course.ends, EndRule.COURSE),
+    ]
+    known = [(at, rule) for at, rule in ends if at is not None]
+    return min(known, key=lambda end: end[0]) if known else (None, None)
+
+
+def _enrolled_until(case: _Case) -> datetime | None:
+    """The end of the unbroken stretch of enrolments, from now on, that allow the profile."""
+    assert case.profile is not None and case.facts.course is not None
+    offers, until = case.facts.course.offers, case.now
+    allowing = [e for e in case.facts.enrolments if case.profile.key in offers.get(e.role, ())]
+    for enrolment in sorted(allowing, key=lambda e: (e.starts is not None, e.starts or case.now)):
+        if enrolment.starts is not None and enrolment.starts > until:
+            break
+        if enrolment.ends is None:
+            return None
+        until = max(until, enrolment.ends)
+    return until
+
+
+def _day(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d}"
+
+
+def _instant(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC" if instant else "the start"

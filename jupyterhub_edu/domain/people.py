@@ -1,0 +1,182 @@
+"""People, their roles, and where each enrolment comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Final, Self
+
+__all__ = [
+    "FROM_FILE",
+    "MANUAL",
+    "CourseClaim",
+    "CourseRole",
+    "Enrolment",
+    "Identity",
+    "Person",
+    "SiteRole",
+    "person_key",
+    "source_origin",
+]
+
+FROM_FILE: Final = "file"
+"""Origin of an enrolment that stands in the campus file."""
+MANUAL: Final = "manual"
+"""Origin of an enrolment that a member of staff added by hand."""
+
+
+class _Ordered(Enum):
+    """An ordered role whose text is the word of the campus file; never equal to a role of the other kind."""
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+    def __lt__(self, other: Self) -> bool:
+        return self._rank(self) < self._rank(other)
+
+    def __le__(self, other: Self) -> bool:
+        return self._rank(self) <= self._rank(other)
+
+    def __gt__(self, other: Self) -> bool:
+        return self._rank(self) > self._rank(other)
+
+    def __ge__(self, other: Self) -> bool:
+        return self._rank(self) >= self._rank(other)
+
+    def _rank(self, role: object) -> int:
+        if type(role) is not type(self):
+            raise TypeError(f"{role!r} and {self!r} are roles of different kinds")
+        rank: int = role._value_
+        return rank
+
+
+class CourseRole(_Ordered):
+    """What a person is in one course; a larger value is the stronger role."""
+
+    OBSERVER = 1
+    STUDENT = 2
+    ASSISTANT = 3
+    TEACHER = 4
+
+
+class SiteRole(_Ordered):
+    """What a person is at the site as a whole; gives no course role by itself."""
+
+    GUEST = 1
+    STUDENT = 2
+    TEACHER = 3
+    MANAGER = 4
+    ADMIN = 5
+
+
+def person_key(source: str, subject: str) -> str:
+    """The key of a person: the source's id and the immutable id that the source gave, as ``source:subject``."""
+    return f"{source}:{subject}"
+
+
+def source_origin(source: str) -> str:
+    """The origin of enrolments that this source stated, as ``source:<id>``."""
+    return f"source:{source}"
+
+
+@dataclass(frozen=True, slots=True)
+class CourseClaim:
+    """A course role that a source states itself (a roster file, an LMS), rather than by an external group.
+
+    Attributes:
+        course: the course's key or one of its codes, as received.
+    """
+
+    course: str
+    role: CourseRole
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What one source said about one person: complete, at one instant.
+
+    Attributes:
+        source: the source's id in the campus file.
+        subject: the source's immutable id for the person (entryUUID, objectGUID, ...).
+        login: the canonical login name as the source spells it; a label, never a key.
+        name: display name; hostile text.
+        groups: external groups, as the source names them.
+        claims: course roles that the source states itself.
+        at: aware UTC instant of the answer.
+    """
+
+    source: str
+    subject: str
+    login: str
+    name: str
+    at: datetime
+    groups: frozenset[str] = frozenset()
+    claims: frozenset[CourseClaim] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """The person's key."""
+        return person_key(self.source, self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person linked to a hub account.
+
+    Attributes:
+        key: ``source:subject``; never changes.
+        hub_name: the JupyterHub account; set at first login and kept when the login name changes.
+        login: canonical login name at the source, as last heard.
+        active: False after a complete negative answer (disabled, gone).
+        answered_at: aware UTC instant of the source's last complete answer about this person, positive or negative.
+    """
+
+    key: str
+    hub_name: str
+    source: str
+    subject: str
+    login: str
+    name: str
+    site_role: SiteRole | None
+    active: bool
+    answered_at: datetime
+
+
+class EnrolmentState(StrEnum):
+    """Where an instant lies relative to an enrolment's dates."""
+
+    LATER = "later"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """One person's role in one course, from one origin.
+
+    Attributes:
+        course: the course's id.
+        origin: ``source:<id>``, ``file`` or ``manual``.
+        starts: first instant (aware UTC), or None for no beginning.
+        ends: first instant after the enrolment (aware UTC), or None for no end.
+        answered_at: last complete answer of the source about this person; None where no source is asked.
+        by: who added it by hand, or ``""``.
+    """
+
+    person: str
+    course: str
+    role: CourseRole
+    origin: str
+    starts: datetime | None = None
+    ends: datetime | None = None
+    answered_at: datetime | None = None
+    by: str = ""
+
+    def state(self, now: datetime) -> EnrolmentState:
+        """Where ``now`` lies."""
+        if self.starts is not None and now < self.starts:
+            return EnrolmentState.LATER
+        if self.ends is not None and now >= self.ends:
+            return EnrolmentState.ENDED
+        return EnrolmentState.ACTIVE

@@ -1,0 +1,174 @@
+"""What can be started: flavors, amounts, profiles with options, and the choice that a person made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+
+from .people import CourseRole
+from .quantities import Cpu, Memory
+from .reasons import Code, Reason
+
+__all__ = ["Amounts", "Choice", "Flavor", "Granted", "Option", "Profile", "choose"]
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """A kind of node or device.
+
+    Attributes:
+        key: its word in the campus file.
+        title: shown to people.
+        device: Kubernetes extended resource such as ``nvidia.com/gpu``, or None for plain CPU.
+        count: the most devices to use; None: what the inventory shows.
+        nodes: node labels that a pod of this flavor asks for.
+        tolerate: taint keys that a pod of this flavor tolerates.
+    """
+
+    key: str
+    title: str
+    device: str | None = None
+    count: int | None = None
+    nodes: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    tolerate: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """What one server is granted; ``devices`` counts whole devices of the profile's flavor."""
+
+    cpu_guarantee: Cpu
+    cpu_limit: Cpu
+    memory_guarantee: Memory
+    memory_limit: Memory
+    devices: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of an option; what it does not set stays as the profile has it.
+
+    Attributes:
+        course_roles: who may take it; empty means every course role that the profile is offered to.
+    """
+
+    key: str
+    title: str
+    cpu_guarantee: Cpu | None = None
+    cpu_limit: Cpu | None = None
+    memory_guarantee: Memory | None = None
+    memory_limit: Memory | None = None
+    devices: int | None = None
+    image: str | None = None
+    course_roles: frozenset[CourseRole] = frozenset()
+
+    def open_to(self, role: CourseRole) -> bool:
+        """Whether this role may take it. A stronger role may take what a weaker one may."""
+        return not self.course_roles or role >= min(self.course_roles)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A question asked beside a profile, with its default."""
+
+    key: str
+    title: str
+    default: str
+    choices: Mapping[str, Choice]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A choice shown to people: flavor, amounts, image, longest session and options.
+
+    Attributes:
+        kubespawner: settings that the campus file does not govern, handed to KubeSpawner as they are.
+    """
+
+    key: str
+    title: str
+    description: str
+    flavor: Flavor
+    amounts: Amounts
+    image: str | None
+    longest: timedelta | None
+    options: Mapping[str, Option] = field(default_factory=lambda: _NOTHING)
+    kubespawner: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A profile with its options chosen: exactly what the server gets."""
+
+    profile: str
+    flavor: str
+    amounts: Amounts
+    image: str | None
+    options: Mapping[str, str]
+
+
+def choose(
+    profile: Profile, options: Mapping[str, str], role: CourseRole, course_image: str | None = None
+) -> Granted | list[Reason]:
+    """Resolve the options that a person sent against the catalogue.
+
+    Always holds:
+        - an option left out takes its default; an unknown one is refused, never ignored;
+        - nothing outside the catalogue reaches the result;
+        - all invalid options are named at once.
+
+    Args:
+        options: option key to choice key, as received; hostile text.
+        course_image: the course's own image, used where neither profile choice nor profile names one first.
+
+    Source:
+        docs/explanation/policy.md, rule 5.
+    """
+    wrong: list[Reason] = [
+        Reason(Code.OPTION_INVALID, "unknown", {"option": key})
+        for key in options
+        if key not in profile.options
+    ]
+    amounts, image = profile.amounts, course_image or profile.image
+    taken: dict[str, str] = {}
+    for option in profile.options.values():
+        value = options.get(option.key, option.default)
+        choice = option.choices.get(value)
+        if choice is None:
+            open_ = ", ".join(c.key for c in option.choices.values() if c.open_to(role))
+            wrong.append(
+                Reason(
+                    Code.OPTION_INVALID,
+                    "",
+                    {"option": option.title, "value": value, "choices": open_},
+                )
+            )
+        elif not choice.open_to(role):
+            wrong.append(
+                Reason(
+                    Code.OPTION_INVALID,
+                    "role",
+                    {"option": option.title, "value": choice.title, "role": role},
+                )
+            )
+        else:
+            taken[option.key] = value
+            image = choice.image or image
+            amounts = _with(amounts, choice)
+    return wrong or Granted(
+        profile.key, profile.flavor.key, amounts, image, MappingProxyType(taken)
+    )
+
+
+def _with(amounts: Amounts, choice: Choice) -> Amounts:
+    changes = {
+        name: value
+        for name in ("cpu_guarantee", "cpu_limit", "memory_guarantee", "memory_limit", "devices")
+        if (value := getattr(choice, name)) is not None
+    }
+    return replace(amounts, **changes) if changes else amounts

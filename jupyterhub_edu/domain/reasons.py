@@ -1,0 +1,194 @@
+"""Every refusal in one table: its code, its words, who can change it, and whether waiting helps.
+
+The pages, the REST API, the log, ``jupyterhub-edu explain`` and the reference page all read this table.
+Rows stand in the order of the policy page; a later rule of that page gets its row when it gets its code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+__all__ = ["ROWS", "Code", "Reason", "Row", "who_can_change"]
+
+
+class Code(StrEnum):
+    """Machine codes of refusals, in table order."""
+
+    NOT_ENROLLED = "not-enrolled"
+    ROSTER_STALE = "roster-stale"
+    COURSE_CLOSED = "course-closed"
+    PROFILE_NOT_OFFERED = "profile-not-offered"
+    OPTION_INVALID = "option-invalid"
+    PERSON_CAP = "person-cap"
+    COURSE_QUOTA = "course-quota"
+    NO_CAPACITY = "no-capacity"
+    INVENTORY_STALE = "inventory-stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What holds for every refusal of one code.
+
+    Attributes:
+        number: the rule's number on the policy page.
+        sentences: words by variant; ``""`` is the usual one. Braces name values of the Reason.
+        who: who can change it; ``{contact}`` stands for the campus's contact.
+        retry: when trying again may help, in words.
+        waitable: whether one may wait for it.
+        status: HTTP status of the refusal.
+    """
+
+    number: int
+    sentences: Mapping[str, str]
+    who: str
+    retry: str
+    waitable: bool = False
+    status: int = 403
+
+
+def _row(
+    number: int,
+    usual: str,
+    who: str,
+    retry: str,
+    *,
+    waitable: bool = False,
+    status: int = 403,
+    **variants: str,
+) -> Row:
+    return Row(number, MappingProxyType({"": usual, **variants}), who, retry, waitable, status)
+
+
+ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
+    {
+        Code.NOT_ENROLLED: _row(
+            1,
+            "You are not enrolled in {course}.",
+            "the course's teacher, or the system that holds the enrolments",
+            "the enrolment's start date, if there is one",
+            later="Your enrolment in {course} begins on {starts}.",
+            ended="Your enrolment in {course} ended on {ended}.",
+        ),
+        Code.ROSTER_STALE: _row(
+            2,
+            "{source} has not confirmed your enrolment since {since}, so nothing new starts on a GPU.",
+            "nobody: the source must answer",
+            "the next time the source is read",
+            status=503,
+        ),
+        Code.COURSE_CLOSED: _row(
+            3,
+            "{title} is not open.",
+            "an administrator",
+            "the course's start",
+            later="{title} begins on {starts}.",
+            ended="{title} ended on {ended}.",
+            archived="{title} is archived.",
+            suspended="{title} is suspended.",
+        ),
+        Code.PROFILE_NOT_OFFERED: _row(
+            4,
+            "{profile} is not offered to you as {role} in {title}.",
+            "the course's teacher, within the ceiling",
+            "when the course's offer changes",
+        ),
+        Code.OPTION_INVALID: _row(
+            5,
+            "{option} cannot be {value}; choose one of: {choices}.",
+            "you: choose again",
+            "now",
+            status=400,
+            unknown="There is no option {option} here.",
+            role="{option} {value} is not open to you as {role}.",
+        ),
+        Code.PERSON_CAP: _row(
+            8,
+            "You already hold {held} of the {cap} servers that you may have at a time.",
+            "you: stop one of your servers",
+            "after one of your servers has stopped",
+            status=409,
+            devices="With this start you would hold {wanted} {flavor}; you may have {cap} at a time.",
+        ),
+        Code.COURSE_QUOTA: _row(
+            9,
+            "All {flavor} that {title} may use now are in use.",
+            "the course's teacher (stop one) or an administrator (quota)",
+            "the earliest planned end of a session",
+            waitable=True,
+            status=409,
+            never="{title} may never use {wanted} {flavor} at a time; its most is {most}.",
+        ),
+        Code.NO_CAPACITY: _row(
+            13,
+            "No machine has {wanted} free {flavor} now.",
+            "nobody: it waits for a free device",
+            "when a session ends",
+            waitable=True,
+            status=409,
+        ),
+        Code.INVENTORY_STALE: _row(
+            14,
+            "The cluster has not been heard of since {since}, so nothing new starts on a GPU.",
+            "nobody: the cluster must answer",
+            "within a minute, as a rule",
+            waitable=True,
+            status=503,
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why one start was refused.
+
+    Attributes:
+        code: the machine code.
+        variant: which of the row's sentences applies.
+        values: what the sentence's braces stand for; plain text, to be escaped where it is shown.
+        retry_at: aware UTC instant at which trying again may help, or None if that is not known.
+        contact: whom to ask when only staff can change it, or ``""``.
+    """
+
+    code: Code
+    variant: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
+    retry_at: datetime | None = None
+    contact: str = ""
+
+    @property
+    def row(self) -> Row:
+        """The table's row for this code."""
+        return ROWS[self.code]
+
+    @property
+    def sentence(self) -> str:
+        """One sentence for a person, the same on every surface. Plain text: escape it for HTML."""
+        return self.row.sentences[self.variant].format(**self.values)
+
+    @property
+    def who(self) -> str:
+        """Who can change it."""
+        return who_can_change(self.code, self.contact)
+
+    @property
+    def waitable(self) -> bool:
+        """Whether one may wait for this; something never possible is not worth waiting for."""
+        return self.row.waitable and self.variant != "never"
+
+    @property
+    def status(self) -> int:
+        """HTTP status: 400 bad option, 403 policy, 409 full, 503 a needed system does not answer."""
+        return 403 if self.variant == "never" else self.row.status
+
+
+def who_can_change(code: Code, contact: str = "") -> str:
+    """Say who can change a refusal of this code, naming the campus's contact where staff must act."""
+    row = ROWS[code]
+    staff = "administrator" in row.who or "nobody" in row.who
+    return f"{row.who} ({contact})" if staff and contact else row.who

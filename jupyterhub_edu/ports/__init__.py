@@ -1,0 +1,29 @@
+"""Floor 1: what the core needs from the world, as protocols. No implementation, no third party."""
+
+from .clock import Clock, utc_now
+from .hub import Accounts, Groups, LiveServer, Servers, ServersError
+from .inventory import Inventory, PodSighting, Stock
+from .sources import Answer, Denied, FormSource, Gone, IdentitySource, Unavailable
+from .store import AuditEntry, Store, StoreError
+
+__all__ = [
+    "Accounts",
+    "Answer",
+    "AuditEntry",
+    "Clock",
+    "Denied",
+    "FormSource",
+    "Gone",
+    "Groups",
+    "IdentitySource",
+    "Inventory",
+    "LiveServer",
+    "PodSighting",
+    "Servers",
+    "ServersError",
+    "Stock",
+    "Store",
+    "StoreError",
+    "Unavailable",
+    "utc_now",
+]

@@ -1,0 +1,74 @@
+"""What the core needs from the hub: servers, groups, accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+__all__ = ["Accounts", "Groups", "LiveServer", "Servers", "ServersError"]
+
+
+class ServersError(Exception):
+    """The hub did not do it; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveServer:
+    """One server as the hub sees it.
+
+    Attributes:
+        admission: id from the spawner's state, or None for a server that was started without one.
+        pending: ``"spawn"``, ``"stop"`` ... or None.
+        url: address path of the server, such as ``/user/ola/``.
+    """
+
+    hub_name: str
+    server: str
+    ready: bool
+    pending: str | None
+    started_at: datetime | None
+    last_activity: datetime | None
+    url: str
+    admission: str | None = None
+
+
+class Servers(Protocol):
+    """Drives the hub's own REST API with our service's token."""
+
+    async def start(self, hub_name: str, server: str, options: Mapping[str, Any]) -> None:
+        """Start a server for somebody and follow it to the end; 429 is retried.
+
+        Raises:
+            ServersError: the hub refused or could not.
+        """
+        ...
+
+    async def stop(self, hub_name: str, server: str) -> None:
+        """Stop a server and follow it to the end. Never deletes anything. Already stopped is success.
+
+        Raises:
+            ServersError: the hub refused or could not.
+        """
+        ...
+
+    async def live(self) -> Sequence[LiveServer]:
+        """Every server that runs or is pending."""
+        ...
+
+
+class Groups(Protocol):
+    """Writes the hub groups that are ours; nobody reads them for a decision."""
+
+    async def write(self, hub_name: str, ours: Iterable[str]) -> None:
+        """Make the account's groups: every group of it that is not ours, and exactly these."""
+        ...
+
+
+class Accounts(Protocol):
+    """The hub's accounts."""
+
+    def exists(self, hub_name: str) -> bool:
+        """Whether the hub has an account of this name."""
+        ...

@@ -1,0 +1,109 @@
+"""What must survive a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.people import Enrolment, Person
+
+__all__ = ["AuditEntry", "Store", "StoreError"]
+
+
+class StoreError(Exception):
+    """The store could not do it; nothing of the call has been kept. Its text names the fix where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what to whom, when, from where. Append-only.
+
+    Attributes:
+        actor: hub account name, or ``""`` for the system itself.
+        act: machine word, as in the table of acts.
+        address: network address of the actor, or ``""``.
+        details: small JSON values.
+    """
+
+    at: datetime
+    actor: str
+    act: str
+    course: str = ""
+    target: str = ""
+    address: str = ""
+    details: Mapping[str, str | int | None] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """Durable state; every method is off the event loop, atomic, and durable when it returns."""
+
+    async def open(self) -> None:
+        """Connect, take the one-hub lock, bring the schema up to date.
+
+        Raises:
+            StoreError: no database, another hub holds it, or the place would not survive a restart.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give the lock back."""
+        ...
+
+    async def load_people(self) -> Sequence[Person]:
+        """Everybody ever linked."""
+        ...
+
+    async def load_enrolments(self) -> Sequence[Enrolment]:
+        """Enrolments of origins ``source:...`` and ``manual``."""
+        ...
+
+    async def save_answer(
+        self, person: Person, origin: str, enrolments: Iterable[Enrolment]
+    ) -> None:
+        """Keep a complete answer: the person as now known, and exactly these enrolments of this origin.
+
+        Raises:
+            StoreError: among others when another person already holds ``person.hub_name``.
+        """
+        ...
+
+    async def add_enrolment(self, enrolment: Enrolment) -> None:
+        """Add or replace one manual enrolment (person, course, role)."""
+        ...
+
+    async def remove_enrolment(self, enrolment: Enrolment) -> None:
+        """Remove one manual enrolment; nothing happens if it is not there."""
+        ...
+
+    async def load_pins(self) -> Mapping[str, str]:
+        """People whom the campus file names: ``source:login`` of the file to the person's key."""
+        ...
+
+    async def pin(self, entry: str, person: str) -> None:
+        """Pin an entry of the file to the person who first logged in with it; the first pin stays."""
+        ...
+
+    async def save_admission(self, admission: Admission) -> None:
+        """Insert or replace by id. A row that has ended is never changed again."""
+        ...
+
+    async def load_open_admissions(self) -> Sequence[Admission]:
+        """Admissions not ended."""
+        ...
+
+    async def find_admission(self, id: str) -> Admission | None:
+        """One admission, ended ones too."""
+        ...
+
+    async def append_audit(self, entry: AuditEntry) -> None:
+        """Append one entry."""
+        ...
+
+    async def load_audit(
+        self, course: str | None = None, limit: int = 200
+    ) -> Sequence[AuditEntry]:
+        """The newest entries first."""
+        ...
