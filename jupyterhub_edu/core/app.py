@@ -70,7 +70,7 @@ class Core:
         self.groups, self.accounts, self.clock = groups, accounts, clock
         self.roll = Roll(lambda: self._campus, store)
         self.book = Book(lambda: self._campus, self.roll, store, inventory, clock)
-        self.refresher = Refresher(sources, self._title, self.roll, clock)
+        self.refresher = Refresher(sources, lambda: self._campus, self.roll, clock)
         self._ready: asyncio.Task[None] | None = None
 
     @property
@@ -78,10 +78,11 @@ class Core:
         """The campus file in force."""
         return self._campus
 
-    def begin(self) -> None:
-        """Start in the background: store, roll, inventory, book. Call on the hub's loop; repeating it does nothing."""
+    def begin(self) -> asyncio.Task[None]:
+        """Start in the background: store, roll, inventory, book; on the hub's loop. Repeating it does nothing."""
         if self._ready is None:
             self._ready = asyncio.get_running_loop().create_task(self._start())
+        return self._ready
 
     async def ready(self) -> None:
         """Wait until the book has been rebuilt: nothing may be started before.
@@ -89,9 +90,7 @@ class Core:
         Raises:
             StoreError: the store cannot be used.
         """
-        self.begin()
-        assert self._ready is not None
-        await asyncio.shield(self._ready)
+        await asyncio.shield(self.begin())
 
     async def close(self) -> None:
         """Stop everything that ``begin`` started."""
@@ -189,10 +188,6 @@ class Core:
         await self.servers.stop(admission.hub_name, admission.server)
 
     # -- inside ------------------------------------------------------------------------------------------------
-
-    def _title(self, source: str) -> str:
-        info = self._campus.sources.get(source)
-        return info.title if info else source
 
     async def _start(self) -> None:
         await self.store.open()

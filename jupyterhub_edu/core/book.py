@@ -159,11 +159,11 @@ class Book:
         if (ended := self._end(id, at, estimated=estimated)) is not None:
             await self._store.save_admission(ended)
 
-    async def wait_ended(self, ids: Iterable[str], timeout: float) -> bool:
-        """Wait until these admissions have ended, at most ``timeout`` seconds; whether they have."""
+    async def wait_ended(self, ids: Iterable[str], within: float) -> bool:
+        """Wait until these admissions have ended, at most ``within`` seconds; whether they have."""
         events = [self._ended.setdefault(id, asyncio.Event()) for id in ids if id in self._open]
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 for event in events:
                     await event.wait()
         except TimeoutError:
@@ -228,6 +228,7 @@ class Book:
             stale_after=campus.stale_after,
             source_titles=campus.source_titles,
             contact=campus.contact,
+            zone=campus.zone,
         )
         return request, facts
 

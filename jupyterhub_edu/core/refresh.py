@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.people import Identity, Person
 from jupyterhub_edu.ports import Answer, Clock, Gone, IdentitySource, StoreError, Unavailable
 
@@ -41,12 +42,12 @@ class Refresher:
     def __init__(
         self,
         sources: Mapping[str, IdentitySource],
-        titles: Callable[[str], str],
+        campus: Callable[[], Campus],
         roll: Roll,
         clock: Clock,
     ) -> None:
         self.sources = dict(sources)
-        self._titles, self._roll, self._clock = titles, roll, clock
+        self._campus, self._roll, self._clock = campus, roll, clock
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
         self._health: dict[str, SourceHealth] = {}
         self._distrusted: set[str] = set()
@@ -56,13 +57,18 @@ class Refresher:
         return self._health.setdefault(source, SourceHealth())
 
     def notice(self, person: Person) -> str:
-        """One sentence for a person whose source does not answer now, or ``""``. Plain text; times in UTC."""
+        """One sentence for a person whose source does not answer now, or ``""``. Plain text."""
         health = self.health(person.source)
         if health.failing_since is None:
             return ""
+        campus = self._campus()
+        source = campus.sources.get(person.source)
+        title = source.title if source else person.source
+        silent = health.failing_since.astimezone(campus.zone)
+        known = person.answered_at.astimezone(campus.zone)
         return (
-            f"{self._titles(person.source)} has not answered since {health.failing_since:%H:%M} UTC; "
-            f"your courses are as of {person.answered_at:%Y-%m-%d %H:%M} UTC."
+            f"{title} has not answered since {silent:%H:%M}; "
+            f"your courses are as of {known:%Y-%m-%d %H:%M}."
         )
 
     def heard(self, source: str, answer: object) -> None:

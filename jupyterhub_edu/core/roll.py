@@ -80,6 +80,10 @@ class Roll:
             return SiteRole.ADMIN
         return person.site_role
 
+    def was_named(self, person: Person) -> bool:
+        """Whether an entry of the campus file, present or former, is pinned to this person."""
+        return person.key in self._pinned
+
     def enrolments(self, person: Person) -> Sequence[Enrolment]:
         """All enrolments of a person, from every origin; none that counts while the source says they are gone."""
         told = [e for origin in self._told.get(person.key, {}).values() for e in origin]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -79,6 +79,7 @@ class Facts:
         stale_after: age beyond which a source's answer starts nothing new on a device.
         source_titles: titles of sources by origin, for the words of ``roster-stale``.
         contact: whom to ask where only staff can change something.
+        zone: the campus zone, in which sentences give days and times.
     """
 
     course: Course | None
@@ -90,6 +91,7 @@ class Facts:
     stale_after: timedelta
     source_titles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     contact: str = ""
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +167,7 @@ class _Case:
         self.active = [e for e in facts.enrolments if e.state(now) is EnrolmentState.ACTIVE]
         self.role = max((e.role for e in self.active), default=CourseRole.OBSERVER)
         self.profile = facts.profile
-        self.allowing = [
-            e
-            for e in self.active
-            if self.profile is not None and self.profile.key in course.offers.get(e.role, ())
-        ]
+        self.allowing = [e for e in self.active if self.offered(e.role, course)]
         self.wrong: list[Reason] = []
         self.granted: Granted | None = None
         if self.allowing and self.profile is not None:
@@ -180,6 +178,10 @@ class _Case:
                 self.wrong = chosen
         self.devices = self.granted.amounts.devices if self.granted else 0
         self.claim = classify(self.devices, facts.pool) if self.devices and facts.pool else None
+
+    def offered(self, role: CourseRole, course: Course) -> bool:
+        """Whether the course offers the profile to this role."""
+        return self.profile is not None and self.profile.key in course.offers.get(role, ())
 
 
 def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision:
@@ -228,14 +230,14 @@ def _not_enrolled(request: StartRequest, facts: Facts, now: datetime) -> Reason:
         return Reason(
             Code.NOT_ENROLLED,
             "later",
-            {"course": facts.course.title, "starts": _day(starts)},
+            {"course": facts.course.title, "starts": _day(starts, facts.zone)},
             starts,
         )
     ended = max(e.ends for e in facts.enrolments if e.ends)
     return Reason(
         Code.NOT_ENROLLED,
         "ended",
-        {"course": facts.course.title, "ended": _day(ended)},
+        {"course": facts.course.title, "ended": _last_day(ended, facts.zone)},
         contact=facts.contact,
     )
 
@@ -252,7 +254,13 @@ def _roster_stale(case: _Case, course: Course) -> list[Reason]:
         return []
     last = max(told, key=lambda e: e.answered_at or oldest)
     title = case.facts.source_titles.get(last.origin, last.origin)
-    return [Reason(Code.ROSTER_STALE, "", {"source": title, "since": _instant(last.answered_at)})]
+    return [
+        Reason(
+            Code.ROSTER_STALE,
+            "",
+            {"source": title, "since": _instant(last.answered_at or oldest, case.facts.zone)},
+        )
+    ]
 
 
 def _course_closed(case: _Case, course: Course) -> list[Reason]:
@@ -267,17 +275,13 @@ def _course_closed(case: _Case, course: Course) -> list[Reason]:
             Reason(
                 Code.COURSE_CLOSED,
                 "later",
-                {**values, "starts": _day(course.starts)},
+                {**values, "starts": _day(course.starts, case.facts.zone)},
                 course.starts,
                 contact,
             )
         ]
-    assert course.ends is not None
-    return [
-        Reason(
-            Code.COURSE_CLOSED, "ended", {**values, "ended": _day(course.ends)}, contact=contact
-        )
-    ]
+    ended = _last_day(course.ends or case.now, case.facts.zone)
+    return [Reason(Code.COURSE_CLOSED, "ended", {**values, "ended": ended}, contact=contact)]
 
 
 def _profile_not_offered(case: _Case, course: Course) -> list[Reason]:
@@ -354,7 +358,7 @@ def _inventory_stale(case: _Case, course: Course) -> list[Reason]:
         Reason(
             Code.INVENTORY_STALE,
             "",
-            {"since": _instant(pool.stale_since)},
+            {"since": _instant(pool.stale_since, case.facts.zone)},
             contact=case.facts.contact,
         )
     ]
@@ -383,18 +387,17 @@ def _end(case: _Case, course: Course) -> tuple[datetime | None, EndRule | None]:
     longest = case.profile.longest if case.profile else None
     ends = [
         (case.now + longest if longest else None, EndRule.LONGEST),
-        (_enrolled_until(case), EndRule.ENROLMENT),
+        (_enrolled_until(case, course), EndRule.ENROLMENT),
         (course.ends, EndRule.COURSE),
     ]
     known = [(at, rule) for at, rule in ends if at is not None]
     return min(known, key=lambda end: end[0]) if known else (None, None)
 
 
-def _enrolled_until(case: _Case) -> datetime | None:
+def _enrolled_until(case: _Case, course: Course) -> datetime | None:
     """The end of the unbroken stretch of enrolments, from now on, that allow the profile."""
-    assert case.profile is not None and case.facts.course is not None
-    offers, until = case.facts.course.offers, case.now
-    allowing = [e for e in case.facts.enrolments if case.profile.key in offers.get(e.role, ())]
+    until = case.now
+    allowing = [e for e in case.facts.enrolments if case.offered(e.role, course)]
     for enrolment in sorted(allowing, key=lambda e: (e.starts is not None, e.starts or case.now)):
         if enrolment.starts is not None and enrolment.starts > until:
             break
@@ -404,9 +407,14 @@ def _enrolled_until(case: _Case) -> datetime | None:
     return until
 
 
-def _day(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d}"
+def _day(instant: datetime, zone: tzinfo) -> str:
+    return f"{instant.astimezone(zone):%Y-%m-%d}"
 
 
-def _instant(instant: datetime | None) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC" if instant else "the start"
+def _last_day(end: datetime, zone: tzinfo) -> str:
+    """The last day before an end, which is the first instant that no longer belongs."""
+    return _day(end - timedelta.resolution, zone)
+
+
+def _instant(instant: datetime, zone: tzinfo) -> str:
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M}"

@@ -1,0 +1,177 @@
+"""EduAuthenticator: who somebody is comes from a source; what they may do comes from the roll."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from jupyterhub.auth import Authenticator
+from tornado import web
+from traitlets import default
+
+from jupyterhub_edu.core import Core, NameTaken, current_core
+from jupyterhub_edu.domain.campus import SourceInfo
+from jupyterhub_edu.domain.names import map_username
+from jupyterhub_edu.domain.people import Identity, Person, SiteRole
+from jupyterhub_edu.hub import added_routes, attach, groups_beside, run_checks
+
+from .form import FormLogin, LoginRefused
+
+__all__ = ["TEMPLATES", "EduAuthenticator"]
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+"""Folder of the login page, for ``JupyterHub.template_paths``."""
+
+
+class EduAuthenticator(Authenticator):
+    """Logs people in from the campus's own sources and keeps their hub groups true.
+
+    What it is told stands in the campus file; the traits of JupyterHub's Authenticator (``blocked_users``,
+    ``allowed_users``, ``admin_users``, ``post_auth_hook``, ...) work as documented there.
+
+    Always holds:
+        - a source that does not answer changes nobody's groups and logs nobody out;
+        - hub groups that are not ours stay as they are;
+        - admin comes from exact entries only: ``admins`` of the campus file and ``admin_users``.
+    """
+
+    jupyterhub_edu = True
+
+    @default("manage_groups")
+    def _manage_groups_default(self) -> bool:
+        return True
+
+    @default("any_allow_config")
+    def _any_allow_config_default(self) -> bool:
+        return True
+
+    @property
+    def core(self) -> Core:
+        """The core of this process."""
+        return current_core()
+
+    @property
+    def form_sources(self) -> list[SourceInfo]:
+        """Sources that ask for a name and a password, in the campus file's order; for the login page."""
+        sources = self.core.refresher.sources
+        return [
+            i
+            for i in self.core.campus.sources.values()
+            if getattr(sources.get(i.id), "shape", "") == "form"
+        ]
+
+    # -- what the hub calls ------------------------------------------------------------------------------------
+
+    def check_allow_config(self) -> None:
+        """Check the hub's final configuration; a hole ends the hub, naming the fix."""
+        holes = [*self._own_holes(), *run_checks(self.parent)]
+        for hole in holes:
+            self.log.critical("jupyterhub-edu: %s", hole)
+        if holes:
+            raise SystemExit(1)
+
+    def get_handlers(self, app: Any) -> list[tuple[str, type]]:
+        """Our routes, which stand before the hub's own; from here on the core runs."""
+        attach(app)
+        self.core.begin()
+        return [*super().get_handlers(app), *added_routes()]
+
+    async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
+        """Check a login form; None for a wrong name or password, the same for both."""
+        try:
+            identity = await FormLogin(self.core).check(
+                data, [source.id for source in self.form_sources]
+            )
+            if identity is None:
+                return None
+            person = await self._link(identity)
+        except LoginRefused as refused:
+            raise web.HTTPError(refused.status, "%s", refused.sentence) from None
+        return self._auth_model(person, handler.find_user(person.hub_name))
+
+    async def refresh_user(self, user: Any, handler: Any = None) -> bool | dict[str, Any]:
+        """Bring an account up to date from its source, waiting at most 0.7 s; an error changes nothing.
+
+        Returns:
+            The auth model; True for an account that no source knows; False after a complete negative answer.
+        """
+        if handler is not None and not hasattr(handler, "_token_authenticated"):
+            handler._token_authenticated = (
+                False  # JupyterHub 6.1 reads it without setting it for cookies
+            )
+        await self.core.ready()
+        person = self.core.roll.by_hub_name(user.name)
+        if person is None:
+            return True
+        source = self.core.campus.sources.get(person.source)
+        if source is not None:
+            person = await self.core.refresher.freshen(person, younger_than=source.refresh)
+        if not person.active:
+            return False
+        model = self._auth_model(person, user)
+        if self.enable_auth_state:
+            model["auth_state"] = await user.get_auth_state()
+        return model
+
+    def check_allowed(self, username: str, authentication: dict[str, Any] | None = None) -> bool:
+        """Whoever a source vouches for may log in; a list of ``allowed_users`` narrows that."""
+        return not self.allowed_users or bool(super().check_allowed(username, authentication))
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    async def _link(self, identity: Identity) -> Person:
+        hub_name = map_username(identity.login)
+        if hub_name is None:
+            self.log.warning(
+                "a login of source %s can have no account: %r",
+                identity.source,
+                identity.login[:64],
+            )
+            raise LoginRefused(
+                403,
+                "Your login name cannot be an account name here; please tell the administrators.",
+            )
+        try:
+            return await self.core.sign_in(identity, self.normalize_username(hub_name))
+        except NameTaken:
+            self.log.warning("account %s exists and is not linked to %s", hub_name, identity.key)
+            contact = self.core.campus.contact
+            raise LoginRefused(
+                403,
+                f"There is already an account {hub_name} here that is not linked to this login. "
+                f"{f'Please write to {contact}' if contact else 'Please ask an administrator'}: "
+                "it must be linked or renamed first.",
+            ) from None
+
+    def _auth_model(self, person: Person, user: Any) -> dict[str, Any]:
+        return {
+            "name": person.hub_name,
+            "admin": self._admin(person, user),
+            "groups": groups_beside(user, self.core.roll.hub_groups(person, self.core.clock())),
+        }
+
+    def _admin(self, person: Person, user: Any) -> bool | None:
+        """True by an exact entry; False when our entry is gone; None leaves what the hub itself keeps."""
+        if (
+            self.core.roll.site_role(person) is SiteRole.ADMIN
+            or person.hub_name in self.admin_users
+        ):
+            return True
+        return False if self.core.roll.was_named(person) else None
+
+    def _own_holes(self) -> list[str]:
+        holes = []
+        if not self.auth_refresh_age:
+            holes.append(
+                "c.EduAuthenticator.auth_refresh_age is 0, which switches every refresh off; "
+                "leave it at 300 or set a large number"
+            )
+        if not self.manage_groups:
+            holes.append(
+                "c.EduAuthenticator.manage_groups is False; leave it out: hub groups come from the roll"
+            )
+        if self.manage_roles:
+            holes.append(
+                "c.EduAuthenticator.manage_roles is True, which strips every hub role that is not listed; leave it out"
+            )
+        return holes

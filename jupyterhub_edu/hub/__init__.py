@@ -1,0 +1,25 @@
+"""Floor 3: the only user of the running hub's internals, and of what differs between its versions."""
+
+from .attach import Attached, add_check, add_routes, attach, attached, is_ours, run_checks
+from .attach import routes as added_routes
+from .refusal import late_refusal, reasons_json, refusal
+from .rest import HubServers
+from .tables import HubAccounts, HubGroups, groups_beside
+
+__all__ = [
+    "Attached",
+    "HubAccounts",
+    "HubGroups",
+    "HubServers",
+    "add_check",
+    "add_routes",
+    "added_routes",
+    "attach",
+    "attached",
+    "groups_beside",
+    "is_ours",
+    "late_refusal",
+    "reasons_json",
+    "refusal",
+    "run_checks",
+]

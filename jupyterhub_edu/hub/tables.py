@@ -1,0 +1,44 @@
+"""Accounts and groups of the hub, through its own objects. Short, synchronous, committed before any await."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from jupyterhub import orm
+
+from jupyterhub_edu.domain.names import is_our_group
+
+from .attach import attached
+
+__all__ = ["HubAccounts", "HubGroups", "groups_beside"]
+
+
+class HubAccounts:
+    """Implements ``ports.Accounts``."""
+
+    def exists(self, hub_name: str) -> bool:
+        """Whether the hub has an account of this name."""
+        return orm.User.find(attached().app.db, hub_name) is not None
+
+
+class HubGroups:
+    """Implements ``ports.Groups``."""
+
+    async def write(self, hub_name: str, ours: Iterable[str]) -> None:
+        """Make the account's groups: every group of it that is not ours, and exactly these."""
+        app = attached().app
+        found = orm.User.find(app.db, hub_name)
+        if found is not None:
+            user = app.users[found]
+            user.sync_groups(groups_beside(user, ours))
+
+
+def groups_beside(user: Any, ours: Iterable[str]) -> list[str]:
+    """The groups that an account shall have: those it has that are not ours, and these.
+
+    Args:
+        user: JupyterHub's User, or None for an account that does not exist yet.
+    """
+    has = [group.name for group in user.orm_user.groups] if user is not None else []
+    return sorted({name for name in has if not is_our_group(name)} | set(ours))
