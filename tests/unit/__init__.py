@@ -1,0 +1,1 @@
+"""Tests of one module each, on plain values; the folders mirror jupyterhub_edu."""
