@@ -1,0 +1,41 @@
+"""The demo's configuration; `make demo` starts it. What a campus's own needs of it: the import and `setup`."""
+
+import os
+from pathlib import Path
+
+import jupyterhub_edu
+
+c = get_config()  # noqa: F821 - the hub defines it
+
+HERE = Path(__file__).parent
+STATE = HERE / ".demo"
+ADDRESS = os.environ.get("DEMO_URL", "http://127.0.0.1:8000")
+
+jupyterhub_edu.setup(c, HERE / "deploy" / "demo" / "campus.yaml", spawner="local")
+
+# A hub on this machine alone, with everything it writes in one folder.
+(STATE / "homes").mkdir(parents=True, exist_ok=True)
+c.JupyterHub.bind_url = ADDRESS
+c.JupyterHub.hub_ip = "127.0.0.1"
+c.JupyterHub.db_url = f"sqlite:///{STATE / 'jupyterhub.sqlite'}"
+c.JupyterHub.cookie_secret_file = str(STATE / "cookie_secret")
+c.ConfigurableHTTPProxy.pid_file = str(STATE / "proxy.pid")
+c.EduLocalSpawner.home_dir_template = str(STATE / "homes" / "{username}")
+c.Spawner.default_url = "/lab"
+c.Spawner.notebook_dir = "~"
+
+print(
+    f"""
+  Demo University: {ADDRESS}      everybody's password: demo
+
+    tea    teacher of Machine Learning, student of Programming for All
+    asa    assistant in Machine Learning
+    stu, sue, sam    students of Machine Learning: two GPUs for the three of them
+    ian    teacher of Programming for All        ina    a student there
+    ola    may look on in Machine Learning       nils   is in no course
+    admin  site administrator
+
+  Start GPU notebooks as stu and sue, then as sam: the third is refused and told why.
+  Then log in as tea, open "My courses" and stop one of the two.
+"""
+)

@@ -1,0 +1,86 @@
+"""A browser without scripts: cookies, forms, the XSRF token, redirects."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+from bs4 import BeautifulSoup
+
+__all__ = ["Browser"]
+
+
+class Browser:
+    """Speaks to one hub as a person's browser does.
+
+    Args:
+        url: the hub's public address, without a trailing slash.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._client = httpx.Client(
+            base_url=url, follow_redirects=True, timeout=60, headers={"Sec-Fetch-Mode": "navigate"}
+        )
+
+    def close(self) -> None:
+        """Close the browser."""
+        self._client.close()
+
+    @property
+    def xsrf(self) -> str:
+        """The XSRF token of the hub's own cookie."""
+        found = [c.value for c in self._client.cookies.jar if c.name == "_xsrf" and c.path.startswith("/hub")]
+        return found[-1] if found and found[-1] else ""
+
+    def get(self, path: str, **how: Any) -> httpx.Response:
+        """Open a page, redirects followed."""
+        return self._client.get(path, **how)
+
+    def post(self, path: str, fields: dict[str, Any] | None = None, **how: Any) -> httpx.Response:
+        """Submit a form, with the XSRF token that the form would have carried."""
+        return self._client.post(path, data={"_xsrf": self.xsrf, **(fields or {})}, **how)
+
+    def page(self, path: str) -> BeautifulSoup:
+        """Open a page and parse it."""
+        return BeautifulSoup(self.get(path).text, "html.parser")
+
+    def log_in(self, username: str, password: str, **fields: str) -> httpx.Response:
+        """Log in by the form; the answer after all redirects."""
+        self.get("/hub/login")
+        return self.post("/hub/login", {"username": username, "password": password, **fields})
+
+    def token(self, hub_name: str, scopes: list[str] | None = None) -> str:
+        """Make an API token for the person who is logged in, by the cookie as the token page does."""
+        body: dict[str, Any] = {"note": "test"}
+        if scopes is not None:
+            body["scopes"] = scopes
+        reply = self._client.post(
+            f"/hub/api/users/{hub_name}/tokens",
+            json=body,
+            headers={"X-XSRFToken": self.xsrf, "Referer": f"{self.url}/hub/home"},
+        )
+        reply.raise_for_status()
+        token: str = reply.json()["token"]
+        return token
+
+    def start(self, **fields: str) -> httpx.Response:
+        """Submit the start page's form; redirects are not followed, so 302 means that the start was taken."""
+        self.get("/hub/spawn")
+        return self.post("/hub/spawn", fields, follow_redirects=False)
+
+    def wait_for_server(self, hub_name: str, within: float = 120) -> httpx.Response:
+        """Follow the pending page until the server answers through the proxy.
+
+        Raises:
+            TimeoutError: it did not, in time; the text holds the last answer.
+        """
+        end = time.monotonic() + within
+        reply = self.get(f"/user/{hub_name}/api/status")
+        while time.monotonic() < end:
+            reply = self.get(f"/user/{hub_name}/api/status")
+            if reply.status_code == 200 and "started" in reply.text:
+                return reply
+            time.sleep(0.5)
+        raise TimeoutError(f"the server did not answer: {reply.status_code} {reply.url}\n{reply.text[:500]}")
