@@ -73,6 +73,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             "the enrolment's start date, if there is one",
             later="Your enrolment in {course} begins on {starts}.",
             ended="Your enrolment in {course} ended on {ended}.",
+            nowhere="You are not enrolled in any course here.",
         ),
         Code.ROSTER_STALE: _row(
             2,
@@ -105,6 +106,8 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             status=400,
             unknown="There is no option {option} here.",
             role="{option} {value} is not open to you as {role}.",
+            course="Choose a course: {choices}.",
+            unreadable="This choice cannot be read: {what}.",
         ),
         Code.PERSON_CAP: _row(
             8,
@@ -130,6 +133,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             "when a session ends",
             waitable=True,
             status=409,
+            quota="The cluster's own quota for this hub is used up.",
         ),
         Code.INVENTORY_STALE: _row(
             14,
