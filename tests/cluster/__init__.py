@@ -57,7 +57,15 @@ Environment:
     XDG_CACHE_HOME: where built programs and images are kept.
 """
 
-from tests.cluster.cluster import STOCK_HUB_RULES, Cluster
+from tests.cluster.cluster import Cluster
+from tests.cluster.kubernetes import STOCK_HUB_RULES, KubectlError, Kubernetes, existing
 from tests.cluster.places import ClusterUnavailable
 
-__all__ = ["STOCK_HUB_RULES", "Cluster", "ClusterUnavailable"]
+__all__ = [
+    "STOCK_HUB_RULES",
+    "Cluster",
+    "ClusterUnavailable",
+    "KubectlError",
+    "Kubernetes",
+    "existing",
+]

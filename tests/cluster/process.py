@@ -1,0 +1,172 @@
+"""The cluster's namespaces, seen from outside: make them, find them, end them.
+
+A folder belongs to at most one running cluster: process 1 of the namespaces holds the lock on
+``lock`` in it for as long as it lives, so nobody can take a dead cluster for a living one.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Self
+
+from tests.cluster.places import REPOSITORY, ClusterUnavailable, Say
+from tests.cluster.settings import FAILED, READY
+
+STOP_SECONDS = 30.0
+
+
+class Namespaces:
+    """Process 1 of a cluster, known by its process id on this machine."""
+
+    def __init__(self, workdir: Path, pid: int, own: subprocess.Popen[str] | None) -> None:
+        """Use ``start`` or ``running`` instead."""
+        self._workdir = workdir
+        self._own = own
+        self.pid = pid
+
+    @classmethod
+    def running(cls, workdir: Path) -> Self | None:
+        """Return the namespaces of the cluster that runs in a folder, if one does."""
+        if not (workdir / "lock").exists():
+            return None
+        with (workdir / "lock").open("r+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid = (workdir / "pid").read_text().strip()
+                return cls(workdir, int(pid), None) if pid else None
+        return None
+
+    @classmethod
+    def start(
+        cls, workdir: Path, programs: Path, store: Path, tell: Say, *, detached: bool
+    ) -> Self:
+        """Start a cluster in a folder and wait until it is ready.
+
+        Args:
+            workdir: an existing folder.
+            programs: folder of the built programs.
+            store: containerd root with the images.
+            tell: prints a progress line.
+            detached: whether it outlives this process.
+
+        Raises:
+            ClusterUnavailable: one is running there already, or it did not start.
+        """
+        with contextlib.ExitStack() as files:
+            lock = files.enter_context((workdir / "lock").open("a"))
+            network = files.enter_context(Path("/proc/self/ns/net").open("rb"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ClusterUnavailable(f"a cluster is running in {workdir} already") from None
+            for name in ("state.json", "pid"):
+                (workdir / name).unlink(missing_ok=True)
+            command = [
+                *("unshare", "--mount", "--net", "--pid", "--fork"),
+                *("--kill-child", "--mount-proc", "--propagation=slave"),
+                *(sys.executable, "-m", "tests.cluster.supervisor"),
+                *("--workdir", str(workdir), "--programs", str(programs)),
+                *("--store", str(store), "--name", short_name(workdir)),
+                *("--host-network", str(network.fileno())),
+                *(["--detached"] if detached else []),
+            ]
+            own = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=[lock.fileno(), network.fileno()],
+                cwd=REPOSITORY,
+                env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"},
+                start_new_session=True,
+                text=True,
+            )
+        found = cls(workdir, own.pid, own)
+        (workdir / "pid").write_text(f"{own.pid}\n")
+        try:
+            found._wait_until_ready(tell)
+        except BaseException:
+            found.stop()
+            raise
+        return found
+
+    def _wait_until_ready(self, tell: Say) -> None:
+        """Show the progress lines of process 1 until it says how it went."""
+        said: list[str] = []
+        assert self._own is not None
+        assert self._own.stdout is not None
+        for line in self._own.stdout:
+            if line.rstrip() == READY:
+                return
+            if said or line.startswith(FAILED):
+                said.append(line.removeprefix(FAILED).strip())
+            else:
+                tell(line.rstrip())
+        raise ClusterUnavailable("the cluster did not start: " + "\n".join(said))
+
+    def stop(self) -> None:
+        """End everything in the namespaces; returns when nothing of it is left."""
+        with contextlib.suppress(ProcessLookupError, IndexError, FileNotFoundError):
+            os.kill(self._children(self.pid)[0], signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._alive():
+            if time.monotonic() > deadline:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGKILL)
+            time.sleep(0.02)
+        if self._own is not None:
+            for pipe in (self._own.stdin, self._own.stdout):
+                if pipe is not None:
+                    pipe.close()
+        (self._workdir / "pid").unlink(missing_ok=True)
+
+    def program(self, name: str) -> int:
+        """Return the process id of one program of the cluster.
+
+        Raises:
+            ProcessLookupError: it is not running.
+        """
+        for first in self._children(self.pid):
+            for pid in self._children(first):
+                with contextlib.suppress(FileNotFoundError):
+                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                    if Path(words[0].decode()).name == name:
+                        return pid
+        raise ProcessLookupError(f"{name} is not running")
+
+    def _alive(self) -> bool:
+        if self._own is not None:
+            return self._own.poll() is None
+        return Namespaces.running(self._workdir) is not None
+
+    @staticmethod
+    def _children(pid: int) -> list[int]:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def short_name(workdir: Path) -> str:
+    """Return a short name that distinguishes a cluster's folder from others."""
+    return hashlib.sha256(str(workdir).encode()).hexdigest()[:8]
+
+
+def check_machine() -> None:
+    """Check what can be checked beforehand.
+
+    Raises:
+        ClusterUnavailable: names what is missing.
+    """
+    if sys.platform != "linux" or shutil.which("unshare") is None:
+        raise ClusterUnavailable("the real Kubernetes of the tests needs Linux and util-linux")
+    if os.geteuid() != 0:
+        raise ClusterUnavailable(
+            "the real Kubernetes of the tests needs root (a container-running node); run with "
+            "sudo, or set JUPYTERHUB_EDU_CLUSTER=existing and KUBECONFIG"
+        )
