@@ -1,0 +1,124 @@
+"""A store that forgets, for ``jupyterhub-edu explain``, tests and trying things out.
+
+It keeps every promise of the port but one: nothing survives the process. It passes the contract suite of the real stores.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.people import CourseRole, Enrolment, Person
+from jupyterhub_edu.ports import AuditEntry, StoreError
+
+from . import rows
+
+__all__ = ["MemoryStore"]
+
+_log = logging.getLogger(__name__)
+
+
+class MemoryStore:
+    """Implements ``ports.Store`` without a database.
+
+    Always holds:
+        - what the real stores refuse is refused here too (text with NUL, naive instants, a taken hub account, an
+          unknown person), with a StoreError and nothing changed;
+        - ``open`` says in the log that this store forgets.
+    """
+
+    def __init__(self) -> None:
+        self._people: dict[str, Person] = {}
+        self._enrolments: dict[tuple[str, str, CourseRole, str], Enrolment] = {}
+        self._pins: dict[str, str] = {}
+        self._admissions: dict[str, Admission] = {}
+        self._audit: list[AuditEntry] = []
+
+    async def open(self) -> None:
+        """Say that this store forgets."""
+        _log.warning("the store is in memory: nothing in it survives this process")
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+    async def load_people(self) -> Sequence[Person]:
+        """Everybody ever linked."""
+        return sorted(self._people.values(), key=lambda person: person.key)
+
+    async def load_enrolments(self) -> Sequence[Enrolment]:
+        """Every enrolment that was kept."""
+        return list(self._enrolments.values())
+
+    async def save_answer(
+        self, person: Person, origin: str, enrolments: Iterable[Enrolment]
+    ) -> None:
+        """Keep the person and exactly these enrolments of this origin."""
+        told = list(enrolments)
+        rows.person_row(person)
+        rows.answer_rows(person, origin, told)
+        for other in self._people.values():
+            if other.hub_name == person.hub_name and other.key != person.key:
+                raise StoreError(rows.name_taken(person, other.key))
+        self._people[person.key] = person
+        self._enrolments = {
+            key: e
+            for key, e in self._enrolments.items()
+            if (e.person, e.origin) != (person.key, origin)
+        } | {_key(e): e for e in told}
+
+    async def add_enrolment(self, enrolment: Enrolment) -> None:
+        """Add or replace one manual enrolment."""
+        rows.enrolment_row(enrolment)
+        self._require_person(enrolment.person)
+        self._enrolments[_key(enrolment)] = enrolment
+
+    async def remove_enrolment(self, enrolment: Enrolment) -> None:
+        """Remove one manual enrolment, if it is there."""
+        self._enrolments.pop(_key(enrolment), None)
+
+    async def load_pins(self) -> Mapping[str, str]:
+        """Entries of the campus file to people's keys."""
+        return dict(self._pins)
+
+    async def pin(self, entry: str, person: str) -> None:
+        """Pin an entry; the first pin stays."""
+        rows.pin_row(entry, person)
+        self._require_person(person)
+        self._pins.setdefault(entry, person)
+
+    async def save_admission(self, admission: Admission) -> None:
+        """Insert or replace by id, unless it has ended."""
+        rows.admission_row(admission)
+        known = self._admissions.get(admission.id)
+        if known is None or known.stage is not Stage.ENDED:
+            self._admissions[admission.id] = admission
+
+    async def load_open_admissions(self) -> Sequence[Admission]:
+        """Admissions not ended, oldest first."""
+        open_ = (a for a in self._admissions.values() if a.stage is not Stage.ENDED)
+        return sorted(open_, key=lambda a: (a.reserved_at, a.id))
+
+    async def find_admission(self, id: str) -> Admission | None:
+        """One admission, ended ones too."""
+        return self._admissions.get(id)
+
+    async def append_audit(self, entry: AuditEntry) -> None:
+        """Append one entry."""
+        rows.audit_row(entry)
+        self._audit.append(entry)
+
+    async def load_audit(
+        self, course: str | None = None, limit: int = 200
+    ) -> Sequence[AuditEntry]:
+        """The newest entries first."""
+        found = [e for e in reversed(self._audit) if course is None or e.course == course]
+        return found[: max(limit, 0)]
+
+    def _require_person(self, key: str) -> None:
+        if key not in self._people:
+            raise StoreError(rows.unknown_person(key))
+
+
+def _key(enrolment: Enrolment) -> tuple[str, str, CourseRole, str]:
+    return enrolment.person, enrolment.course, enrolment.role, enrolment.origin

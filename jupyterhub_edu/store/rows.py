@@ -1,0 +1,348 @@
+"""Domain values to rows and back.
+
+Always holds:
+    - what is read equals what was written; instants are stored as whole microseconds since 1970 UTC;
+    - nothing is guessed: a row with an unknown word or a wrong type is a StoreError that names the row;
+    - text that one of the databases could not keep (NUL, half a surrogate pair) is refused for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.decide import EndRule
+from jupyterhub_edu.domain.people import CourseRole, Enrolment, Person, SiteRole
+from jupyterhub_edu.domain.profiles import Amounts, Granted
+from jupyterhub_edu.domain.quantities import Cpu, Memory
+from jupyterhub_edu.ports import AuditEntry, StoreError
+
+__all__ = [
+    "admission_row",
+    "answer_rows",
+    "audit_row",
+    "enrolment_row",
+    "name_taken",
+    "person_row",
+    "pin_row",
+    "read_admission",
+    "read_audit",
+    "read_enrolment",
+    "read_person",
+    "unknown_person",
+]
+
+Row = Mapping[str, Any]
+_Word = TypeVar("_Word", bound=Enum)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def person_row(person: Person) -> dict[str, Any]:
+    """Spell a person."""
+    with _writing("person", person.key):
+        return {
+            "key": _text(person.key),
+            "hub_name": _text(person.hub_name),
+            "source": _text(person.source),
+            "subject": _text(person.subject),
+            "login": _text(person.login),
+            "name": _text(person.name),
+            "site_role": _spell(person.site_role),
+            "active": person.active,
+            "answered_at": _micros(person.answered_at),
+        }
+
+
+def read_person(row: Row) -> Person:
+    """Read a person.
+
+    Raises:
+        StoreError: the row holds what this version does not know.
+    """
+    with _reading("edu_people", row, "key"):
+        return Person(
+            key=row["key"],
+            hub_name=row["hub_name"],
+            source=row["source"],
+            subject=row["subject"],
+            login=row["login"],
+            name=row["name"],
+            site_role=_maybe(_word(SiteRole), row["site_role"]),
+            active=row["active"],
+            answered_at=_instant(row["answered_at"]),
+        )
+
+
+def enrolment_row(enrolment: Enrolment) -> dict[str, Any]:
+    """Spell an enrolment."""
+    with _writing("enrolment of", enrolment.person):
+        return {
+            "person": _text(enrolment.person),
+            "course": _text(enrolment.course),
+            "role": str(enrolment.role),
+            "origin": _text(enrolment.origin),
+            "starts": _maybe(_micros, enrolment.starts),
+            "ends": _maybe(_micros, enrolment.ends),
+            "answered_at": _maybe(_micros, enrolment.answered_at),
+            "by": _text(enrolment.by),
+        }
+
+
+def answer_rows(
+    person: Person, origin: str, enrolments: Iterable[Enrolment]
+) -> list[dict[str, Any]]:
+    """Spell the enrolments of an answer; of two for the same course and role the last counts.
+
+    Raises:
+        ValueError: an enrolment of somebody else or of another origin.
+        StoreError: one that cannot be kept.
+    """
+    told: dict[tuple[str, CourseRole], dict[str, Any]] = {}
+    for enrolment in enrolments:
+        if (enrolment.person, enrolment.origin) != (person.key, origin):
+            raise ValueError(f"not an enrolment of {person.key} from {origin}: {enrolment}")
+        told[enrolment.course, enrolment.role] = enrolment_row(enrolment)
+    return list(told.values())
+
+
+def name_taken(person: Person, holder: str) -> str:
+    """Say why a person cannot be linked to a hub account."""
+    return (
+        f"The hub account {person.hub_name!r} is linked to {holder!r} and cannot be linked to "
+        f"{person.key!r} too."
+    )
+
+
+def unknown_person(key: str) -> str:
+    """Say why nothing can be kept about somebody."""
+    return f"Nobody with the key {key!r} has logged in yet."
+
+
+def read_enrolment(row: Row) -> Enrolment:
+    """Read an enrolment.
+
+    Raises:
+        StoreError: the row holds what this version does not know.
+    """
+    with _reading("edu_enrolments", row, "person", "course", "role", "origin"):
+        return Enrolment(
+            person=row["person"],
+            course=row["course"],
+            role=_word(CourseRole)(row["role"]),
+            origin=row["origin"],
+            starts=_maybe(_instant, row["starts"]),
+            ends=_maybe(_instant, row["ends"]),
+            answered_at=_maybe(_instant, row["answered_at"]),
+            by=row["by"],
+        )
+
+
+def pin_row(entry: str, person: str) -> dict[str, Any]:
+    """Spell a pin."""
+    with _writing("pin", entry):
+        return {"entry": _text(entry), "person": _text(person)}
+
+
+def admission_row(admission: Admission) -> dict[str, Any]:
+    """Spell an admission; what was granted is one JSON object with units in its names."""
+    with _writing("admission", admission.id):
+        return {
+            "id": _text(admission.id),
+            "person": _text(admission.person),
+            "hub_name": _text(admission.hub_name),
+            "server": _text(admission.server),
+            "course": _text(admission.course),
+            "role": str(admission.role),
+            "granted": _spell_granted(admission.granted),
+            "own": admission.own,
+            "reserved_at": _micros(admission.reserved_at),
+            "ends_at": _maybe(_micros, admission.ends_at),
+            "ends_by": _spell(admission.ends_by),
+            "stage": str(admission.stage),
+            "running_at": _maybe(_micros, admission.running_at),
+            "ended_at": _maybe(_micros, admission.ended_at),
+            "estimated": admission.estimated,
+        }
+
+
+def read_admission(row: Row) -> Admission:
+    """Read an admission.
+
+    Raises:
+        StoreError: the row holds what this version does not know.
+    """
+    with _reading("edu_admissions", row, "id"):
+        return Admission(
+            id=row["id"],
+            person=row["person"],
+            hub_name=row["hub_name"],
+            server=row["server"],
+            course=row["course"],
+            role=_word(CourseRole)(row["role"]),
+            granted=_read_granted(row["granted"]),
+            own=row["own"],
+            reserved_at=_instant(row["reserved_at"]),
+            ends_at=_maybe(_instant, row["ends_at"]),
+            ends_by=_maybe(_word(EndRule), row["ends_by"]),
+            stage=_word(Stage)(row["stage"]),
+            running_at=_maybe(_instant, row["running_at"]),
+            ended_at=_maybe(_instant, row["ended_at"]),
+            estimated=row["estimated"],
+        )
+
+
+def audit_row(entry: AuditEntry) -> dict[str, Any]:
+    """Spell an audit entry."""
+    with _writing("audit entry by", entry.actor):
+        return {
+            "at": _micros(entry.at),
+            "actor": _text(entry.actor),
+            "act": _text(str(entry.act)),
+            "course": _text(entry.course),
+            "target": _text(entry.target),
+            "address": _text(entry.address),
+            "details": json.dumps(dict(entry.details)),
+        }
+
+
+def read_audit(row: Row) -> AuditEntry:
+    """Read an audit entry.
+
+    Raises:
+        StoreError: the row holds what this version does not know.
+    """
+    with _reading("edu_audit", row, "id"):
+        return AuditEntry(
+            at=_instant(row["at"]),
+            actor=row["actor"],
+            act=row["act"],
+            course=row["course"],
+            target=row["target"],
+            address=row["address"],
+            details=MappingProxyType(_object(json.loads(row["details"]))),
+        )
+
+
+# -- what was granted ----------------------------------------------------------------------------------------------
+
+
+def _spell_granted(granted: Granted) -> str:
+    amounts = granted.amounts
+    return json.dumps(
+        {
+            "profile": granted.profile,
+            "flavor": granted.flavor,
+            "image": granted.image,
+            "options": dict(granted.options),
+            "cpu_guarantee_millicores": amounts.cpu_guarantee.millicores,
+            "cpu_limit_millicores": amounts.cpu_limit.millicores,
+            "memory_guarantee_bytes": amounts.memory_guarantee.bytes,
+            "memory_limit_bytes": amounts.memory_limit.bytes,
+            "devices": amounts.devices,
+        }
+    )
+
+
+def _read_granted(text: str) -> Granted:
+    found = _object(json.loads(text))
+    amounts = Amounts(
+        cpu_guarantee=Cpu(_whole(found["cpu_guarantee_millicores"])),
+        cpu_limit=Cpu(_whole(found["cpu_limit_millicores"])),
+        memory_guarantee=Memory(_whole(found["memory_guarantee_bytes"])),
+        memory_limit=Memory(_whole(found["memory_limit_bytes"])),
+        devices=_whole(found["devices"]),
+    )
+    options = MappingProxyType({k: _string(v) for k, v in _object(found["options"]).items()})
+    image = _maybe(_string, found["image"])
+    return Granted(_string(found["profile"]), _string(found["flavor"]), amounts, image, options)
+
+
+# -- single values -------------------------------------------------------------------------------------------------
+
+_From = TypeVar("_From")
+_To = TypeVar("_To")
+
+
+def _maybe(convert: Callable[[_From], _To], value: _From | None) -> _To | None:
+    return None if value is None else convert(value)
+
+
+def _spell(word: Enum | None) -> str | None:
+    return None if word is None else str(word)
+
+
+def _word(kind: type[_Word]) -> Callable[[str], _Word]:
+    words = {str(member): member for member in kind}
+
+    def read(text: str) -> _Word:
+        if text not in words:
+            raise ValueError(f"{text!r} is none of {', '.join(words)}")
+        return words[text]
+
+    return read
+
+
+def _text(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("text with a NUL character cannot be kept")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("text with half a surrogate pair cannot be kept") from None
+    return text
+
+
+def _micros(at: datetime) -> int:
+    if at.tzinfo is None:
+        raise ValueError(f"an instant without a time zone: {at}")
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def _instant(micros: object) -> datetime:
+    return _EPOCH + _whole(micros) * _MICROSECOND
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"{value!r} is not a whole number")
+
+
+def _string(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"{value!r} is not text")
+
+
+def _object(value: object) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise ValueError(f"{value!r} is not a JSON object")
+
+
+@contextmanager
+def _writing(what: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise StoreError(f"The {what} {name!r} was not kept: {error}.") from error
+
+
+@contextmanager
+def _reading(table: str, row: Row, *key: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
+        name = ", ".join(repr(row[column]) for column in key)
+        why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise StoreError(
+            f"The row {name} of the table {table} cannot be read: {why}. It was changed by hand or by "
+            "another version of jupyterhub-edu; put back what this version knows."
+        ) from error

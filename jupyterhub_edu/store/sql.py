@@ -1,0 +1,240 @@
+"""The store in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Select, Table, and_, delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.people import Enrolment, Person
+from jupyterhub_edu.ports import AuditEntry, Clock, StoreError, utc_now
+
+from . import rows
+from .database import Backend, Database, Job
+from .place import locate
+from .postgres import PostgresBackend
+from .sqlite import SqliteBackend
+from .tables import ADMISSIONS, AUDIT, ENROLMENTS, PEOPLE, PINS
+
+__all__ = ["SqlStore", "open_store"]
+
+_T = TypeVar("_T")
+_MOST_TOGETHER: Final = 200
+"""Calls that share one transaction at most, so that the first of them does not wait long for the last."""
+
+
+def open_store(
+    url: str | None = None,
+    *,
+    hub_db_url: str | None = None,
+    on_kubernetes: bool = False,
+    clock: Clock = utc_now,
+) -> SqlStore:
+    """Make the store for this hub; ``await store.open()`` connects.
+
+    Args:
+        url: ``postgresql://...``, ``sqlite:////path``, or ``sqlite://`` (in memory, for tests); None: a SQLite file
+            beside the hub's.
+        hub_db_url: ``c.JupyterHub.db_url``; None: JupyterHub's default.
+        on_kubernetes: the hub runs in a pod, so that what lies on no volume is lost with it.
+
+    Raises:
+        StoreError: no such place may be used; the text says what to write.
+    """
+    place = locate(url, hub_db_url, on_kubernetes=on_kubernetes)
+    backend: Backend
+    if place.get_backend_name() == "postgresql":
+        backend = PostgresBackend(place)
+    else:
+        backend = SqliteBackend(place, on_kubernetes=on_kubernetes)
+    return SqlStore(backend, clock)
+
+
+class SqlStore:
+    """Implements ``ports.Store``.
+
+    One thread does all the work, in the order of the calls: a later state of an admission can never be overtaken by
+    an earlier one. Calls that arrive while it is busy share the next transaction, so that a full lecture hall costs
+    a few commits rather than hundreds.
+
+    Always holds:
+        - the event loop never waits for the database;
+        - a caller who is cancelled leaves no half of a change: what had begun is completed, what had not is left out.
+    """
+
+    def __init__(self, backend: Backend, clock: Clock = utc_now) -> None:
+        self._database = Database(backend, clock)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="edu-store")
+        self._waiting: deque[Job] = deque()
+
+    async def open(self) -> None:
+        """Connect, take the one-hub lock, bring the schema up to date.
+
+        Raises:
+            StoreError: no database, another hub holds it, or the place would not survive a restart.
+        """
+        await asyncio.wrap_future(self._submit(self._database.open))
+
+    async def close(self) -> None:
+        """Finish what was begun and give the lock back; repeating it does nothing."""
+        try:
+            closed = self._thread.submit(self._database.close)
+        except RuntimeError:
+            return
+        self._thread.shutdown(wait=False)
+        await asyncio.shield(asyncio.wrap_future(closed))
+
+    async def load_people(self) -> Sequence[Person]:
+        """Everybody ever linked."""
+        query = select(PEOPLE).order_by(PEOPLE.c.key)
+        return await self._do(lambda c: _read(c, query, rows.read_person))
+
+    async def load_enrolments(self) -> Sequence[Enrolment]:
+        """Every enrolment that was kept."""
+        query = select(ENROLMENTS).order_by(*ENROLMENTS.primary_key)
+        return await self._do(lambda c: _read(c, query, rows.read_enrolment))
+
+    async def save_answer(
+        self, person: Person, origin: str, enrolments: Iterable[Enrolment]
+    ) -> None:
+        """Keep the person and exactly these enrolments of this origin."""
+        values = rows.person_row(person)
+        told = rows.answer_rows(person, origin, enrolments)
+        of_origin = and_(ENROLMENTS.c.person == person.key, ENROLMENTS.c.origin == origin)
+        holder = select(PEOPLE.c.key).where(
+            PEOPLE.c.hub_name == person.hub_name, PEOPLE.c.key != person.key
+        )
+
+        def save(connection: Connection) -> None:
+            if (other := connection.execute(holder).scalar()) is not None:
+                raise StoreError(rows.name_taken(person, other))
+            _upsert(connection, PEOPLE, values)
+            connection.execute(delete(ENROLMENTS).where(of_origin))
+            if told:
+                connection.execute(insert(ENROLMENTS), told)
+
+        await self._do(save)
+
+    async def add_enrolment(self, enrolment: Enrolment) -> None:
+        """Add or replace one manual enrolment."""
+        values = rows.enrolment_row(enrolment)
+
+        def add(connection: Connection) -> None:
+            _require_person(connection, enrolment.person)
+            _upsert(connection, ENROLMENTS, values)
+
+        await self._do(add)
+
+    async def remove_enrolment(self, enrolment: Enrolment) -> None:
+        """Remove one manual enrolment, if it is there."""
+        values = rows.enrolment_row(enrolment)
+        same = and_(*(column == values[column.name] for column in ENROLMENTS.primary_key))
+        await self._do(lambda c: c.execute(delete(ENROLMENTS).where(same)))
+
+    async def load_pins(self) -> Mapping[str, str]:
+        """Entries of the campus file to people's keys."""
+        return await self._do(lambda c: {row.entry: row.person for row in c.execute(select(PINS))})
+
+    async def pin(self, entry: str, person: str) -> None:
+        """Pin an entry; the first pin stays."""
+        values = rows.pin_row(entry, person)
+
+        def save(connection: Connection) -> None:
+            _require_person(connection, person)
+            connection.execute(_insert(connection, PINS, values).on_conflict_do_nothing())
+
+        await self._do(save)
+
+    async def save_admission(self, admission: Admission) -> None:
+        """Insert or replace by id, unless it has ended."""
+        values = rows.admission_row(admission)
+        unended = ADMISSIONS.c.stage != Stage.ENDED.value
+        await self._do(lambda c: _upsert(c, ADMISSIONS, values, unended))
+
+    async def load_open_admissions(self) -> Sequence[Admission]:
+        """Admissions not ended, oldest first."""
+        query = (
+            select(ADMISSIONS)
+            .where(ADMISSIONS.c.stage != Stage.ENDED.value)
+            .order_by(ADMISSIONS.c.reserved_at, ADMISSIONS.c.id)
+        )
+        return await self._do(lambda c: _read(c, query, rows.read_admission))
+
+    async def find_admission(self, id: str) -> Admission | None:
+        """One admission, ended ones too."""
+        query = select(ADMISSIONS).where(ADMISSIONS.c.id == id)
+
+        found = await self._do(lambda c: _read(c, query, rows.read_admission))
+        return found[0] if found else None
+
+    async def append_audit(self, entry: AuditEntry) -> None:
+        """Append one entry."""
+        values = rows.audit_row(entry)
+        await self._do(lambda c: c.execute(insert(AUDIT), values))
+
+    async def load_audit(
+        self, course: str | None = None, limit: int = 200
+    ) -> Sequence[AuditEntry]:
+        """The newest entries first."""
+        query = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(max(limit, 0))
+        if course is not None:
+            query = query.where(AUDIT.c.course == course)
+        return await self._do(lambda c: _read(c, query, rows.read_audit))
+
+    # -- the thread ------------------------------------------------------------------------------------------------
+
+    async def _do(self, work: Callable[[Connection], _T]) -> _T:
+        future: Future[_T] = Future()
+        self._waiting.append((work, future))
+        self._submit(self._flush)
+        return await asyncio.wrap_future(future)
+
+    def _submit(self, call: Callable[[], None]) -> Future[None]:
+        try:
+            return self._thread.submit(call)
+        except RuntimeError:
+            raise StoreError("The store is closed.") from None
+
+    def _flush(self) -> None:
+        jobs: list[Job] = []
+        while self._waiting and len(jobs) < _MOST_TOGETHER:
+            job = self._waiting.popleft()
+            if job[1].set_running_or_notify_cancel():
+                jobs.append(job)
+        if jobs:
+            self._database.perform(jobs)
+
+
+def _read(
+    connection: Connection, query: Select[Any], read: Callable[[Mapping[str, Any]], _T]
+) -> list[_T]:
+    return [read(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def _insert(connection: Connection, table: Table, values: Mapping[str, Any]) -> Any:
+    """An INSERT that knows ON CONFLICT, which both databases spell alike."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).values(**values)
+
+
+def _upsert(
+    connection: Connection, table: Table, values: Mapping[str, Any], where: Any = None
+) -> None:
+    key = [column.name for column in table.primary_key]
+    changes = {name: value for name, value in values.items() if name not in key}
+    connection.execute(
+        _insert(connection, table, values).on_conflict_do_update(
+            index_elements=key, set_=changes, where=where
+        )
+    )
+
+
+def _require_person(connection: Connection, key: str) -> None:
+    if connection.execute(select(PEOPLE.c.key).where(PEOPLE.c.key == key)).first() is None:
+        raise StoreError(rows.unknown_person(key))

@@ -1,0 +1,127 @@
+"""Our tables. All names begin with ``edu_``, so a database may be shared with the hub and its tables are never touched.
+
+Instants are whole microseconds since 1970 UTC; roles, stages and rules are words, checked when they are read.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+
+__all__ = [
+    "ADMISSIONS",
+    "AUDIT",
+    "ENROLMENTS",
+    "HUB",
+    "METADATA",
+    "PEOPLE",
+    "PINS",
+    "PREFIX",
+    "VERSION_TABLE",
+]
+
+PREFIX: Final = "edu_"
+VERSION_TABLE: Final = "edu_alembic_version"
+METADATA: Final = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fk",
+        "ix": "%(table_name)s_%(column_0_N_name)s_index",
+    }
+)
+
+PEOPLE: Final = Table(
+    "edu_people",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("hub_name", Text, nullable=False, unique=True),
+    Column("source", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("site_role", Text),
+    Column("active", Boolean, nullable=False),
+    Column("answered_at", BigInteger, nullable=False),
+)
+
+ENROLMENTS: Final = Table(
+    "edu_enrolments",
+    METADATA,
+    Column("person", Text, ForeignKey(PEOPLE.c.key), primary_key=True),
+    Column("course", Text, primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("starts", BigInteger),
+    Column("ends", BigInteger),
+    Column("answered_at", BigInteger),
+    Column("by", Text, nullable=False),
+)
+
+PINS: Final = Table(
+    "edu_pins",
+    METADATA,
+    Column("entry", Text, primary_key=True),
+    Column("person", Text, ForeignKey(PEOPLE.c.key), nullable=False),
+)
+
+ADMISSIONS: Final = Table(
+    "edu_admissions",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("hub_name", Text, nullable=False),
+    Column("server", Text, nullable=False),
+    Column("course", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("granted", Text, nullable=False),
+    Column("own", Boolean, nullable=False),
+    Column("reserved_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger),
+    Column("ends_by", Text),
+    Column("stage", Text, nullable=False),
+    Column("running_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("estimated", Boolean, nullable=False),
+)
+_OPEN = ADMISSIONS.c.stage != "ended"
+# Ended rows are kept for ever; finding the few open ones must not read them.
+Index("edu_admissions_open_index", ADMISSIONS.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+
+AUDIT: Final = Table(
+    "edu_audit",
+    METADATA,
+    # SQLite numbers rows by itself only in a column of exactly this type.
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("course", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Index("edu_audit_course_id_index", "course", "id"),
+)
+
+HUB: Final = Table(
+    "edu_hub",
+    METADATA,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("token", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("since", BigInteger, nullable=False),  # whole seconds: it is only shown
+)
+"""One row: the hub that uses the database, or used it last. Names it to a second one, and tells a hub whose connection
+was lost whether another has been here meanwhile."""
