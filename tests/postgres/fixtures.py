@@ -3,6 +3,7 @@
 Fixtures:
 
     postgres_server  (session) the host of a private server, started at first use
+    own_postgres     a server for one test alone, to stop and start
     postgres_url     a new, empty database on it, for SQLAlchemy and for JupyterHub's db_url
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.needs import require
-from tests.postgres.server import database_url, find_binaries, running_postgres
+from tests.postgres.server import Postgres, database_url, find_binaries, running_postgres
 
 _numbers = itertools.count(1)
 
@@ -20,8 +21,15 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     binaries = require(find_binaries(), "PostgreSQL", "apt install postgresql")
-    with running_postgres(binaries) as host:
-        yield host
+    with running_postgres(binaries) as server:
+        yield server.host
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    binaries = require(find_binaries(), "PostgreSQL", "apt install postgresql")
+    with running_postgres(binaries) as server:
+        yield server
 
 
 @pytest.fixture

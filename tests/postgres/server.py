@@ -10,11 +10,13 @@ Always holds:
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -43,9 +45,30 @@ def find_binaries() -> Path | None:
     return None
 
 
+class Postgres:
+    """A private server that can be stopped and started again over the same data.
+
+    Attributes:
+        host: the folder of its Unix socket.
+    """
+
+    def __init__(self, binaries: Path, folder: Path, account: pwd.struct_passwd | None) -> None:
+        self.host = str(folder)
+        self._serve = partial(_serving, binaries, folder, account)
+        self._running = ExitStack()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._running.enter_context(self._serve())
+
+    def stop(self) -> None:
+        """Stop it; sessions are ended. Nothing happens if it does not run."""
+        self._running.close()
+
+
 @contextmanager
-def running_postgres(binaries: Path) -> Iterator[str]:
-    """Run a new, empty PostgreSQL and yield the folder of its Unix socket, its ``host``.
+def running_postgres(binaries: Path) -> Iterator[Postgres]:
+    """Run a new, empty PostgreSQL.
 
     Raises:
         RuntimeError: it did not answer in time; the message ends with its log.
@@ -57,8 +80,12 @@ def running_postgres(binaries: Path) -> Iterator[str]:
         if account:
             os.chown(folder, account.pw_uid, account.pw_gid)
         _initialise(binaries, folder, account)
-        with _serving(binaries, folder, account):
-            yield str(folder)
+        server = Postgres(binaries, folder, account)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -116,7 +143,7 @@ def _serving(
         _wait_until_ready(process, folder)
         yield process
     finally:
-        process.terminate()  # one session left open must not hold the end: then the next line
+        process.send_signal(signal.SIGINT)  # a fast shutdown: it does not wait for sessions
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
