@@ -1,0 +1,30 @@
+"""Floor 4: what happens by itself. Supervised timers that call the core."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from jupyterhub_edu.core import Core
+
+from .groups import GroupKeeper
+from .metrics import metrics_in
+from .reconcile import Reconciler
+from .sources import SourceReader
+from .timers import Timer, TimerState, Warden
+
+__all__ = ["Timer", "TimerState", "Warden", "default_timers"]
+
+
+def default_timers(core: Core, *, registry: CollectorRegistry = REGISTRY) -> Sequence[Timer]:
+    """The timers of a hub. Make them before ``core.begin()``: they listen to the roll and the book.
+
+    Args:
+        registry: where repairs are counted.
+    """
+    return (
+        Timer("sources", 20, SourceReader(core)),
+        Timer("reconcile", 30, Reconciler(core, metrics_in(registry))),
+        Timer("groups", 10, GroupKeeper(core)),
+    )

@@ -1,0 +1,83 @@
+"""Keeping the hub's groups in step with the roll, for whoever reads them. Nothing is decided by them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.domain.people import Person
+
+__all__ = ["GroupKeeper"]
+
+_EVERYBODY: Final = timedelta(days=1)
+_SLICE: Final = 100
+"""People looked at before others get their turn on the event loop."""
+
+
+class GroupKeeper:
+    """One round: write the groups of everybody whose enrolments changed.
+
+    Always holds:
+        - many changes of one person between two rounds are one write, of what holds at the write;
+        - everybody is looked at when the hub starts (a killed hub may have left a change unwritten), when the campus
+          file changed, when an enrolment begins or ends by date, and once a day;
+        - a write that fails is repeated in the next round and holds up nobody else's.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._changed: dict[str, None] = {}
+        self._written: dict[str, frozenset[str]] = {}
+        self._campus: Campus | None = None
+        self._next: datetime | None = None
+        core.roll.on_change.append(lambda person: self._changed.setdefault(person.key))
+
+    async def __call__(self) -> None:
+        """Write what is to be written.
+
+        Raises:
+            ExceptionGroup: writes that failed.
+        """
+        now = self._core.clock()
+        if self._campus is not self._core.campus or self._next is None or now >= self._next:
+            await self._look_at_everybody(now)
+        failures: list[Exception] = []
+        for key in list(self._changed):
+            self._changed.pop(key, None)
+            try:
+                await self._write(key)
+            except Exception as error:
+                error.add_note(f"while the groups of {key} were written")
+                self._changed[key] = None
+                failures.append(error)
+        if failures:
+            raise ExceptionGroup(f"{len(failures)} people's groups were not written", failures)
+
+    async def _look_at_everybody(self, now: datetime) -> None:
+        """Mark everybody, and find the next instant at which time alone changes something."""
+        campus, following = self._core.campus, now + _EVERYBODY
+        for place, person in enumerate(list(self._core.roll.people())):
+            if place % _SLICE == 0:
+                await asyncio.sleep(0)
+            self._changed[person.key] = None
+            following = min([following, *self._boundaries(person, now)])
+        self._written.clear()
+        self._campus, self._next = campus, following
+
+    def _boundaries(self, person: Person, now: datetime) -> list[datetime]:
+        enrolments = self._core.roll.enrolments(person)
+        return [at for e in enrolments for at in (e.starts, e.ends) if at is not None and at > now]
+
+    async def _write(self, key: str) -> None:
+        person = self._core.roll.person(key)
+        if person is None:
+            return
+        groups = self._core.roll.hub_groups(person, self._core.clock())
+        if self._written.get(key) != groups:
+            await self._core.groups.write(person.hub_name, groups)
+            self._written[key] = groups
+            # The hub's side works in one step per account; others get their turn between two.
+            await asyncio.sleep(0)
