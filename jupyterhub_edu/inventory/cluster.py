@@ -1,0 +1,88 @@
+"""The whole cluster: nodes as they are, and the pods of every tenant on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from jupyterhub_edu.domain.profiles import Flavor
+from jupyterhub_edu.ports import Stock
+
+from .facts import NodeFact
+from .holdings import Holdings
+from .views import EMPTY, held, unlisted
+
+__all__ = ["ClusterView"]
+
+
+class ClusterView:
+    """Free devices node by node.
+
+    Always holds:
+        - a node counts for a flavor only if it is Ready, not cordoned, has all the flavor's labels, and no taint that
+          keeps the flavor's pods out;
+        - whoever's pods hold devices on a node, those are not free; a node that promises less than is held has none.
+
+    Args:
+        tolerate: keys of taints that every pod of the hub tolerates, whatever its flavor.
+    """
+
+    kind = "cluster"
+    everywhere = True
+
+    def __init__(self, flavors: Mapping[str, Flavor], tolerate: Iterable[str] = ()) -> None:
+        self._tolerated = frozenset(tolerate)
+        self._nodes: dict[str, NodeFact] = {}
+        self._fitting: dict[str, dict[str, int]] = {}
+        self.set_flavors(flavors)
+
+    def set_flavors(self, flavors: Mapping[str, Flavor]) -> None:
+        """Take over the flavors, and sort every node anew."""
+        self._flavors = {f.key: f for f in flavors.values() if f.device}
+        self._fitting = {key: {} for key in self._flavors}
+        for name, fact in self._nodes.items():
+            self._sort(name, fact)
+
+    def put_node(self, name: str, fact: NodeFact | None) -> None:
+        """Take in what one node is now; None: it is no more."""
+        if fact is None:
+            self._nodes.pop(name, None)
+        else:
+            self._nodes[name] = fact
+        self._sort(name, fact)
+
+    def stock(self, flavor: str, pods: Holdings) -> Stock:
+        """The flavor's free devices on each fitting node, and those of foreign pods in our namespace."""
+        known = self._flavors.get(flavor)
+        if known is None or known.device is None:
+            return EMPTY
+        device, by_node = known.device, pods.by_node
+        free = (
+            max(0, count - held(by_node, name, device))
+            for name, count in self._fitting[flavor].items()
+        )
+        foreign = sum(
+            count
+            for name, count in unlisted(pods, self._flavors, device)
+            if self._may_be_of(name, known)
+        )
+        return Stock(tuple(free), foreign)
+
+    def _sort(self, name: str, fact: NodeFact | None) -> None:
+        for key, flavor in self._flavors.items():
+            count = fact.devices.get(flavor.device or "", 0) if fact else 0
+            if fact is not None and count and self._fits(fact, flavor):
+                self._fitting[key][name] = count
+            else:
+                self._fitting[key].pop(name, None)
+
+    def _fits(self, fact: NodeFact, flavor: Flavor) -> bool:
+        return (
+            fact.open
+            and flavor.nodes.items() <= fact.labels.items()
+            and fact.taints <= self._tolerated.union(flavor.tolerate)
+        )
+
+    def _may_be_of(self, name: str, flavor: Flavor) -> bool:
+        """Whether devices of this node are the flavor's; on a node not seen yet they may be."""
+        fact = self._nodes.get(name)
+        return fact is None or flavor.nodes.items() <= fact.labels.items()
