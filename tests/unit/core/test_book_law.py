@@ -227,7 +227,7 @@ class World:
             return False
         if sum(a.devices for a in here) + devices > 3:
             return False
-        used = Counter({id: 0 for id in COURSES})
+        used = Counter(dict.fromkeys(COURSES, 0))
         for admission in self.open.values():
             used[admission.course] += admission.devices
         wanted, total = used[course] + devices, sum(used.values())
