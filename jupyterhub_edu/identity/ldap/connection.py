@@ -1,0 +1,365 @@
+"""One LDAP connection, used by one thread at a time. Everything here blocks and is called from the pool's threads.
+
+ldap3 speaks the protocol; what it leaves open is closed here: a deadline over the whole of an operation (not of each
+read), an upper bound on what a server may send, the certificate's name checked by the standard library, no schema
+fetched, no referral followed.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import ldap3
+
+from .settings import Address, LdapSettings
+
+__all__ = [
+    "BUSY_RESULTS",
+    "BindResult",
+    "Connection",
+    "Entry",
+    "Incomplete",
+    "Search",
+    "ServerFailed",
+    "make_tls_context",
+]
+
+_LARGEST_ANSWER_BYTES: Final = 16 * 2**20
+_PAGE: Final = 500
+_WHO_AM_I: Final = "1.3.6.1.4.1.4203.1.11.3"
+_PAGED: Final = "1.2.840.113556.1.4.319"
+_SUCCESS: Final = 0
+BUSY_RESULTS: Final = frozenset({51, 52})
+"""Result codes busy and unavailable: this server cannot now, another may."""
+
+
+class ServerFailed(Exception):
+    """The server was silent, closed the connection, refused it, or spoke no LDAP. Another server may do better."""
+
+
+class Silent(ServerFailed):
+    """The time was up before the server had answered."""
+
+
+class Incomplete(Exception):
+    """The server answered, and the answer is not the whole truth: a limit, a referral, an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to look for.
+
+    Attributes:
+        attributes: names of attributes to bring along; ``1.1`` for none.
+        scope: the whole subtree, or the base entry alone.
+        limit: stop after this many entries (the answer then need not be complete); 0 for all.
+    """
+
+    base: str
+    filter: str
+    attributes: tuple[str, ...] = ("1.1",)
+    scope: Literal["SUBTREE", "BASE"] = "SUBTREE"
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry as received; attribute names in lower case, values as octets."""
+
+    dn: str
+    attributes: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+
+    def octets(self, attribute: str) -> tuple[bytes, ...]:
+        """All values of an attribute; empty if it has none or may not be read."""
+        return self.attributes.get(attribute.lower(), ())
+
+    def texts(self, attribute: str) -> tuple[str, ...]:
+        """All values of an attribute as text."""
+        return tuple(value.decode("utf-8", "backslashreplace") for value in self.octets(attribute))
+
+    def text(self, attribute: str) -> str:
+        """The first value of an attribute as text, or ``""``."""
+        return next(iter(self.texts(attribute)), "")
+
+
+@dataclass(frozen=True, slots=True)
+class BindResult:
+    """How a bind ended: LDAP's result code (0 is success) and the server's own words."""
+
+    code: int
+    message: str
+
+
+def make_tls_context(settings: LdapSettings) -> ssl.SSLContext:
+    """Build what every TLS connection of a source shares.
+
+    Raises:
+        OSError: a certificate file cannot be read.
+        ssl.SSLError: it holds no certificate.
+    """
+    context = ssl.create_default_context(cafile=settings.tls.ca)
+    if not settings.tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if settings.tls.certificate is not None:
+        context.load_cert_chain(settings.tls.certificate, settings.tls.key)
+    return context
+
+
+class Connection:
+    """A connection to one server, encrypted as the settings say, not yet bound."""
+
+    def __init__(
+        self, address: Address, context: ssl.SSLContext, settings: LdapSettings, deadline: float
+    ) -> None:
+        """Connect.
+
+        Args:
+            deadline: ``time.monotonic()`` instant by which the connection must stand.
+
+        Raises:
+            ServerFailed: it does not.
+        """
+        self._clock = _Deadline(deadline)
+        tls = _Tls(context, settings.tls.name or address.host, self._clock)
+        server = ldap3.Server(
+            address.host,
+            port=address.port,
+            use_ssl=address.tls,
+            tls=tls,
+            get_info=ldap3.NONE,
+            connect_timeout=self._clock.left(),
+        )
+        self._ldap = ldap3.Connection(
+            server,
+            client_strategy=ldap3.SAFE_SYNC,
+            auto_referrals=False,
+            auto_range=False,
+            check_names=False,
+            return_empty_attributes=False,
+        )
+        try:
+            self._ldap.open(read_server_info=False)
+            if not address.tls:
+                self._ldap.socket = _TimedSocket(self._ldap.socket, self._clock)
+                if settings.is_encrypted(address):
+                    self._ldap.start_tls(read_server_info=False)
+        except Exception as error:
+            self.close()
+            raise _failure(error, self._clock) from error
+        self.identified = False
+        self.used_at = time.monotonic()
+
+    def bind(self, dn: str, password: str, deadline: float) -> BindResult:
+        """Say who we are from here on; with an empty name and password, nobody.
+
+        Raises:
+            ServerFailed: no answer.
+            ValueError: a name without a password, which a server may take for an anonymous bind.
+        """
+        if bool(dn) != bool(password.strip("\x00 \t\r\n")):
+            raise ValueError("a bind needs both a name and a password")
+        self._clock.at = deadline
+        kind = ldap3.SIMPLE if dn else ldap3.ANONYMOUS
+        try:
+            # Octets, not text: ldap3 would refuse or rewrite what its table of characters does not know.
+            self._ldap.user, self._ldap.password = dn, password.encode("utf-8", "replace")
+            self._ldap.authentication = kind
+            _, result, _, _ = self._ldap.bind(read_server_info=False)
+        except Exception as error:
+            raise _failure(error, self._clock) from error
+        finally:
+            self._ldap.password = self._ldap.request = None
+        return BindResult(_code(result), str(result.get("message") or ""))
+
+    def who_am_i(self, deadline: float) -> str | None:
+        """Ask as whom the server sees us: ``dn:...`` or ``u:...``, ``""`` for nobody, None if it does not tell.
+
+        Raises:
+            ServerFailed: no answer.
+
+        Source:
+            RFC 4532.
+        """
+        self._clock.at = deadline
+        try:
+            _, result, _, _ = self._ldap.extended(_WHO_AM_I)
+        except Exception as error:
+            raise _failure(error, self._clock) from error
+        if _code(result) != _SUCCESS:
+            return None
+        value = result.get("responseValue") or b""
+        return bytes(value).decode("utf-8", "backslashreplace")
+
+    def search(self, search: Search, deadline: float) -> list[Entry]:
+        """Search, page by page, values beyond a server's range included.
+
+        Returns:
+            Every entry found, or with a ``limit`` at least as many as that, if there are.
+
+        Raises:
+            ServerFailed: no answer.
+            Incomplete: an answer that need not be the whole truth.
+        """
+        self._clock.at = deadline
+        found: list[Entry] = []
+        cookie: bytes | None = None
+        while True:
+            entries, cookie = self._page(search, cookie)
+            found += [self._whole(entry) for entry in entries]
+            if not cookie or (search.limit and len(found) >= search.limit):
+                return found
+
+    def close(self) -> None:
+        """Let go of the socket; never fails and never waits."""
+        self._clock.at = 0.0
+        self._ldap.strategy.close()
+
+    def _page(self, search: Search, cookie: bytes | None) -> tuple[list[Entry], bytes | None]:
+        self._clock.begin()
+        try:
+            _, result, response, _ = self._ldap.search(
+                search.base,
+                search.filter,
+                search_scope=search.scope,
+                attributes=list(search.attributes),
+                paged_size=search.limit or _PAGE,
+                paged_cookie=cookie,
+            )
+        except Exception as error:
+            raise _failure(error, self._clock) from error
+        code = _code(result)
+        if code in BUSY_RESULTS:
+            raise ServerFailed(f"the directory is {result.get('description')}")
+        if code != _SUCCESS:
+            raise Incomplete(_told(result, search))
+        entries = []
+        for row in response or ():
+            if row["type"] == "searchResEntry":
+                entries.append(_entry(row))
+            elif row["type"] == "searchResRef" and not _is_own_partition(row["uri"]):
+                raise Incomplete(
+                    f"the directory keeps a part of {search.base} elsewhere: {row['uri']}"
+                )
+        control = (result.get("controls") or {}).get(_PAGED) or {}
+        return entries, (control.get("value") or {}).get("cookie") or None
+
+    def _whole(self, entry: Entry) -> Entry:
+        """Fetch the rest of values that came as ``member;range=0-1499``."""
+        attributes = dict(entry.attributes)
+        for name in [name for name in attributes if ";range=" in name]:
+            kind, _, span = name.partition(";range=")
+            values = attributes.pop(name)
+            while not span.endswith("-*"):
+                wanted = f"{kind};range={int(span.partition('-')[2]) + 1}-*"
+                more, _ = self._page(Search(entry.dn, "(objectClass=*)", (wanted,), "BASE"), None)
+                rest = {
+                    k: v
+                    for e in more
+                    for k, v in e.attributes.items()
+                    if k.startswith(kind + ";range=")
+                }
+                if not rest or not any(rest.values()):
+                    raise Incomplete(f"the directory keeps back values of {kind} after {span}")
+                (name, further), *_ = rest.items()
+                span = name.partition(";range=")[2]
+                values += further
+            attributes[kind] = values
+        return Entry(entry.dn, attributes)
+
+
+class _Deadline:
+    """One operation's end, and what it has received so far."""
+
+    def __init__(self, at: float) -> None:
+        self.at, self.received = at, 0
+
+    def begin(self) -> None:
+        self.received = 0
+
+    def left(self) -> float:
+        """Seconds left, more than none.
+
+        Raises:
+            TimeoutError: none is left.
+        """
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time is up")
+        return left
+
+
+class _TimedSocket:
+    """A socket whose reads and writes together keep to the deadline and to the largest answer."""
+
+    def __init__(self, raw: socket.socket, clock: _Deadline) -> None:
+        self.raw, self._clock = raw, clock
+
+    def recv(self, size: int) -> bytes:
+        self.raw.settimeout(self._clock.left())
+        data = self.raw.recv(size)
+        self._clock.received += len(data)
+        if self._clock.received > _LARGEST_ANSWER_BYTES:
+            raise OSError("an answer without end")
+        return data
+
+    def sendall(self, data: bytes) -> None:
+        self.raw.settimeout(self._clock.left())
+        self.raw.sendall(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.raw, name)
+
+
+class _Tls(ldap3.Tls):
+    """TLS as the standard library does it: name checked, server name sent, one context for all connections."""
+
+    def __init__(self, context: ssl.SSLContext, name: str, clock: _Deadline) -> None:
+        super().__init__(validate=context.verify_mode)
+        self._context, self._name, self._clock = context, name, clock
+
+    def wrap_socket(self, connection: ldap3.Connection, do_handshake: bool = False) -> None:
+        """Replace the connection's socket by an encrypted one; the handshake keeps to the deadline."""
+        raw: Any = getattr(connection.socket, "raw", connection.socket)
+        raw.settimeout(self._clock.left())
+        encrypted = self._context.wrap_socket(raw, server_hostname=self._name)
+        connection.socket = _TimedSocket(encrypted, self._clock)
+
+
+def _failure(error: Exception, clock: _Deadline) -> ServerFailed:
+    """Say why in one short sentence without the packet's content."""
+    if clock.at <= time.monotonic():
+        return Silent("no answer in time")
+    words = " ".join(str(error).split())[:200] or type(error).__name__
+    return ServerFailed(words)
+
+
+def _code(result: Mapping[str, Any]) -> int:
+    return int(result["result"])
+
+
+def _told(result: Mapping[str, Any], search: Search) -> str:
+    words = " ".join(str(result.get("message") or "").split())[:200]
+    return f"{result.get('description')} below {search.base}" + (f": {words}" if words else "")
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    values = {name.lower(): tuple(octets) for name, octets in row["raw_attributes"].items()}
+    raw = row["raw_dn"]
+    return Entry(
+        raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else str(raw), values
+    )
+
+
+def _is_own_partition(uris: list[str]) -> bool:
+    """Whether a reference leads to partitions of Active Directory that never hold people or groups."""
+    names = [uri.partition("://")[2].partition("/")[2].upper() for uri in uris]
+    return bool(names) and all(
+        name.startswith(("DC=DOMAINDNSZONES,", "DC=FORESTDNSZONES,", "CN=CONFIGURATION,"))
+        for name in names
+    )

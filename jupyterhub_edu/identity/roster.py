@@ -1,0 +1,323 @@
+"""A roster in files: who is in which course, and who may log in with which password. For visitors, demos, small schools.
+
+The people's file is CSV in UTF-8 with the header ``person,name,course,course_role``; a person stands in it once for each
+course, or once with course and role left empty. The passwords' file holds one ``person:hash`` a line, with an argon2
+hash as ``hash_password`` makes it; empty lines and lines that begin with ``#`` do not count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import difflib
+import io
+import logging
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar, Final, Generic, TypeVar
+
+import argon2
+from pydantic import BaseModel, ConfigDict, Field
+
+from jupyterhub_edu.domain.people import CourseClaim, CourseRole, Identity, Person
+from jupyterhub_edu.ports import Answer, Clock, Denied, Gone, Unavailable
+from jupyterhub_edu.ports.sources import LoginShape
+
+from .paths import CampusPath
+
+__all__ = ["RosterMistakes", "RosterSettings", "RosterSource", "hash_password"]
+
+_Content = TypeVar("_Content")
+_log = logging.getLogger(__name__)
+
+_HEADER: Final = ["person", "name", "course", "course_role"]
+_ROLES: Final = {str(role): role for role in CourseRole}
+_MOST_TOLD: Final = 20
+_LONGEST_PASSWORD: Final = 4096
+_PATIENCE_SECONDS: Final = 3.0
+_VERIFY_SECONDS: Final = 10.0
+_hasher: Final = argon2.PasswordHasher()
+# What an unknown name is checked against, so that it takes as long as a known one.
+_NOBODYS_HASH: Final = _hasher.hash("nobody")
+
+
+class RosterSettings(BaseModel):
+    """People and passwords in two files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    people: CampusPath = Field(
+        description="CSV file, UTF-8, with the header person,name,course,course_role."
+    )
+    passwords: CampusPath = Field(
+        description="File with one person:hash a line, argon2 hashes only."
+    )
+
+
+class RosterMistakes(ValueError):
+    """A file cannot be used; the text names every mistake with its line."""
+
+    def __init__(self, path: Path, mistakes: list[str]) -> None:
+        told = mistakes[:_MOST_TOLD]
+        if more := len(mistakes) - len(told):
+            told.append(f"and {more} more")
+        super().__init__(f"{path}: " + "; ".join(told))
+
+
+def hash_password(password: str) -> str:
+    """Make a line's hash for the passwords' file; takes some tenths of a second on purpose."""
+    return _hasher.hash(password)
+
+
+@dataclass(frozen=True, slots=True)
+class RosterPerson:
+    """One person as the file has them."""
+
+    name: str
+    claims: frozenset[CourseClaim]
+
+
+def parse_people(path: Path, octets: bytes) -> dict[str, RosterPerson]:
+    """Parse the people's file.
+
+    Returns:
+        People by the person column's value, NFC.
+
+    Raises:
+        RosterMistakes: wrong encoding, quoting, header, role; all of them with their lines.
+    """
+    rows, mistakes = _rows(_decode(path, octets))
+    names: dict[str, str] = {}
+    claims: dict[str, set[CourseClaim]] = {}
+    for line, row in rows:
+        if problem := _problem(row):
+            mistakes.append(f"line {line}: {problem}")
+            continue
+        person, name, course, role = (unicodedata.normalize("NFC", cell.strip()) for cell in row)
+        if names.setdefault(person, name) != name:
+            mistakes.append(f"line {line}: {person} was called {names[person]!r} before")
+        claims.setdefault(person, set())
+        if course:
+            claims[person].add(CourseClaim(course, _ROLES[role]))
+    if mistakes:
+        raise RosterMistakes(path, mistakes)
+    return {
+        person: RosterPerson(name or person, frozenset(claims[person]))
+        for person, name in names.items()
+    }
+
+
+def parse_passwords(path: Path, octets: bytes) -> dict[str, str]:
+    """Parse the passwords' file into hashes by person.
+
+    Raises:
+        RosterMistakes: a line that is no ``person:hash``, a hash that is not argon2, a person twice; never the hash.
+    """
+    hashes: dict[str, str] = {}
+    mistakes: list[str] = []
+    for number, line in enumerate(_decode(path, octets).splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        person, colon, hashed = line.rpartition(":")
+        person = unicodedata.normalize("NFC", person.strip())
+        if not colon or not person:
+            mistakes.append(f"line {number}: write person:hash")
+        elif not _is_argon2(hashed.strip()):
+            mistakes.append(f"line {number}: not an argon2 hash")
+        elif person in hashes:
+            mistakes.append(f"line {number}: {person} stands here twice")
+        hashes[person] = hashed.strip()
+    if mistakes:
+        raise RosterMistakes(path, mistakes)
+    return hashes
+
+
+class RosterSource:
+    """People and passwords from two files, read again when they change.
+
+    Always holds:
+        - reading and checking passwords happen off the event loop;
+        - a file that cannot be used leaves the one before in force for logins, with the age that it has, and is
+          Unavailable for a re-read; only a file that can be read says that somebody is gone;
+        - an unknown name takes as long as a wrong password.
+    """
+
+    shape: ClassVar[LoginShape] = "form"
+
+    def __init__(self, id: str, settings: RosterSettings, clock: Clock) -> None:
+        self._id, self._clock = id, clock
+        self._people = _Watched(settings.people, parse_people)
+        self._passwords = _Watched(settings.passwords, parse_passwords)
+        self._good_at: datetime | None = None
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="roster-files")
+        self._checker = ThreadPoolExecutor(2, thread_name_prefix="roster-argon2")
+
+    @property
+    def id(self) -> str:
+        """The source's id in the campus file."""
+        return self._id
+
+    async def authenticate(self, login: str, password: str) -> Answer | Denied:
+        """Check a login; names are compared exactly, composed or not."""
+        person = unicodedata.normalize("NFC", login).strip()
+        if not password.strip("\x00").strip() or len(password) > _LONGEST_PASSWORD:
+            return Denied("an empty password, or one without end")
+        problem = await self._read()
+        if self._good_at is None:
+            return Unavailable(problem)
+        known = (self._people.content or {}).get(person)
+        hashed = (self._passwords.content or {}).get(person)
+        right = await self._verify(hashed, password)
+        if right is None:
+            return Unavailable("too many logins at one time")
+        if known is not None and right:
+            return self._identity(person, known, self._good_at)
+        return Unavailable(problem) if problem else Denied("wrong name or password")
+
+    async def reread(self, person: Person) -> Answer:
+        """Look a person up in the people's file as it is now."""
+        if (problem := await self._read()) or self._good_at is None:
+            return Unavailable(problem)
+        known = (self._people.content or {}).get(person.subject)
+        if known is None:
+            return Gone(self._good_at, "This account is no longer in the roster.")
+        return self._identity(person.subject, known, self._good_at)
+
+    async def check(self) -> list[str]:
+        """Read both files; passwords of nobody are a mistake too."""
+        if problem := await self._read():
+            return [problem]
+        people = self._people.content or {}
+        return [
+            f"{self._passwords.path}: {person} does not stand in {self._people.path}"
+            for person in self._passwords.content or {}
+            if person not in people
+        ]
+
+    async def close(self) -> None:
+        """Let go of the threads."""
+        self._reader.shutdown(wait=False)
+        self._checker.shutdown(wait=False)
+
+    def _identity(self, person: str, known: RosterPerson, at: datetime) -> Identity:
+        return Identity(
+            source=self._id,
+            subject=person,
+            login=person,
+            name=known.name,
+            at=at,
+            claims=known.claims,
+        )
+
+    async def _read(self) -> str:
+        """Bring both files up to date; what is wrong with them, or ``""``."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                problem = await loop.run_in_executor(self._reader, self._refresh)
+        except TimeoutError:
+            return f"{self._people.path} or {self._passwords.path} cannot be read in time"
+        except RuntimeError:
+            return "the source is closed"
+        if not problem:
+            self._good_at = self._clock()
+        return problem
+
+    def _refresh(self) -> str:
+        problems = [self._people.refresh(), self._passwords.refresh()]
+        return " ".join(filter(None, problems))
+
+    async def _verify(self, hashed: str | None, password: str) -> bool | None:
+        """Whether a hash is the password's; None when the queue was too long."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_VERIFY_SECONDS):
+                return await loop.run_in_executor(self._checker, _is_right, hashed, password)
+        except (TimeoutError, RuntimeError):
+            return None
+
+
+class _Watched(Generic[_Content]):
+    """One file's content, parsed again when the file has changed. Used by one thread."""
+
+    def __init__(self, path: Path, parse: Callable[[Path, bytes], _Content]) -> None:
+        self.path = path
+        self.content: _Content | None = None
+        self._parse, self._stamp, self._problem = parse, (0, 0, 0), ""
+
+    def refresh(self) -> str:
+        """Read the file if it is not the one read last; what is wrong with it, or ``""``."""
+        try:
+            found = self.path.stat()
+            stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+            if stamp != self._stamp:
+                octets = self.path.read_bytes()
+                self._stamp = stamp
+                self.content = self._parse(self.path, octets)
+                self._problem = ""
+        except (OSError, RosterMistakes) as error:
+            if isinstance(error, OSError):
+                self._stamp = (0, 0, 0)  # it may be back unchanged
+            if self._problem != str(error):
+                _log.warning("roster: %s", error)
+            self._problem = str(error)
+        return self._problem
+
+
+def _is_right(hashed: str | None, password: str) -> bool:
+    try:
+        _hasher.verify(hashed or _NOBODYS_HASH, password)
+    except argon2.exceptions.Argon2Error:
+        return False
+    return hashed is not None
+
+
+def _decode(path: Path, octets: bytes) -> str:
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = octets[: error.start].count(b"\n") + 1
+        raise RosterMistakes(path, [f"line {line}: not UTF-8; save the file as UTF-8"]) from None
+
+
+def _rows(text: str) -> tuple[list[tuple[int, list[str]]], list[str]]:
+    """Rows below the header with the line on which each begins, and what is wrong with the file's form."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    line = 1
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append((line, row))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        return [], [f"line {line}: {error}; a cell that begins with a quote must end with one"]
+    if not rows or [cell.strip().lower() for cell in rows[0][1]] != _HEADER:
+        return [], [f"line 1: the header must be {','.join(_HEADER)}"]
+    return rows[1:], []
+
+
+def _problem(row: list[str]) -> str | None:
+    if len(row) != len(_HEADER):
+        return f"{len(row)} cells instead of {len(_HEADER)}"
+    person, _, course, role = (cell.strip() for cell in row)
+    if not person or not person.isprintable():
+        return "no person, or one with signs that cannot be seen"
+    if bool(course) != bool(role):
+        return "a course and a course role belong together"
+    if role and role not in _ROLES:
+        near = difflib.get_close_matches(role.lower(), _ROLES, 1) or list(_ROLES)
+        return f"no such course role: {role}; did you mean {' or '.join(near)}?"
+    return None
+
+
+def _is_argon2(hashed: str) -> bool:
+    try:
+        argon2.extract_parameters(hashed)
+    except argon2.exceptions.InvalidHashError:
+        return False
+    return True
