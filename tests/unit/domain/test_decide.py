@@ -40,7 +40,7 @@ SIZE = an_option(
 )
 NOTEBOOK, GPU = a_profile(), a_profile("gpu", flavor=T4, options=[SIZE])
 PLENTY = Pool(nodes=(4,), unseen=0, room=4, used=0, used_here=0, nominal=2, most=None, claimed=2)
-FROM_AD = {"origin": "source:ad", "answered_at": NOW}
+FROM_AD: dict[str, Any] = {"origin": "source:ad", "answered_at": NOW}
 
 
 def facts(**kwargs: Any) -> Facts:
