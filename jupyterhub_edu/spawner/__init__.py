@@ -1,0 +1,8 @@
+"""Floor 4: the start page, admission before a start, and what a granted profile means to a spawner."""
+
+from .admission import AdmissionMixin
+from .kube import EduSpawner
+from .local import EduLocalSpawner
+from .routes import spawn_routes
+
+__all__ = ["AdmissionMixin", "EduLocalSpawner", "EduSpawner", "spawn_routes"]

@@ -1,0 +1,294 @@
+"""The start page: what somebody may start, how much is free now, and in words why not the rest.
+
+A view is worked out from the core, then rendered; the template escapes everything. Without JavaScript.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.app import Card
+from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.domain.courses import Course
+from jupyterhub_edu.domain.decide import Decision, EndRule, StartRequest
+from jupyterhub_edu.domain.people import CourseRole, Person
+from jupyterhub_edu.domain.profiles import Granted, Option, Profile, choose
+from jupyterhub_edu.domain.reasons import Reason
+
+from .choices import Wish, option_field
+
+__all__ = ["FRESH_ENOUGH", "View", "empty", "render", "view"]
+
+FRESH_ENOUGH: Final = timedelta(minutes=1)
+"""Age up to which what a source said is shown without asking again; a start asks again in any case."""
+_ALL_OPEN: Final = 3
+"""With more courses than this only the chosen one is unfolded."""
+
+_environment = Environment(
+    loader=PackageLoader("jupyterhub_edu.spawner"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_template = _environment.get_template("start.html")
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonView:
+    """Why not, who can change it, and when to try again."""
+
+    sentence: str
+    who: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceView:
+    """One value of a select."""
+
+    key: str
+    title: str
+    selected: bool
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OptionView:
+    """One select; ``name`` is its form field."""
+
+    name: str
+    title: str
+    choices: tuple[ChoiceView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileView:
+    """One card; ``reasons`` is empty exactly when it can be chosen."""
+
+    value: str
+    title: str
+    description: str
+    facts: tuple[str, ...]
+    image: str
+    free: str
+    spare: bool
+    checked: bool
+    options: tuple[OptionView, ...]
+    reasons: tuple[ReasonView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CourseView:
+    """One course with its cards."""
+
+    title: str
+    role: str
+    unfolded: bool
+    profiles: tuple[ProfileView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The whole page.
+
+    Attributes:
+        notice: what a person must know first, or ``""``.
+        startable: whether anything can be started.
+        enforces_limits: whether the system holds servers to CPU and memory.
+    """
+
+    campus: str
+    contact: str
+    notice: str
+    courses: tuple[CourseView, ...]
+    startable: bool
+    enforces_limits: bool = True
+
+
+def render(page: View) -> str:
+    """The page as HTML for the hub's spawn form; never empty, or the hub would start something by itself."""
+    return _template.render(page=page)
+
+
+def empty(campus: Campus | None = None) -> View:
+    """The page for an account that is in no course."""
+    return View(campus.name if campus else "", campus.contact if campus else "", "", (), False)
+
+
+def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True) -> View:
+    """Work the page out; changes nothing.
+
+    Args:
+        wish: what to choose beforehand if it is still allowed: what was asked for last.
+    """
+    campus, roles = core.campus, core.roll.courses(person, core.clock())
+    offers = [
+        (
+            campus.courses[id],
+            role,
+            [_retried(core, person, id, card) for card in core.cards(person, id)],
+        )
+        for id, role in roles.items()
+    ]
+    chosen = _chosen(offers, wish)
+    return View(
+        campus=campus.name,
+        contact=campus.contact,
+        notice=core.refresher.notice(person),
+        courses=tuple(
+            CourseView(
+                title=course.title,
+                role=str(role),
+                unfolded=len(offers) <= _ALL_OPEN or (chosen or ("",))[0] == course.id,
+                profiles=tuple(
+                    _Drawing(core, course, role, chosen, wish).card(card, options)
+                    for card, options in cards
+                ),
+            )
+            for course, role, cards in offers
+        ),
+        startable=chosen is not None,
+        enforces_limits=enforces_limits,
+    )
+
+
+_Offer = tuple[Course, CourseRole, list[tuple[Card, dict[str, str]]]]
+
+
+def _chosen(offers: Iterable[_Offer], wish: Wish) -> tuple[str, str] | None:
+    """Course and profile to choose beforehand: the wish if it is allowed, else the first that is."""
+    allowed = [
+        (course.id, card.profile.key)
+        for course, _, cards in offers
+        for card, _ in cards
+        if card.decision.allowed
+    ]
+    wished = (wish.course, wish.profile)
+    return next((one for one in allowed if one == wished), allowed[0] if allowed else None)
+
+
+def _retried(core: Core, person: Person, course: str, card: Card) -> tuple[Card, dict[str, str]]:
+    """The card, and the options that make it startable where its defaults alone do not (two GPUs by default, one free)."""
+    if card.decision.allowed:
+        return card, {}
+    for options in _fewer_devices(card.profile):
+        decision = core.book.decide(StartRequest(person.key, course, card.profile.key, options))
+        if decision.allowed:
+            return Card(card.profile, decision, card.free), options
+    return card, {}
+
+
+def _fewer_devices(profile: Profile) -> Iterator[dict[str, str]]:
+    for option in profile.options.values():
+        for choice in option.choices.values():
+            if choice.devices is not None and choice.key != option.default:
+                yield {option.key: choice.key}
+
+
+class _Drawing:
+    """Draws the cards of one course."""
+
+    def __init__(
+        self,
+        core: Core,
+        course: Course,
+        role: CourseRole,
+        chosen: tuple[str, str] | None,
+        wish: Wish,
+    ) -> None:
+        self._core, self._course, self._role = core, course, role
+        self._chosen, self._wish = chosen, wish
+
+    def card(self, card: Card, options: dict[str, str]) -> ProfileView:
+        profile, decision = card.profile, card.decision
+        checked = self._chosen == (self._course.id, profile.key)
+        if checked and (self._wish.course, self._wish.profile) == self._chosen:
+            options = {**self._wish.options, **options}
+        granted = decision.start.granted if decision.start else self._as_offered(profile)
+        return ProfileView(
+            value=f"{self._course.id}/{profile.key}",
+            title=profile.title,
+            description=profile.description,
+            facts=tuple(self._facts(profile, granted, decision)),
+            image=(granted.image if granted else None) or "",
+            free=self._free(card),
+            spare=decision.start is not None
+            and not decision.start.own
+            and self._is_owned(profile),
+            checked=checked,
+            options=tuple(
+                self._option(profile.key, option, options) for option in profile.options.values()
+            ),
+            reasons=tuple(self._reason(reason) for reason in decision.reasons),
+        )
+
+    def _is_owned(self, profile: Profile) -> bool:
+        """Whether some course has devices of this kind of its own; where all share there are no spare ones."""
+        core = self._core
+        return bool(core.campus.nominal(profile.flavor.key, core.clock()))
+
+    def _as_offered(self, profile: Profile) -> Granted | None:
+        """What a refused card shows: the profile with its defaults."""
+        chosen = choose(profile, {}, self._role, self._course.image)
+        return chosen if isinstance(chosen, Granted) else None
+
+    def _facts(
+        self, profile: Profile, granted: Granted | None, decision: Decision
+    ) -> Iterator[str]:
+        amounts = granted.amounts if granted else profile.amounts
+        yield str(amounts.cpu_limit)
+        yield f"{amounts.memory_limit} memory"
+        if amounts.devices:
+            yield f"{amounts.devices} × {profile.flavor.title}"
+        if profile.longest is not None:
+            yield f"up to {_duration(profile.longest)}"
+        start = decision.start
+        if start and start.ends_at and start.ends_by is not EndRule.LONGEST:
+            yield f"until {_local(start.ends_at, self._core.campus.zone)}"
+
+    def _free(self, card: Card) -> str:
+        if card.free is None:
+            return ""
+        return f"{card.free} of {card.free + self._core.book.used(card.profile.flavor.key)} free"
+
+    def _option(self, profile: str, option: Option, wished: dict[str, str]) -> OptionView:
+        choice = option.choices.get(wished.get(option.key, option.default))
+        if choice is None or not choice.open_to(self._role):
+            choice = option.choices.get(option.default)
+        selected = choice.key if choice else ""
+        return OptionView(
+            option_field(self._course.id, profile, option.key),
+            option.title,
+            tuple(
+                ChoiceView(one.key, one.title, one.key == selected, not one.open_to(self._role))
+                for one in option.choices.values()
+            ),
+        )
+
+    def _reason(self, reason: Reason) -> ReasonView:
+        when = reason.row.retry
+        if reason.retry_at is not None:
+            when = _local(reason.retry_at, self._core.campus.zone)
+        return ReasonView(reason.sentence, reason.who, when)
+
+
+def _duration(length: timedelta) -> str:
+    """A length of time in words: ``4 hours``, ``1 h 30 min``, ``2 days``."""
+    minutes = round(length.total_seconds() / 60)
+    for size, word in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size and minutes % size == 0:
+            count = minutes // size
+            return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _local(instant: datetime, zone: ZoneInfo) -> str:
+    return f"{instant.astimezone(zone):%a %d %b %Y, %H:%M}"

@@ -1,0 +1,166 @@
+"""The hub's own spawn routes, asking first: a refusal answers before the hub begins a spawn, so it never counts as a failed one.
+
+What this leans on in the hub: its handlers call ``self.spawn_single_user(user, server_name, ..., options=...)``, and
+routes of the authenticator stand before the hub's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from jupyterhub import apihandlers, handlers
+from jupyterhub.apihandlers.users import UserServerAPIHandler
+from jupyterhub.handlers.pages import SpawnHandler
+from jupyterhub.scopes import needs_scope
+from tornado import web
+
+from jupyterhub_edu import hub
+from jupyterhub_edu.core import Refused
+from jupyterhub_edu.domain.decide import Decision
+from jupyterhub_edu.domain.reasons import Code
+
+from .admission import ready_core, request_of
+from .choices import Unreadable, parse_wish
+
+__all__ = ["EduServerAPIHandler", "EduSpawnHandler", "spawn_routes"]
+
+_FORMER_ENDS_WITHIN: Final = 3.0
+"""Seconds to wait for a former server of the same name that is just ending."""
+_ABOUT_THE_CHOICE: Final = frozenset(
+    {Code.NOT_ENROLLED, Code.PROFILE_NOT_OFFERED, Code.OPTION_INVALID}
+)
+
+
+class _Asking:
+    """Mixed in before a handler of the hub that starts servers."""
+
+    _prepared: tuple[str, str] | None = None
+
+    async def spawn_single_user(
+        self, user: Any, server_name: str = "", *args: Any, **kwargs: Any
+    ) -> Any:
+        """Raise the refusal, or let the hub begin the spawn; ``start()`` decides once more and reserves."""
+        await self._prepare(user, server_name)
+        options = kwargs.get("options")
+        if options is None:
+            options = user.spawners[server_name].orm_spawner.user_options
+        core = await ready_core()
+        try:
+            _, request = request_of(core, user.name, options)
+            decision = core.book.decide(request)
+        except Refused as refused:
+            decision = refused.decision
+        if not decision.allowed:
+            self._refused(user, options)
+            raise hub.refusal(decision)
+        return await super().spawn_single_user(user, server_name, *args, **kwargs)  # type: ignore[misc]
+
+    async def _prepare(self, user: Any, server_name: str) -> None:
+        """Ask the source about the owner once more, and let a former server of this name end; bounded, once per request."""
+        if self._prepared == (user.name, server_name):
+            return
+        self._prepared = (user.name, server_name)
+        core = await ready_core()
+        person = core.roll.by_hub_name(user.name)
+        if person is None:
+            return
+        await core.refresher.freshen(person)
+        spawner = user.spawners.get(server_name)
+        if spawner is None or not spawner.active:
+            former = [admission.id for admission in core.book.of_server(user.name, server_name)]
+            await core.book.wait_ended(former, _FORMER_ENDS_WITHIN)
+
+    def _refused(self, user: Any, options: object) -> None:
+        """What a page remembers of a refused choice."""
+
+
+class EduSpawnHandler(_Asking, SpawnHandler):
+    """The hub's spawn page."""
+
+    def get(self, user_name: str | None = None, server_name: str = "") -> Any:
+        """The form, or a start by query arguments; the token that the form's address carries is no such argument."""
+        self.request.query_arguments.pop("_xsrf", None)
+        return super().get(user_name, server_name)
+
+    async def _wrap_spawn_single_user(
+        self, user: Any, server_name: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        # The hub shows another page when spawn_single_user takes more than a second: wait before that.
+        await self._prepare(user, server_name)
+        return await super()._wrap_spawn_single_user(user, server_name, *args, **kwargs)
+
+    def _refused(self, user: Any, options: object) -> None:
+        # The hub draws the form again from the account's default server, whichever was asked for.
+        try:
+            user.spawner.refused_wish = parse_wish(options)
+        except Unreadable:
+            user.spawner.refused_wish = None
+
+
+class EduServerAPIHandler(_Asking, UserServerAPIHandler):
+    """The hub's REST routes of one server; a refusal carries its reasons."""
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """``{"status", "message", "reasons": [{"code", "sentence", "who", "retry_at"}]}``."""
+        error = (kwargs.get("exc_info") or (None, None))[1]
+        decision = getattr(error, "edu_decision", None)
+        if not isinstance(decision, Decision):
+            super().write_error(status_code, **kwargs)
+            return
+        self.set_header("Content-Type", "application/json")
+        for name, value in (getattr(error, "headers", None) or {}).items():
+            self.set_header(name, value)
+        answer = {
+            "status": status_code,
+            "message": decision.sentence,
+            "reasons": hub.reasons_json(decision),
+        }
+        self.finish(json.dumps(answer))
+
+    if hasattr(UserServerAPIHandler, "put"):  # JupyterHub 6
+
+        @needs_scope("start:servers")
+        async def put(self, user_name: str, server_name: str = "") -> None:
+            """Make a named server; options that could never be started are not kept."""
+            await self._check_options(user_name)
+            await super().put(user_name, server_name)
+
+        @needs_scope("start:servers")
+        async def patch(self, user_name: str, server_name: str = "") -> None:
+            """Edit a server; options that could never be started are not kept."""
+            await self._check_options(user_name)
+            await super().patch(user_name, server_name)
+
+    async def _check_options(self, user_name: str) -> None:
+        body = self.get_json_body() or {}
+        if not isinstance(body, dict):
+            raise web.HTTPError(400, "Body must be a JSON object")
+        named = {"user_options", "display_name", "name"} & body.keys()
+        options = body.get("user_options") if named else body
+        if not options:
+            return
+        core = await ready_core()
+        try:
+            _, request = request_of(core, user_name, options)
+            reasons = core.book.decide(request).reasons
+        except Refused as refused:
+            reasons = refused.decision.reasons
+        wrong = tuple(reason for reason in reasons if reason.code in _ABOUT_THE_CHOICE)
+        if wrong:
+            error = hub.refusal(Decision(None, wrong))
+            error.status_code = 400  # type: ignore[attr-defined]
+            raise error
+
+
+def spawn_routes() -> list[tuple[str, type]]:
+    """The hub's own patterns with our handlers, for ``hub.add_routes``."""
+    return list(_routes())
+
+
+def _routes() -> Iterator[tuple[str, type]]:
+    ours = {SpawnHandler: EduSpawnHandler, UserServerAPIHandler: EduServerAPIHandler}
+    for pattern, handler, *_ in (*handlers.default_handlers, *apihandlers.default_handlers):
+        if handler in ours:
+            yield pattern, ours[handler]
