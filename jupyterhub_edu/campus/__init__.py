@@ -1,0 +1,17 @@
+"""Floor 3: the campus file to the objects of floor 0. Every mistake is reported at once, with its place and its fix."""
+
+from .loading import Loaded, Settings, load, load_data
+from .mistakes import CampusError, Mistake
+from .sources import SourceType
+from .watch import FileWatch
+
+__all__ = [
+    "CampusError",
+    "FileWatch",
+    "Loaded",
+    "Mistake",
+    "Settings",
+    "SourceType",
+    "load",
+    "load_data",
+]

@@ -1,0 +1,56 @@
+"""What a file that is well formed may still have wrong: words that name nothing, things nobody can reach, holes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from ..mistakes import Mistake
+from ..models import FileModel, SourceModel
+from ..reading import Document
+from .catalogue import check_flavors, check_profiles
+from .context import Checker
+from .courses import check_courses, check_quota
+from .people import check_admins, check_rules, check_sources
+from .reach import check_reach
+from .site import check_site
+
+__all__ = ["check"]
+
+_CHECKS = (
+    check_site,
+    check_admins,
+    check_sources,
+    check_rules,
+    check_flavors,
+    check_profiles,
+    check_courses,
+    check_quota,
+    check_reach,
+)
+
+
+def check(
+    document: Document,
+    model: FileModel,
+    sources: Mapping[str, SourceModel],
+    written: Mapping[str, Any],
+    *,
+    now: datetime,
+    traits: Collection[str] | None,
+) -> list[Mistake]:
+    """Look for mistakes of meaning and note them in the document.
+
+    Args:
+        model: what is right on its own; what was broken has been left out.
+        written: the whole as it was written, so that what was left out is still known.
+        traits: names that ``kubespawner:`` may hold, or None.
+
+    Returns:
+        Warnings: what works but deserves a look.
+    """
+    checker = Checker(document, model, sources, written, now, traits)
+    for look in _CHECKS:
+        look(checker)
+    return checker.warnings

@@ -1,0 +1,72 @@
+"""What every check needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ..mistakes import Mistake, Path, did_you_mean, show
+from ..models import FileModel, FlavorModel, SourceModel
+from ..reading import Document
+
+__all__ = ["Checker"]
+
+
+@dataclass
+class Checker:
+    """One run of the checks over one document.
+
+    Attributes:
+        model: what is right on its own.
+        written: everything, as it was written.
+    """
+
+    document: Document
+    model: FileModel
+    sources: Mapping[str, SourceModel]
+    written: Mapping[str, Any]
+    now: datetime
+    traits: Collection[str] | None
+    warnings: list[Mistake] = field(default_factory=list)
+
+    def wrong(self, path: Path, message: str, fix: str = "") -> None:
+        """Note a mistake."""
+        self.document.mistake(path, message, fix)
+
+    def warn(self, path: Path, message: str, fix: str = "") -> None:
+        """Note a warning."""
+        self.warnings.append(self.document.describe(path, message, fix))
+
+    def known(self, path: Path, kind: str, word: str, among: str | Iterable[str]) -> bool:
+        """Whether a word names something; a mistake if not.
+
+        Args:
+            kind: what it should name, such as ``profile``.
+            among: a top-level key of the file, or the words themselves.
+        """
+        words = self.keys(among) if isinstance(among, str) else list(among)
+        if word in words:
+            return True
+        self.wrong(path, f"no such {kind}: {show(word)}", did_you_mean(word, sorted(words)))
+        return False
+
+    def keys(self, name: str) -> list[str]:
+        """The keys of a top-level mapping as written, those of broken entries too."""
+        value = self.written.get(name)
+        return list(value) if isinstance(value, Mapping) else []
+
+    def flavor(self, key: str) -> FlavorModel | None:
+        """A flavor that is right on its own."""
+        return self.model.flavors.get(key)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The campus's zone; UTC where the file names none that exists."""
+        try:
+            return ZoneInfo(self.model.time_zone)
+        except (OSError, ValueError):
+            return ZoneInfo("UTC")

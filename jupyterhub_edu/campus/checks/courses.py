@@ -1,0 +1,153 @@
+"""Courses: names, dates, words, and whether the quotas fit into what there is."""
+
+from __future__ import annotations
+
+import datetime as dt
+import unicodedata
+from typing import Final
+
+from jupyterhub_edu.domain.names import make_course_id
+
+from ..mapping import dates_of
+from ..mistakes import Path, show
+from ..models import CapsModel, CourseModel, OffersModel, PeopleModel, RoleCapsModel
+from .catalogue import check_image
+from .context import Checker
+from .people import check_person, shared_names
+from .spawner import check_kubespawner
+
+__all__ = ["check_courses", "check_quota"]
+
+_ROLES: Final = ("teacher", "assistant", "student", "observer")
+
+
+def check_courses(c: Checker) -> None:
+    """Look at the defaults, then at each course, then at names that courses share."""
+    defaults: Path = ("course_defaults",)
+    _offers(c, (*defaults, "offers"), c.model.course_defaults.offers)
+    _role_caps(c, (*defaults, "caps"), c.model.course_defaults.caps)
+    _caps(c, ("caps",), c.model.caps)
+    for key, course in c.model.courses.items():
+        path: Path = ("courses", key)
+        _dates(c, path, course)
+        _offers(c, (*path, "offers"), course.offers)
+        _role_caps(c, (*path, "caps"), course.caps)
+        _people(c, (*path, "people"), course.people)
+        _flavors(c, (*path, "quota"), course)
+        if course.image is not None:
+            check_image(c, (*path, "image"), course.image)
+        check_kubespawner(c, (*path, "kubespawner"), course.kubespawner)
+    _names(c)
+
+
+def _names(c: Checker) -> None:
+    ids: dict[str, str] = {}
+    looks: dict[str, str] = {}
+    for key in c.model.courses:
+        path: Path = ("courses", key)
+        id = make_course_id(key)
+        if id == "site":
+            c.wrong(
+                path, "no course may be called site", "the hub groups edu:site:… are the site's"
+            )
+        other = ids.setdefault(id, key)
+        look = unicodedata.normalize("NFKC", key).casefold().strip()
+        other = looks.setdefault(look, key) if other == key else other
+        if other != key:
+            c.wrong(path, f"reads like courses.{other}", "use keys that differ in more than case")
+    for name, keys in shared_names(c).items():
+        terms = [(c.model.courses[key].term or "").casefold() for key in keys]
+        if len(set(terms)) < len(terms) and len({looks_like(key) for key in keys}) == len(keys):
+            c.wrong(
+                ("courses", keys[-1]),
+                f"{show(name)} names {' and '.join(keys)} in one term",
+                "give each code to one course of a term",
+            )
+
+
+def looks_like(key: str) -> str:
+    """A key without what people do not tell apart."""
+    return unicodedata.normalize("NFKC", key).casefold().strip()
+
+
+def _dates(c: Checker, path: Path, course: CourseModel) -> None:
+    if course.term is not None:
+        c.known((*path, "term"), "term", course.term, "terms")
+    term = c.model.terms.get(course.term or "")
+    first, last = course.starts or (term and term.starts), course.until or (term and term.until)
+    if first and last and last < first:
+        key = "until" if course.until else "from"
+        c.wrong((*path, key), f"it would end on {last}, before it begins on {first}")
+
+
+def _offers(c: Checker, path: Path, offers: OffersModel) -> None:
+    for role in _ROLES:
+        keys = getattr(offers, role) or []
+        for at, key in enumerate(keys):
+            c.known((*path, role, at), "profile", key, "profiles")
+            if key in keys[:at]:
+                c.wrong((*path, role, at), f"{key} stands twice", "keep one of them")
+
+
+def _role_caps(c: Checker, path: Path, caps: RoleCapsModel) -> None:
+    for role in _ROLES:
+        found: CapsModel | None = getattr(caps, role)
+        if found is not None:
+            _caps(c, (*path, role), found)
+
+
+def _caps(c: Checker, path: Path, caps: CapsModel) -> None:
+    for key in caps.model_extra or {}:
+        if c.known((*path, key), "flavor", key, ["servers", *c.keys("flavors")]):
+            _has_device(c, (*path, key), key)
+
+
+def _has_device(c: Checker, path: Path, key: str) -> None:
+    flavor = c.flavor(key)
+    if flavor is not None and flavor.device is None:
+        c.wrong(path, f"counts devices, and flavors.{key} has none", "take it out")
+
+
+def _people(c: Checker, path: Path, people: PeopleModel) -> None:
+    for role in _ROLES:
+        for at, entry in enumerate(getattr(people, role)):
+            place = (*path, role, at)
+            check_person(c, place, entry.person)
+            if entry.starts and entry.until and entry.until < entry.starts:
+                c.wrong((*place, "until"), f"before from ({entry.starts})")
+
+
+def _flavors(c: Checker, path: Path, course: CourseModel) -> None:
+    for key in course.quota:
+        if c.known((*path, key), "flavor", key, "flavors"):
+            _has_device(c, (*path, key), key)
+
+
+def check_quota(c: Checker) -> None:
+    """No flavor may be promised beyond its count, at any instant to come."""
+    for key, flavor in c.model.flavors.items():
+        if flavor.device is not None and flavor.count is not None:
+            _clash(c, key, flavor.count)
+
+
+def _clash(c: Checker, flavor: str, count: int) -> None:
+    """Promises change only where a course begins, so the sums are taken there."""
+    always = dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC)
+    spans = []
+    for key, course in c.model.courses.items():
+        own = course.quota.get(flavor)
+        if own is not None and own.nominal and course.state == "open":
+            starts, ends = dates_of(c.model, course, c.zone)
+            spans.append((max(starts or always[0], c.now), ends or always[1], own.nominal, key))
+    for at in sorted({starts for starts, ends, _, _ in spans if starts < ends}):
+        then = [(key, n) for starts, ends, n, key in spans if starts <= at < ends]
+        total = sum(n for _, n in then)
+        if total > count:
+            day = at.astimezone(c.zone).date()
+            parts = " + ".join(f"{key} {n}" for key, n in then)
+            c.wrong(
+                ("courses", then[-1][0], "quota", flavor),
+                f"{parts} = {total} promised on {day}, and flavors.{flavor} has {count}",
+                "lower nominal:, or let a course borrow",
+            )
+            return

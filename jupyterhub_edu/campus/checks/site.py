@@ -1,0 +1,70 @@
+"""The campus as a whole: zone, dates, what must not be empty."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cache
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+from ..mistakes import did_you_mean, show
+from .context import Checker
+
+__all__ = ["check_site"]
+
+_LONGEST_STALE: Final = dt.timedelta(days=30)
+_NEEDED: Final = {
+    "sources": "nobody can log in",
+    "flavors": "no profile can name one",
+    "profiles": "nothing can be started",
+    "courses": "nobody can start anything",
+}
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def check_site(c: Checker) -> None:
+    """Look at what stands at the top of the file."""
+    _time_zone(c)
+    for key, consequence in _NEEDED.items():
+        if c.written.get(key) == {}:
+            c.wrong((key,), f"is empty: {consequence}")
+    if c.model.stale_after > _LONGEST_STALE:
+        c.wrong(
+            ("stale_after",),
+            "longer than 30d: people who left would keep starting on devices",
+            "12h is usual",
+        )
+    for id, source in c.sources.items():
+        if source.refresh >= c.model.stale_after:
+            c.wrong(
+                ("stale_after",),
+                f"not longer than sources.{id}.refresh, so every answer would be stale",
+                "12h is usual",
+            )
+    for key, term in c.model.terms.items():
+        if term.until < term.starts:
+            c.wrong(
+                ("terms", key, "until"), f"before from ({term.starts})", "the last day, inclusive"
+            )
+    _same_terms(c)
+
+
+def _time_zone(c: Checker) -> None:
+    name = c.model.time_zone
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError):
+        fix = did_you_mean(name, _zones()) or "write an IANA name such as Europe/Oslo"
+        c.wrong(("time_zone",), f"no such time zone: {show(name)}", fix)
+
+
+def _same_terms(c: Checker) -> None:
+    seen: dict[str, str] = {}
+    for key in c.model.terms:
+        other = seen.setdefault(key.casefold(), key)
+        if other != key:
+            c.wrong(("terms", key), f"reads like terms.{other}: case does not tell terms apart")

@@ -1,0 +1,172 @@
+"""The campus file, loaded as a whole or not at all."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path as FilePath
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel
+
+from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.ports import utc_now
+
+from .checks import check
+from .mapping import map_campus
+from .mistakes import CampusError, Mistake
+from .models import InventoryKind
+from .reading import Document, plain_document, read
+from .shape import shape
+from .sources import Resolver, SourceType, shape_sources
+
+__all__ = ["Loaded", "Settings", "load", "load_data"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the file says about the site rather than its people and courses.
+
+    Attributes:
+        store_url: database address, or None for the usual place; may hold a password, so it is not printed.
+        inventory: how devices are counted.
+    """
+
+    store_url: str | None = field(default=None, repr=False)
+    inventory: InventoryKind = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A campus file without mistakes.
+
+    Attributes:
+        sources: each source's settings, by its id; secrets in place, and never printed.
+        files: what was read, folders and secret files included; look at them for changes.
+        warnings: what works but deserves a look.
+    """
+
+    campus: Campus
+    sources: Mapping[str, BaseModel]
+    settings: Settings = Settings()
+    files: tuple[FilePath, ...] = ()
+    warnings: tuple[Mistake, ...] = ()
+
+
+def load(
+    path: str | os.PathLike[str],
+    source_types: Mapping[str, SourceType],
+    *,
+    environ: Mapping[str, str] = os.environ,
+    now: datetime | None = None,
+    kubespawner_traits: Collection[str] | None = None,
+    need_secrets: bool = True,
+) -> Loaded:
+    """Load a campus file, or a folder of files that together are one.
+
+    Always holds:
+        - every mistake is reported, and then nothing is loaded;
+        - no secret stands in a mistake, a warning or a ``repr``.
+
+    Args:
+        path: YAML or JSON; relative paths inside it start from its folder.
+        source_types: the types of source that exist, by the word for ``type:``.
+        environ: where ``{env: NAME}`` looks.
+        now: aware UTC; what lies wholly before it is not checked for clashes.
+        kubespawner_traits: names that ``kubespawner:`` may hold; None: they are not checked.
+        need_secrets: False: a secret that is not there is a warning, and the sources cannot be asked.
+
+    Raises:
+        CampusError: with all mistakes.
+    """
+    where = FilePath(path)
+    folder = where if where.is_dir() else where.parent
+    document = read(where)
+    loader = _Loader(
+        document, source_types, folder, environ, now, kubespawner_traits, need_secrets
+    )
+    roots = [where] if where.is_dir() else []
+    return loader.load((*roots, *document.files))
+
+
+def load_data(
+    data: Mapping[str, Any],
+    name: str,
+    source_types: Mapping[str, SourceType],
+    *,
+    environ: Mapping[str, str] = os.environ,
+    now: datetime | None = None,
+    kubespawner_traits: Collection[str] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> Loaded:
+    """Load a campus that stands in other settings, such as the chart's ``custom.edu``.
+
+    Args:
+        data: the same document as the file would hold.
+        name: where it stands, for mistakes; they have paths and no lines.
+        folder: what relative paths start from; None: the working folder.
+
+    Raises:
+        CampusError: with all mistakes.
+    """
+    document = plain_document(data, name)
+    base = FilePath(folder) if folder is not None else FilePath()
+    return _Loader(document, source_types, base, environ, now, kubespawner_traits, True).load(())
+
+
+@dataclass
+class _Loader:
+    document: Document
+    types: Mapping[str, SourceType]
+    folder: FilePath
+    environ: Mapping[str, str]
+    now: datetime | None
+    traits: Collection[str] | None
+    need_secrets: bool
+
+    def load(self, files: tuple[FilePath, ...]) -> Loaded:
+        document = self.document
+        if not document.data:
+            raise CampusError(document.mistakes or [document.describe((), "it is empty")])
+        digest = _digest(document.data)
+        written = copy.deepcopy(document.data)
+        resolver = Resolver(document, self.environ, self.folder, self.need_secrets)
+        resolver.bring_in_store(document.data)
+        model = shape(document)
+        common, settings = shape_sources(document, model, self.types, resolver)
+        warnings = check(
+            document, model, common, written, now=self.now or utc_now(), traits=self.traits
+        )
+        if document.mistakes:
+            raise CampusError(_in_order(document))
+        url = model.store.url
+        titles = {word: kind.title for word, kind in self.types.items()}
+        return Loaded(
+            campus=map_campus(model, common, titles, digest),
+            sources=MappingProxyType(settings),
+            settings=Settings(url.get_secret_value() if url else None, model.inventory),
+            files=(*files, *resolver.files),
+            warnings=(*resolver.warnings, *warnings),
+        )
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    """Of what was written; what secrets stand for is not in it."""
+    text = json.dumps(data, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _in_order(document: Document) -> list[Mistake]:
+    files = [file.name for file in document.files]
+
+    def place(mistake: Mistake) -> tuple[int, int]:
+        at = files.index(mistake.file) if mistake.file in files else -1
+        return at, mistake.line or 0
+
+    return sorted(document.mistakes, key=place)

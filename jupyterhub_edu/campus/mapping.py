@@ -1,0 +1,246 @@
+"""The models of a file without mistakes to the objects that decisions rest on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jupyterhub_edu.domain.campus import Campus, FilePerson, SourceInfo
+from jupyterhub_edu.domain.courses import Caps, Course, CourseState, Quota
+from jupyterhub_edu.domain.names import make_course_id
+from jupyterhub_edu.domain.people import FROM_FILE, CourseRole, Enrolment, SiteRole
+from jupyterhub_edu.domain.profiles import Amounts, Choice, Flavor, Option, Profile
+from jupyterhub_edu.domain.rules import Rule, map_pattern
+
+from .models import (
+    CapsModel,
+    ChoiceModel,
+    CourseModel,
+    FileModel,
+    FlavorModel,
+    OptionModel,
+    PersonModel,
+    ProfileModel,
+    RoleCapsModel,
+    RuleModel,
+    SourceModel,
+)
+
+__all__ = ["caps_of", "dates_of", "map_campus", "offers_of", "parse_person", "role_of"]
+
+
+def role_of(word: str) -> CourseRole:
+    """The course role that a word of the file names."""
+    return CourseRole[word.upper()]
+
+
+def parse_person(text: str) -> FilePerson | None:
+    """Read ``source:login``; None if it is not that. The login is compared in any case."""
+    source, colon, login = text.partition(":")
+    source, login = source.strip(), login.strip()
+    return FilePerson(source, login.casefold()) if source and colon and login else None
+
+
+def offers_of(model: FileModel, course: CourseModel) -> dict[CourseRole, tuple[str, ...]]:
+    """Profile keys by course role: the course's own where it names the role, else the defaults."""
+    offers = {}
+    for role in reversed(CourseRole):
+        word = str(role)
+        own, usual = getattr(course.offers, word), getattr(model.course_defaults.offers, word)
+        keys = own if own is not None else usual
+        if keys:
+            offers[role] = tuple(keys)
+    return offers
+
+
+def caps_of(model: FileModel, course: CourseModel) -> dict[CourseRole, Caps]:
+    """Caps by course role, merged like the offers."""
+    usual, own = _role_caps(model.course_defaults.caps), _role_caps(course.caps)
+    return {**usual, **own}
+
+
+def dates_of(
+    model: FileModel, course: CourseModel, zone: ZoneInfo
+) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """The first instant of a course and the first one after it; its own days before its term's."""
+    term = model.terms.get(course.term) if course.term else None
+    first = course.starts or (term.starts if term else None)
+    last = course.until or (term.until if term else None)
+    return _begin(first, zone), _after(last, zone)
+
+
+def map_campus(
+    model: FileModel,
+    sources: Mapping[str, SourceModel],
+    titles: Mapping[str, str],
+    digest: str,
+) -> Campus:
+    """Make the campus.
+
+    Args:
+        model: without mistakes.
+        titles: of the types of source, for sources without one.
+    """
+    zone = ZoneInfo(model.time_zone)
+    flavors = {key: _flavor(key, flavor) for key, flavor in model.flavors.items()}
+    profiles = {key: _profile(key, p, flavors[p.flavor]) for key, p in model.profiles.items()}
+    courses = {
+        make_course_id(key): _course(key, c, model, zone) for key, c in model.courses.items()
+    }
+    return Campus(
+        name=model.name,
+        zone=zone,
+        contact=model.contact,
+        stale_after=model.stale_after,
+        sources=MappingProxyType(
+            {id: _source(id, s, titles.get(s.type, id)) for id, s in sources.items()}
+        ),
+        rules=tuple(_rule(rule, courses.values(), model.terms) for rule in model.rules),
+        flavors=MappingProxyType(flavors),
+        profiles=MappingProxyType(profiles),
+        courses=MappingProxyType(courses),
+        caps=_caps(model.caps),
+        admins=frozenset(who for text in model.admins if (who := parse_person(text))),
+        people=MappingProxyType(_people(model, zone)),
+        digest=digest,
+    )
+
+
+def _begin(day: dt.date | None, zone: ZoneInfo) -> dt.datetime | None:
+    """The first instant of a day. Midnight that does not exist counts as the first instant after the gap."""
+    if day is None:
+        return None
+    return dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
+
+
+def _after(day: dt.date | None, zone: ZoneInfo) -> dt.datetime | None:
+    """The first instant after a day."""
+    return None if day is None else _begin(day + dt.timedelta(days=1), zone)
+
+
+def _source(id: str, source: SourceModel, title: str) -> SourceInfo:
+    return SourceInfo(id, source.type, source.title or title, source.adopt, source.refresh)
+
+
+def _rule(rule: RuleModel, courses: Iterable[Course], terms: Iterable[str]) -> Rule:
+    return Rule(
+        source=rule.source,
+        group=rule.group,
+        matcher=map_pattern(rule.group, courses, terms),
+        site_role=SiteRole[rule.site_role.upper()] if rule.site_role else None,
+        course_role=role_of(rule.course_role) if rule.course_role else None,
+        course=make_course_id(rule.course) if rule.course else None,
+    )
+
+
+def _flavor(key: str, flavor: FlavorModel) -> Flavor:
+    return Flavor(
+        key=key,
+        title=flavor.title or key,
+        device=flavor.device,
+        count=flavor.count,
+        nodes=MappingProxyType(dict(flavor.nodes)),
+        tolerate=tuple(flavor.tolerate),
+    )
+
+
+def _profile(key: str, profile: ProfileModel, flavor: Flavor) -> Profile:
+    cpu, memory = profile.cpu, profile.memory
+    if cpu.limit is None or memory.limit is None:
+        raise AssertionError(f"profile {key} has no limits")  # the checks call that a mistake
+    return Profile(
+        key=key,
+        title=profile.title or key,
+        description=profile.description,
+        flavor=flavor,
+        amounts=Amounts(
+            cpu_guarantee=cpu.guarantee or cpu.limit,
+            cpu_limit=cpu.limit,
+            memory_guarantee=memory.guarantee or memory.limit,
+            memory_limit=memory.limit,
+            devices=profile.devices,
+        ),
+        image=profile.image,
+        longest=profile.longest,
+        options=MappingProxyType({k: _option(k, o) for k, o in profile.options.items()}),
+        kubespawner=_freeze(profile.kubespawner),
+    )
+
+
+def _option(key: str, option: OptionModel) -> Option:
+    choices = MappingProxyType({k: _choice(k, c) for k, c in option.choices.items()})
+    return Option(key, option.title or key, option.default, choices)
+
+
+def _choice(key: str, choice: ChoiceModel) -> Choice:
+    return Choice(
+        key=key,
+        title=choice.title or key,
+        cpu_guarantee=choice.cpu.guarantee if choice.cpu else None,
+        cpu_limit=choice.cpu.limit if choice.cpu else None,
+        memory_guarantee=choice.memory.guarantee if choice.memory else None,
+        memory_limit=choice.memory.limit if choice.memory else None,
+        devices=choice.devices,
+        image=choice.image,
+        course_roles=frozenset(map(role_of, choice.course_roles)),
+    )
+
+
+def _course(key: str, course: CourseModel, model: FileModel, zone: ZoneInfo) -> Course:
+    starts, ends = dates_of(model, course, zone)
+    quota = {flavor: Quota(q.nominal, q.borrow) for flavor, q in course.quota.items()}
+    return Course(
+        id=make_course_id(key),
+        key=key,
+        title=course.title or key,
+        offers=MappingProxyType(offers_of(model, course)),
+        codes=tuple(course.codes),
+        term=course.term,
+        starts=starts,
+        ends=ends,
+        state=CourseState(course.state),
+        caps=MappingProxyType(caps_of(model, course)),
+        quota=MappingProxyType(quota),
+        image=course.image,
+        kubespawner=_freeze(course.kubespawner),
+    )
+
+
+def _role_caps(caps: RoleCapsModel) -> dict[CourseRole, Caps]:
+    return {role: _caps(found) for role in CourseRole if (found := getattr(caps, str(role)))}
+
+
+def _caps(caps: CapsModel) -> Caps:
+    return Caps(caps.servers, MappingProxyType(dict(caps.model_extra or {})))
+
+
+def _people(model: FileModel, zone: ZoneInfo) -> dict[FilePerson, tuple[Enrolment, ...]]:
+    found: dict[FilePerson, tuple[Enrolment, ...]] = {}
+    for key, course in model.courses.items():
+        for role, entry in _entries(course):
+            who = parse_person(entry.person)
+            if who is not None:
+                enrolment = Enrolment(
+                    person="",
+                    course=make_course_id(key),
+                    role=role,
+                    origin=FROM_FILE,
+                    starts=_begin(entry.starts, zone),
+                    ends=_after(entry.until, zone),
+                )
+                found[who] = (*found.get(who, ()), enrolment)
+    return found
+
+
+def _entries(course: CourseModel) -> Iterator[tuple[CourseRole, PersonModel]]:
+    for role in CourseRole:
+        for entry in getattr(course.people, str(role)):
+            yield role, entry
+
+
+def _freeze(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A read-only view of the outermost mapping; the spawner copies what it takes from it."""
+    return MappingProxyType(dict(value))

@@ -1,0 +1,406 @@
+"""The shape of the campus file, key by key. The JSON Schema and the reference page come from here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
+
+from jupyterhub_edu.domain.quantities import Cpu, Memory, parse_cpu, parse_memory
+
+__all__ = [
+    "CapsModel",
+    "ChoiceModel",
+    "CourseModel",
+    "Duration",
+    "FileModel",
+    "FlavorModel",
+    "InventoryKind",
+    "Model",
+    "OptionModel",
+    "PersonModel",
+    "ProfileModel",
+    "QuotaModel",
+    "RuleModel",
+    "SourceModel",
+    "StoreModel",
+]
+
+_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+_SOME: Final[dict[str, Any]] = {"minProperties": 1}
+
+InventoryKind = Literal["auto", "cluster", "namespace", "counted"]
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, dt.timedelta):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
+    if match is None:
+        raise ValueError("not a length of time; write for example 30s, 5m, 4h or 1d")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    try:
+        return dt.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        raise ValueError("longer than any time can be; write for example 4h") from None
+
+
+def _day(value: object) -> object:
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            raise ValueError("no such day; write year-month-day, for example 2026-08-17") from None
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
+    raise ValueError("not a day; write year-month-day, for example 2026-08-17")
+
+
+def _text(value: object) -> object:
+    if isinstance(value, str):
+        if not value.strip():
+            raise ValueError("is empty; write some text or leave the key out")
+        if not value.isprintable():
+            raise ValueError("holds line breaks or control characters; write one line")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=1000)]
+Duration = Annotated[
+    dt.timedelta,
+    BeforeValidator(_duration),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$", "examples": ["4h", "5m"]}
+    ),
+]
+Day = Annotated[
+    dt.date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})
+]
+CpuAmount = Annotated[
+    Cpu,
+    BeforeValidator(lambda value: value if isinstance(value, Cpu) else parse_cpu(value)),
+    WithJsonSchema({"type": ["number", "string"], "examples": [2, 0.25, "250m"]}),
+]
+MemoryAmount = Annotated[
+    Memory,
+    BeforeValidator(lambda value: value if isinstance(value, Memory) else parse_memory(value)),
+    WithJsonSchema({"type": ["integer", "string"], "examples": ["512Mi", "2Gi"]}),
+]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+CourseRoleWord = Literal["teacher", "assistant", "student", "observer"]
+SiteRoleWord = Literal["guest", "student", "teacher", "manager", "admin"]
+
+
+class Model(BaseModel):
+    """A mapping of the campus file: only these keys, no guessing of types.
+
+    Attributes:
+        kind: what a key of it is called in a mistake.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        arbitrary_types_allowed=True,
+        use_attribute_docstrings=True,
+    )
+    kind: ClassVar[str] = "key"
+
+
+class SourceModel(Model):
+    """What every source has beside the settings of its type."""
+
+    type: Text
+    """What kind of source it is."""
+    title: Text | SkipJsonSchema[None] = None
+    """Shown on the login page and in refusals; left out: the source's own key."""
+    adopt: bool = False
+    """First login takes over the hub account of the same name. At most one source may."""
+    refresh: Duration = dt.timedelta(minutes=5)
+    """How often each active person is read again; from 10s to 1d."""
+
+
+class RuleModel(Model):
+    """One line: an external group gives a site role, a course role, or both. Rules only add."""
+
+    source: Text
+    """The source whose groups it reads."""
+    group: Text
+    """Pattern over the whole name, any case: ``*`` is any text, ``<course>`` a course's key or code, ``<term>`` a term."""
+    site_role: SiteRoleWord | SkipJsonSchema[None] = None
+    """Site role that the group gives; admin is never given by a group."""
+    course_role: CourseRoleWord | SkipJsonSchema[None] = None
+    """Course role that the group gives."""
+    course: Text | SkipJsonSchema[None] = None
+    """The course's key, for a pattern without ``<course>``."""
+
+
+class TermModel(Model):
+    """A dated teaching period."""
+
+    starts: Day = Field(alias="from")
+    """First day."""
+    until: Day
+    """Last day, inclusive, in the campus's time zone."""
+
+
+class FlavorModel(Model):
+    """A kind of node or device."""
+
+    title: Text | SkipJsonSchema[None] = None
+    """Shown to people; left out: its key."""
+    device: Text | SkipJsonSchema[None] = None
+    """Kubernetes extended resource such as ``nvidia.com/gpu``; left out: plain CPU."""
+    nodes: dict[Text, Text] = {}
+    """Node labels that its servers ask for."""
+    tolerate: list[Text] = []
+    """Taint keys that its servers tolerate."""
+    count: Count | SkipJsonSchema[None] = None
+    """The most devices to use; left out: what the cluster shows."""
+
+
+class CpuModel(Model):
+    """CPU of one server, in cores such as 0.5 or millicores such as 500m."""
+
+    guarantee: CpuAmount | SkipJsonSchema[None] = None
+    """Least promised; left out: as much as the limit."""
+    limit: CpuAmount | SkipJsonSchema[None] = None
+    """Most allowed."""
+
+
+class MemoryModel(Model):
+    """Memory of one server, such as 512Mi or 2Gi (1G is 1,000,000,000 bytes, as in Kubernetes)."""
+
+    guarantee: MemoryAmount | SkipJsonSchema[None] = None
+    """Least promised; left out: as much as the limit."""
+    limit: MemoryAmount | SkipJsonSchema[None] = None
+    """Most allowed."""
+
+
+class ChoiceModel(Model):
+    """One value of an option; what it leaves out stays as the profile has it."""
+
+    title: Text | SkipJsonSchema[None] = None
+    """Shown to people; left out: its key."""
+    devices: Count | SkipJsonSchema[None] = None
+    """Whole devices of the profile's flavor."""
+    cpu: CpuModel | SkipJsonSchema[None] = None
+    """CPU instead of the profile's."""
+    memory: MemoryModel | SkipJsonSchema[None] = None
+    """Memory instead of the profile's."""
+    image: Text | SkipJsonSchema[None] = None
+    """Image instead of the profile's, with its tag."""
+    course_roles: list[CourseRoleWord] = []
+    """Who may take it (and every stronger role); left out: everybody who has the profile."""
+
+
+class OptionModel(Model):
+    """A question asked beside a profile."""
+
+    title: Text | SkipJsonSchema[None] = None
+    """Shown to people; left out: its key."""
+    default: Text
+    """The choice taken when nothing is chosen."""
+    choices: dict[Text, ChoiceModel] = Field(min_length=1)
+    """What can be chosen, by key."""
+
+
+class ProfileModel(Model):
+    """A choice shown to people: flavor, amounts, image and longest session."""
+
+    title: Text | SkipJsonSchema[None] = None
+    """Shown to people; left out: its key."""
+    description: str = Field(default="", max_length=5000)
+    """A sentence below the title."""
+    flavor: Text
+    """The kind of node or device."""
+    devices: Count = 0
+    """Whole devices of the flavor for each server."""
+    cpu: CpuModel = CpuModel()
+    """CPU of each server; the limit is required."""
+    memory: MemoryModel = MemoryModel()
+    """Memory of each server; the limit is required."""
+    image: Text | SkipJsonSchema[None] = None
+    """Image with its tag or digest; left out: the spawner's own."""
+    longest: Duration | SkipJsonSchema[None] = None
+    """Longest session, from 5m to 14d; left out: only the course's end."""
+    options: dict[Text, OptionModel] = {}
+    """Questions asked beside it."""
+    kubespawner: dict[str, Any] = {}
+    """KubeSpawner settings that the campus file does not govern."""
+
+
+class OffersModel(Model):
+    """Profiles by course role; the first of a list is the role's default. A role left out gets nothing."""
+
+    kind: ClassVar[str] = "course role"
+    teacher: list[Text] | SkipJsonSchema[None] = None
+    """What teachers may start."""
+    assistant: list[Text] | SkipJsonSchema[None] = None
+    """What assistants may start."""
+    student: list[Text] | SkipJsonSchema[None] = None
+    """What students may start."""
+    observer: list[Text] | SkipJsonSchema[None] = None
+    """What observers may start."""
+
+
+class CapsModel(Model):
+    """The most that one person may hold at a time: servers, and devices by flavor."""
+
+    kind: ClassVar[str] = "flavor"
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Count]
+    servers: Annotated[int, Field(ge=1, le=1000)] | SkipJsonSchema[None] = None
+    """Servers; left out: no cap."""
+
+
+class RoleCapsModel(Model):
+    """Caps of one person by course role; a role left out has no cap of the course."""
+
+    kind: ClassVar[str] = "course role"
+    teacher: CapsModel | SkipJsonSchema[None] = None
+    """For each teacher."""
+    assistant: CapsModel | SkipJsonSchema[None] = None
+    """For each assistant."""
+    student: CapsModel | SkipJsonSchema[None] = None
+    """For each student."""
+    observer: CapsModel | SkipJsonSchema[None] = None
+    """For each observer."""
+
+
+class DefaultsModel(Model):
+    """What every course has unless it says otherwise; a course replaces only the roles that it names."""
+
+    offers: OffersModel = OffersModel()
+    """Profiles by course role."""
+    caps: RoleCapsModel = RoleCapsModel()
+    """Caps by course role."""
+
+
+class QuotaModel(Model):
+    """What a course may use of one flavor at one moment; a plain number is ``nominal``."""
+
+    nominal: Count = 0
+    """Devices of its own, kept for it while it is open."""
+    borrow: Count | SkipJsonSchema[None] = None
+    """The most devices beyond those; left out: as many as no course owns."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        return {"nominal": value} if isinstance(value, int) else value
+
+
+class PersonModel(Model):
+    """One enrolment that stands in the file; plain text is ``person``."""
+
+    person: Text
+    """``source:login``."""
+    starts: Day | SkipJsonSchema[None] = Field(default=None, alias="from")
+    """First day; left out: from the beginning."""
+    until: Day | SkipJsonSchema[None] = None
+    """Last day, inclusive; left out: to the end."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        return {"person": value} if isinstance(value, str) else value
+
+
+class PeopleModel(Model):
+    """People by course role, beside what the sources say."""
+
+    kind: ClassVar[str] = "course role"
+    teacher: list[PersonModel] = []
+    """Teachers."""
+    assistant: list[PersonModel] = []
+    """Assistants."""
+    student: list[PersonModel] = []
+    """Students."""
+    observer: list[PersonModel] = []
+    """Observers."""
+
+
+class CourseModel(Model):
+    """One teaching unit in one term."""
+
+    title: Text | SkipJsonSchema[None] = None
+    """Shown to people; left out: its key."""
+    term: Text | SkipJsonSchema[None] = None
+    """The term whose dates it has; left out: no dates but its own."""
+    starts: Day | SkipJsonSchema[None] = Field(default=None, alias="from")
+    """First day, instead of the term's."""
+    until: Day | SkipJsonSchema[None] = None
+    """Last day, inclusive, instead of the term's."""
+    state: Literal["open", "suspended", "archived"] = "open"
+    """Whether it takes part: suspended for a while, archived for good."""
+    codes: list[Text] = []
+    """What ``<course>`` may match beside the key."""
+    people: PeopleModel = PeopleModel()
+    """Enrolments beside what the sources say."""
+    offers: OffersModel = OffersModel()
+    """Profiles by course role, instead of those of ``course_defaults``."""
+    caps: RoleCapsModel = RoleCapsModel()
+    """Caps by course role, instead of those of ``course_defaults``."""
+    quota: dict[Text, QuotaModel] = {}
+    """By flavor; a flavor left out: nothing of its own, borrowing without limit."""
+    image: Text | SkipJsonSchema[None] = None
+    """Image with its tag, instead of the profiles'."""
+    kubespawner: dict[str, Any] = {}
+    """KubeSpawner settings that the campus file does not govern."""
+
+
+class StoreModel(Model):
+    """Where enrolments, admissions and the audit are kept."""
+
+    url: SecretStr | SkipJsonSchema[None] = None
+    """Database address; left out: an SQLite file beside the hub's. One with a password comes from {env: …} or {file: …}."""
+
+
+class FileModel(Model):
+    """Everything that a campus decides."""
+
+    name: Text
+    """The campus's name."""
+    time_zone: Text
+    """IANA name such as Europe/Oslo; days begin and end in it."""
+    contact: str = Field(default="", max_length=200)
+    """Whom to ask; named in every refusal that only staff can change."""
+    admins: list[Text] = []
+    """Exact people as ``source:login``, pinned to the immutable id at first login; never a pattern."""
+    stale_after: Duration = dt.timedelta(hours=12)
+    """A roster answer older than this starts nothing new on a device; at most 30d."""
+    sources: dict[Text, dict[str, Any]] = Field(json_schema_extra=_SOME)
+    """Where people come from; several may stand on one login page."""
+    rules: list[RuleModel] = []
+    """What external groups mean."""
+    terms: dict[Text, TermModel] = {}
+    """Teaching periods."""
+    flavors: dict[Text, FlavorModel] = Field(json_schema_extra=_SOME)
+    """Kinds of node or device."""
+    profiles: dict[Text, ProfileModel] = Field(json_schema_extra=_SOME)
+    """What can be started."""
+    course_defaults: DefaultsModel = DefaultsModel()
+    """What every course has unless it says otherwise."""
+    caps: CapsModel = CapsModel()
+    """The most that one person may hold in all courses together."""
+    courses: dict[Text, CourseModel] = Field(json_schema_extra=_SOME)
+    """The courses, in the order of the start page."""
+    store: StoreModel = StoreModel()
+    """Where state is kept."""
+    inventory: InventoryKind = "auto"
+    """How devices are counted: by watching the cluster's nodes, our namespace's pods, or only our own servers."""
