@@ -31,6 +31,9 @@ FRESH_ENOUGH: Final = timedelta(minutes=1)
 _ALL_OPEN: Final = 3
 """With more courses than this only the chosen one is unfolded."""
 
+_NOT_SOON: Final = frozenset({"archived", "suspended", "ended", "never"})
+"""Variants of reasons for which the table's usual time to try again does not hold."""
+
 _environment = Environment(
     loader=PackageLoader("jupyterhub_edu.spawner"),
     autoescape=True,
@@ -274,7 +277,7 @@ class _Drawing:
         )
 
     def _reason(self, reason: Reason) -> ReasonView:
-        when = reason.row.retry
+        when = "" if reason.variant in _NOT_SOON else reason.row.retry
         if reason.retry_at is not None:
             when = _local(reason.retry_at, self._core.campus.zone)
         return ReasonView(reason.sentence, reason.who, when)

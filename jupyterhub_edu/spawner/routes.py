@@ -119,7 +119,9 @@ class EduServerAPIHandler(_Asking, UserServerAPIHandler):
         }
         self.finish(json.dumps(answer))
 
-    if hasattr(UserServerAPIHandler, "put"):  # JupyterHub 6
+    if "put" in vars(
+        UserServerAPIHandler
+    ):  # JupyterHub 6; before it options are stored by a start alone
 
         @needs_scope("start:servers")
         async def put(self, user_name: str, server_name: str = "") -> None:
