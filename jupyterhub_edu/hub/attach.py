@@ -25,7 +25,6 @@ Route: TypeAlias = tuple[str, type]
 Check: TypeAlias = Callable[[Any], Iterable[str]]
 """Looks at the JupyterHub application and gives a sentence for each hole, naming the fix."""
 
-_log = logging.getLogger(__name__)
 _routes: list[Route] = []
 _checks: list[Check] = []
 
@@ -50,8 +49,11 @@ _attached: Attached | None = None
 
 
 def attach(app: Any) -> Attached:
-    """Keep the JupyterHub application; called once, when the hub asks for handlers."""
+    """Keep the JupyterHub application, and let our log lines go where the hub's go. Repeating it does nothing."""
     global _attached
+    ours = logging.getLogger("jupyterhub_edu")
+    ours.parent = app.log
+    ours.setLevel(app.log.level)
     _attached = Attached(app)
     return _attached
 

@@ -31,7 +31,11 @@ class Browser:
     @property
     def xsrf(self) -> str:
         """The XSRF token of the hub's own cookie."""
-        found = [c.value for c in self._client.cookies.jar if c.name == "_xsrf" and c.path.startswith("/hub")]
+        found = [
+            c.value
+            for c in self._client.cookies.jar
+            if c.name == "_xsrf" and c.path.startswith("/hub")
+        ]
         return found[-1] if found and found[-1] else ""
 
     def get(self, path: str, **how: Any) -> httpx.Response:
@@ -83,4 +87,6 @@ class Browser:
             if reply.status_code == 200 and "started" in reply.text:
                 return reply
             time.sleep(0.5)
-        raise TimeoutError(f"the server did not answer: {reply.status_code} {reply.url}\n{reply.text[:500]}")
+        raise TimeoutError(
+            f"the server did not answer: {reply.status_code} {reply.url}\n{reply.text[:500]}"
+        )

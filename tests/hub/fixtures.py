@@ -22,7 +22,11 @@ __all__ = ["hub_version", "start_hub"]
 def hub_version(request: pytest.FixtureRequest) -> str:
     """The hub's release."""
     version: str = request.param
-    require((VERSIONS[version] / "bin" / "jupyterhub").exists(), f"JupyterHub {version}", "run `make test` once")
+    require(
+        (VERSIONS[version] / "bin" / "jupyterhub").exists(),
+        f"JupyterHub {version}",
+        "run `make test` once",
+    )
     return version
 
 

@@ -143,10 +143,14 @@ class Hub:
         """A new browser, nobody logged in."""
         return Browser(self.url)
 
-    def api(self, path: str, *, method: str = "GET", token: str | None = None, **how: object) -> httpx.Response:
+    def api(
+        self, path: str, *, method: str = "GET", token: str | None = None, **how: object
+    ) -> httpx.Response:
         """Call the REST API, as the admin service unless a token is given."""
         headers = {"Authorization": f"token {token or self.admin_token}"}
-        return httpx.request(method, f"{self.url}/hub/api/{path}", headers=headers, timeout=60, **how)  # type: ignore[arg-type]
+        return httpx.request(
+            method, f"{self.url}/hub/api/{path}", headers=headers, timeout=60, **how
+        )  # type: ignore[arg-type]
 
     def tail(self, lines: int = 60) -> str:
         """The end of the log."""

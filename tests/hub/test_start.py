@@ -1,0 +1,113 @@
+"""From the login page to a running server and back, on a real hub of either version with local servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from .browser import Browser
+from .server import ROOT, Hub
+
+DEMO = ROOT / "deploy" / "demo" / "campus.yaml"
+CONFIG = f"""
+import jupyterhub_edu
+
+jupyterhub_edu.setup(c, {str(DEMO)!r}, spawner="local")
+c.EduLocalSpawner.home_dir_template = "homes/{{username}}"
+"""
+
+
+@pytest.fixture
+def hub(start_hub: Callable[..., Hub]) -> Hub:
+    return start_hub(CONFIG)
+
+
+def log_in(hub: Hub, name: str) -> Browser:
+    browser = hub.browser()
+    reply = browser.log_in(name, "demo")
+    assert reply.status_code == 200, hub.tail()
+    assert "/hub/spawn" in str(reply.url) or "/hub/home" in str(reply.url), reply.url
+    return browser
+
+
+def groups(hub: Hub, name: str) -> set[str]:
+    return set(hub.api(f"users/{name}").json()["groups"])
+
+
+def test_the_quota_is_exact_and_the_refused_are_told_why(hub: Hub) -> None:
+    stu, sue, sam = (log_in(hub, name) for name in ("stu", "sue", "sam"))
+    for browser, name in ((stu, "stu"), (sue, "sue")):
+        assert browser.start(choice="ml/gpu").status_code == 302, hub.tail()
+        browser.wait_for_server(name)
+    refused = sam.start(choice="ml/gpu")
+    assert refused.status_code == 409
+    assert int(refused.headers["Retry-After"]) > 0
+    assert "All Pretend GPU that Machine Learning may use now are in use." in refused.text
+
+    body = {"course": "ml", "profile": "gpu"}
+    by_rest = hub.api("users/sam/server", method="POST", json=body)
+    assert by_rest.status_code == 409
+    assert [reason["code"] for reason in by_rest.json()["reasons"]] == [
+        "course-quota",
+        "no-capacity",
+    ]
+
+    assert hub.api("users/stu/server", method="DELETE").status_code in {202, 204}
+    assert sam.start(choice="ml/gpu").status_code == 302, hub.tail()
+    sam.wait_for_server("sam")
+
+
+def test_people_get_the_groups_of_their_courses_and_keep_others(hub: Hub) -> None:
+    log_in(hub, "tea")
+    assert groups(hub, "tea") == {"edu:ml:teacher", "edu:intro:student"}
+    hub.api("groups/chess", method="POST", json={"users": ["tea"]})
+    log_in(hub, "tea")
+    assert groups(hub, "tea") == {"edu:ml:teacher", "edu:intro:student", "chess"}
+
+
+def test_wrong_passwords_and_unknown_names_get_the_same_answer(hub: Hub) -> None:
+    browser = hub.browser()
+    wrong, unknown = browser.log_in("stu", "no"), browser.log_in("nobody", "demo")
+    assert (wrong.status_code, unknown.status_code) == (403, 403)
+    assert "Invalid username or password" in wrong.text
+    assert "Invalid username or password" in unknown.text
+
+
+def test_an_account_that_exists_is_not_taken_over(hub: Hub) -> None:
+    hub.api("users/stu", method="POST")
+    reply = hub.browser().log_in("stu", "demo")
+    assert reply.status_code == 403
+    assert "it@demo.example" in reply.text
+
+
+def test_admin_comes_from_the_file(hub: Hub) -> None:
+    log_in(hub, "admin")
+    log_in(hub, "tea")
+    assert hub.api("users/admin").json()["admin"] is True
+    assert hub.api("users/tea").json()["admin"] is False
+
+
+def test_a_killed_hub_knows_the_same_book(hub: Hub) -> None:
+    stu, sue, sam = (log_in(hub, name) for name in ("stu", "sue", "sam"))
+    for browser, name in ((stu, "stu"), (sue, "sue")):
+        assert browser.start(choice="ml/gpu").status_code == 302, hub.tail()
+        browser.wait_for_server(name)
+    hub.kill()
+    hub.start()
+    assert sam.start(choice="ml/gpu").status_code == 409, hub.tail()
+    assert stu.wait_for_server("stu").status_code == 200
+
+
+def test_refusals_never_stop_a_hub_and_real_failures_do(start_hub: Callable[..., Hub]) -> None:
+    limit = "\nc.JupyterHub.tornado_settings = {'slow_spawn_timeout': 0}\nc.Spawner.consecutive_failure_limit = 5\n"
+    hub = start_hub(CONFIG + limit)
+    for name in ("ina", "ola"):
+        log_in(hub, name)
+    for _ in range(50):
+        for name in ("ina", "ola"):
+            reply = hub.api(
+                f"users/{name}/server", method="POST", json={"course": "ml", "profile": "gpu"}
+            )
+            assert reply.status_code == 403
+    assert hub.returncode is None
