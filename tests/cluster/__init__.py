@@ -47,7 +47,7 @@ What a Cluster offers (all calls block; from asyncio use ``asyncio.to_thread``):
 ``restart(program)``
     Kill it; it is started again; returns when the cluster answers.
 ``PersistentVolumeClaim``
-    The default StorageClass provides (folders of this machine, mode 0777).
+    The default StorageClass provides (folders of this machine that belong to uid 1000).
 
 Environment:
     JUPYTERHUB_EDU_CLUSTER: ``existing`` takes the cluster of ``KUBECONFIG`` instead of starting
@@ -59,11 +59,12 @@ Environment:
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.kubernetes import STOCK_HUB_RULES, KubectlError, Kubernetes, existing
-from tests.cluster.places import ClusterUnavailable
+from tests.cluster.places import ClusterFailed, ClusterUnavailable
 
 __all__ = [
     "STOCK_HUB_RULES",
     "Cluster",
+    "ClusterFailed",
     "ClusterUnavailable",
     "KubectlError",
     "Kubernetes",

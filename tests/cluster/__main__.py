@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.image import notebook_archive
-from tests.cluster.places import ClusterUnavailable, package_names
+from tests.cluster.places import ClusterFailed, ClusterUnavailable, package_names
 from tests.cluster.process import Namespaces
 from tests.cluster.programs import programs
 
@@ -71,7 +71,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         options.run(options.folder.resolve())
-    except ClusterUnavailable as error:
+    except (ClusterUnavailable, ClusterFailed) as error:
         print(f"cluster: {error}", file=sys.stderr)
         return 1
     return 0

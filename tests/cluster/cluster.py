@@ -71,7 +71,8 @@ class Cluster(Kubernetes):
             detached: whether it outlives this process, until ``stop``.
 
         Raises:
-            ClusterUnavailable: something is missing here, or did not start; says what.
+            ClusterUnavailable: something is missing here; says what to install or change.
+            ClusterFailed: a program of the cluster did not start; carries the end of its log.
         """
         check_machine()
         require_programs(NEEDED)
@@ -81,7 +82,7 @@ class Cluster(Kubernetes):
             )
         built = programs(self._tell)
         store = image_store(built, self._tell)
-        self.workdir.mkdir(parents=True, exist_ok=True)
+        self.workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with step("starting the cluster", self._tell):
             self._namespaces = Namespaces.start(
                 self.workdir, built, store, self._tell, detached=detached
@@ -134,6 +135,13 @@ class Cluster(Kubernetes):
 
         self.wait(replaced, f"{program} to be started again")
         self._wait_until_answering()
+
+    @property
+    def pid(self) -> int:
+        """Return the process id of the cluster on this machine; it lives as long as that."""
+        if self._namespaces is None:
+            raise ClusterUnavailable("the cluster is not running")
+        return self._namespaces.pid
 
     def _wait_until_answering(self) -> None:
         request = ("get", "--raw=/readyz", "--request-timeout=5s")

@@ -101,12 +101,18 @@ class Kubernetes:
         account = ("get", "serviceaccount", "default", f"--namespace={name}", "--output=name")
         self.wait(lambda: self.kubectl(*account, check=False), f"namespace {name}")
 
-    def delete_namespace(self, name: str, timeout: float = 60) -> None:
-        """Delete a namespace with everything in it; returns when it is gone."""
+    def delete_namespace(self, name: str, *, wait: bool = True, timeout: float = 60) -> None:
+        """Delete a namespace with everything in it.
+
+        Args:
+            name: it may be gone already.
+            wait: False returns when its pods are gone, which is several seconds sooner.
+            timeout: seconds.
+        """
         pods = ("delete", "pods", "--all", f"--namespace={name}", "--grace-period=1")
         self.kubectl(*pods, f"--timeout={timeout:.0f}s", check=False)
-        limit = f"--timeout={timeout:.0f}s"
-        self.kubectl("delete", "namespace", name, "--ignore-not-found", limit)
+        how = ["--ignore-not-found", f"--wait={str(wait).lower()}", f"--timeout={timeout:.0f}s"]
+        self.kubectl("delete", "namespace", name, *how)
 
     def set_gpus(self, count: int, resource: str = GPU) -> None:
         """Give the real node so many devices; containers that ask for them really run."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.cluster.places import ClusterUnavailable, cache_folder, locked
-from tests.cluster.settings import BASE, BRIDGE, KERNEL_SETTINGS, Network
+from tests.cluster.settings import BASE, BRIDGE, BRIDGE_HARDWARE, KERNEL_SETTINGS, Network
 
 CGROUPS = Path("/sys/fs/cgroup")
 CONTROLLERS = ["cpu", "cpuset", "memory", "pids"]
@@ -57,6 +57,7 @@ def mount_folders(workdir: Path) -> None:
     keep = os.open(workdir, os.O_PATH | os.O_DIRECTORY)
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
     BASE.mkdir()
+    workdir.chmod(0o711)  # not all programs run as root
     run("mount", "--bind", f"/proc/{os.getpid()}/fd/{keep}", BASE)
     os.close(keep)
     for path, own in OWN_FOLDERS.items():
@@ -102,7 +103,9 @@ def connect(host_namespace: int, name: str) -> Network:
         return done.stdout
 
     run("ip", "link", "set", "lo", "up")
-    run("ip", "link", "add", BRIDGE, "type", "bridge")
+    # An address of its own: else it takes the lowest of its ports' and changes with every pod,
+    # and this machine goes on sending to the old one.
+    run("ip", "link", "add", BRIDGE, "address", BRIDGE_HARDWARE, "type", "bridge")
     with locked(cache_folder() / "network.lock", "another cluster's network"):
         routes = json.loads(outside_run("ip", "-json", "-4", "route", "show", "table", "all"))
         network = Network(free_subnet(route["dst"] for route in routes))

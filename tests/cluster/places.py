@@ -24,6 +24,10 @@ class ClusterUnavailable(RuntimeError):
     """There can be no cluster here; the message says what to install or change."""
 
 
+class ClusterFailed(RuntimeError):
+    """All that is needed is here, and yet a program of the cluster did not work."""
+
+
 def say(line: str) -> None:
     """Print one progress line."""
     print(f"cluster: {line}", file=sys.stderr, flush=True)
@@ -150,13 +154,12 @@ def require_programs(names: Sequence[str]) -> None:
     if missing:
         packages = " ".join(package_names())
         raise ClusterUnavailable(
-            f"missing programs: {', '.join(missing)}. Install Debian packages, without letting "
-            f"them start services: tests/cluster/install_packages.sh tests/cluster/packages.txt "
-            f"(these are: {packages})"
+            f"missing programs: {', '.join(missing)}. As root: tools/debian-packages "
+            f"tests/cluster/packages.txt (these are: {packages})"
         )
 
 
 def package_names() -> list[str]:
     """Return the Debian packages of ``packages.txt``."""
     lines = (HERE / "packages.txt").read_text().splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
+    return [name for line in lines if (name := line.partition("#")[0].strip())]

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Self
 
-from tests.cluster.places import REPOSITORY, ClusterUnavailable, Say
-from tests.cluster.settings import FAILED, READY
+from tests.cluster.places import REPOSITORY, ClusterFailed, ClusterUnavailable, Say
+from tests.cluster.settings import FAILED, READY, UNAVAILABLE
 
 STOP_SECONDS = 30.0
 
@@ -58,7 +58,8 @@ class Namespaces:
             detached: whether it outlives this process.
 
         Raises:
-            ClusterUnavailable: one is running there already, or it did not start.
+            ClusterUnavailable: one is running there already, or the machine lacks something.
+            ClusterFailed: it did not start.
         """
         with contextlib.ExitStack() as files:
             lock = files.enter_context((workdir / "lock").open("a"))
@@ -66,7 +67,7 @@ class Namespaces:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise ClusterUnavailable(f"a cluster is running in {workdir} already") from None
+                raise ClusterUnavailable(f"a cluster is running already in {workdir}") from None
             for name in ("state.json", "pid"):
                 (workdir / name).unlink(missing_ok=True)
             command = [
@@ -106,11 +107,13 @@ class Namespaces:
         for line in self._own.stdout:
             if line.rstrip() == READY:
                 return
-            if said or line.startswith(FAILED):
-                said.append(line.removeprefix(FAILED).strip())
+            if said or line.startswith((FAILED, UNAVAILABLE)):
+                said.append(line.rstrip())
             else:
                 tell(line.rstrip())
-        raise ClusterUnavailable("the cluster did not start: " + "\n".join(said))
+        kind, _, why = "\n".join(said).partition(" ")
+        failure = ClusterUnavailable if kind == UNAVAILABLE else ClusterFailed
+        raise failure(f"the cluster did not start: {why or 'its process 1 ended'}")
 
     def stop(self) -> None:
         """End everything in the namespaces; returns when nothing of it is left."""

@@ -21,8 +21,9 @@ DISABLED_PLUGINS = [
     "io.containerd.tracing.processor.v1.otlp",
 ]
 # What process 1 says to its parent at the end of starting.
-READY, FAILED = "READY", "FAILED"
+READY, UNAVAILABLE, FAILED = "READY", "UNAVAILABLE", "FAILED"
 BRIDGE = "edu0"
+BRIDGE_HARDWARE = "02:ed:00:00:00:01"
 NODE_NAME = "edu-node"
 API_PORT = 6443
 SERVICES = ipaddress.ip_network("172.31.240.0/24")

@@ -1,7 +1,7 @@
 """Process 1 of the cluster's namespaces: starts the programs, keeps them, ends with its parent.
 
 Started by Cluster, never by hand. It prints progress lines and at last ``READY`` or
-``FAILED <why>``; afterwards it is silent and logs to ``logs/supervisor.log``. It stops the
+``FAILED <why>`` or ``UNAVAILABLE <why>``; afterwards it is silent and logs to ``logs/supervisor.log``. It stops the
 cluster on SIGTERM, and when its standard input ends (that is: when its parent is gone).
 """
 
@@ -17,9 +17,10 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.cluster import certificates, machine
-from tests.cluster.places import ClusterUnavailable, step
+from tests.cluster.places import ClusterFailed, ClusterUnavailable, step
 from tests.cluster.settings import (
     BASE,
     CONTAINERD_SOCKET,
@@ -29,6 +30,7 @@ from tests.cluster.settings import (
     PKI,
     READY,
     SERVICES,
+    UNAVAILABLE,
     Network,
     command_lines,
     write_configuration,
@@ -36,6 +38,8 @@ from tests.cluster.settings import (
 from tests.cluster.store import link_store
 
 START_SECONDS = 90.0
+NOTEBOOK_UID = 1000
+IN_PROGRAMS = Path("/run/edu-programs")
 PASSING = ["state.json", "lib", "volumes", "pki", "etc"]
 STORAGE_CLASS = {
     "apiVersion": "storage.k8s.io/v1",
@@ -58,8 +62,9 @@ class Programs:
 
     def start(self, name: str) -> None:
         """Start one program; what it prints goes to ``logs/<name>.log``."""
-        # Volumes of the hostpath provisioner must be writable for any user.
-        mask = 0 if name == "kube-controller-manager" else 0o022
+        # The controller-manager makes the folders of volumes; they belong to who makes them.
+        owner = {"user": NOTEBOOK_UID, "group": NOTEBOOK_UID, "extra_groups": []}
+        identity: dict[str, Any] = owner if name == "kube-controller-manager" else {}
         with (BASE / "logs" / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 self._commands[name],
@@ -67,7 +72,7 @@ class Programs:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                umask=mask,
+                **identity,
                 start_new_session=True,
             )
 
@@ -110,7 +115,8 @@ class Supervisor:
         """Start everything and wait until pods can run.
 
         Raises:
-            ClusterUnavailable: something did not start in time; carries the end of its log.
+            ClusterFailed: a program did not start in time; carries the end of its log.
+            ClusterUnavailable: the machine lacks something.
         """
         # What an earlier run left that was killed.
         self._cgroup.remove()
@@ -119,13 +125,15 @@ class Supervisor:
         with step("linking images", tell):
             link_store(self._store, self._workdir / "lib" / "containerd")
         machine.mount_folders(self._workdir)
+        IN_PROGRAMS.mkdir()
+        machine.run("mount", "--bind", self._folder, IN_PROGRAMS)
         self._cgroup.create()
         network = machine.connect(host_namespace, f"edu-{self._name}")
         for folder in (PKI, ETC, BASE / "logs"):
             folder.mkdir(parents=True, exist_ok=True)
         authority = self._write_identities(network)
         write_configuration(network, self._cgroup.path, machine.snapshotter(self._store))
-        self._programs = Programs(command_lines(self._folder, network))
+        self._programs = Programs(command_lines(IN_PROGRAMS, network))
         self._programs.start("containerd")
         self._programs.start("etcd")
         with step("starting the Kubernetes API", tell):
@@ -161,6 +169,8 @@ class Supervisor:
                 authority.certificate,
                 certificates.client_user(identity),
             )
+        for path in (PKI / "tokens.key", ETC / "admin.kubeconfig"):
+            os.chown(path, NOTEBOOK_UID, 0)  # the controller-manager reads them
         return authority.certificate
 
     def _kubectl(self, *arguments: str, stdin: str = "") -> str:
@@ -184,7 +194,7 @@ class Supervisor:
         """Wait until a program is ready.
 
         Raises:
-            ClusterUnavailable: it ended or took too long; carries the end of its log.
+            ClusterFailed: it ended or took too long; carries the end of its log.
         """
         deadline = time.monotonic() + START_SECONDS
         while not ready():
@@ -194,7 +204,7 @@ class Supervisor:
                 log = (BASE / "logs" / f"{culprit}.log").read_text(errors="replace")
                 tail = "\n".join(log.splitlines()[-8:])
                 what = "ended" if ended else f"was not ready in {START_SECONDS:.0f} s"
-                raise ClusterUnavailable(f"{culprit} {what}:\n{tail}")
+                raise ClusterFailed(f"{culprit} {what}:\n{tail}")
             time.sleep(0.1)
 
     def _write_state(self, network: Network, authority: bytes) -> None:
@@ -269,9 +279,9 @@ def main() -> int:
         os.dup2(log, sys.stderr.fileno())
         os.close(options.host_network)
         supervisor.keep(told_to_stop, None if options.detached else sys.stdin.fileno())
-    except (ClusterUnavailable, OSError) as error:
+    except (ClusterUnavailable, ClusterFailed, OSError) as error:
         with contextlib.suppress(BrokenPipeError):
-            tell(f"{FAILED} {error}")
+            tell(f"{UNAVAILABLE if isinstance(error, ClusterUnavailable) else FAILED} {error}")
         return 1
     finally:
         supervisor.stop()
