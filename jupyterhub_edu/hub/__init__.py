@@ -1,9 +1,9 @@
 """Floor 3: the only user of the running hub's internals, and of what differs between its versions."""
 
-from .attach import Attached, add_check, add_routes, attach, attached, is_ours, run_checks
-from .attach import routes as added_routes
-from .refusal import late_refusal, reasons_json, refusal
+from .refusals import late_refusal, reasons_json, refusal
 from .rest import HubServers
+from .running import Attached, add_check, add_routes, attach, attached, is_ours, run_checks
+from .running import routes as added_routes
 from .tables import HubAccounts, HubGroups, groups_beside
 
 __all__ = [

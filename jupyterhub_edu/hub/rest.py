@@ -14,7 +14,7 @@ import aiohttp
 
 from jupyterhub_edu.ports import LiveServer, ServersError
 
-from .attach import attached
+from .running import attached
 
 __all__ = ["HubServers"]
 

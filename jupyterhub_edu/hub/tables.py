@@ -9,7 +9,7 @@ from jupyterhub import orm
 
 from jupyterhub_edu.domain.names import is_our_group
 
-from .attach import attached
+from .running import attached
 
 __all__ = ["HubAccounts", "HubGroups", "groups_beside"]
 

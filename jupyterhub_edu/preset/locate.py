@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kubespawner import KubeSpawner
 
@@ -19,36 +19,46 @@ USUAL_PLACE: Final = Path("/etc/jupyterhub/campus.yaml")
 _CHART_KEY: Final = "custom.edu"
 
 
+class Place(NamedTuple):
+    """Where a campus stands, in words, and a function that loads it, each time anew."""
+
+    words: str
+    load: Callable[[], campus.Loaded]
+
+
 class NoCampus(Exception):
     """No campus file was given; the text says where one may stand."""
 
 
 def locate(
     given: str | os.PathLike[str] | Mapping[str, Any] | None,
-) -> Callable[[], campus.Loaded]:
+) -> Place:
     """Find the campus.
 
     Args:
         given: a file, a folder, the document itself, or None to look in the usual places.
-
-    Returns:
-        A function that loads it, each time anew.
 
     Raises:
         NoCampus: there is none.
     """
     traits = KubeSpawner.class_trait_names(config=True)
     if isinstance(given, Mapping):
-        return lambda: campus.load_data(
-            given, "the argument of setup", SOURCE_TYPES, kubespawner_traits=traits
+        words = "the argument of setup"
+        return Place(
+            words, lambda: campus.load_data(given, words, SOURCE_TYPES, kubespawner_traits=traits)
         )
     path = given or os.environ.get(ENVIRONMENT) or (USUAL_PLACE if USUAL_PLACE.exists() else None)
     if path is not None:
-        return lambda: campus.load(Path(path), SOURCE_TYPES, kubespawner_traits=traits)
+        return Place(
+            os.fspath(path), lambda: campus.load(path, SOURCE_TYPES, kubespawner_traits=traits)
+        )
     values = _chart_values()
     if values:
-        return lambda: campus.load_data(
-            _chart_values() or {}, _CHART_KEY, SOURCE_TYPES, kubespawner_traits=traits
+        return Place(
+            _CHART_KEY,
+            lambda: campus.load_data(
+                _chart_values() or {}, _CHART_KEY, SOURCE_TYPES, kubespawner_traits=traits
+            ),
         )
     raise NoCampus(
         f"no campus file: give its path to jupyterhub_edu.setup(c, ...), set {ENVIRONMENT}, "

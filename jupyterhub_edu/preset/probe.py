@@ -40,7 +40,7 @@ async def probe(loaded: campus.Loaded) -> AsyncIterator[tuple[str, list[str]]]:
 async def _store_problems(loaded: campus.Loaded) -> list[str]:
     """A hub that runs holds the store, which is no problem but is said."""
     url = loaded.settings.store_url
-    if url is None and not Path("jupyterhub.sqlite").exists():
+    if url is None and not Path("jupyterhub.sqlite").exists():  # noqa: ASYNC240 - the CLI has no other work
         return []
     try:
         store = open_store(url, on_kubernetes="KUBERNETES_SERVICE_HOST" in os.environ)

@@ -61,16 +61,17 @@ def setup(
             f"jupyterhub-edu: spawner={spawner!r} is not known; use one of {', '.join(_SPAWNERS)}"
         )
     try:
-        load = locate(campus_file)
-        loaded = load()
+        place = locate(campus_file)
     except NoCampus as missing:
         sys.exit(f"jupyterhub-edu: {missing}")
+    try:
+        loaded = place.load()
     except campus.CampusError as error:
-        sys.exit(f"jupyterhub-edu: the campus file has mistakes:\n{error}")
+        sys.exit(f"jupyterhub-edu: mistakes in {place.words}:\n{error}")
     token = secrets.token_hex(32)
     _set_hub(c, token, _SPAWNERS[spawner])
     wiring = Wiring(
-        load, loaded, token, store=store, inventory=inventory or _usual_inventory(spawner)
+        place.load, loaded, token, store=store, inventory=inventory or _usual_inventory(spawner)
     )
     provide(wiring.make_core)
     add_check(lambda app: final_holes(app, SERVICE, wiring))
