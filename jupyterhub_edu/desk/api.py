@@ -1,0 +1,92 @@
+"""The REST API: what the pages show and do, for scripts. A token's scopes limit it on top of its owner's rights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from jupyterhub.apihandlers.base import APIHandler
+from jupyterhub.scopes import needs_scope
+
+from . import views
+from .base import STOPS, Desk
+from .models import course_json, session_json
+from .refusals import DeskError
+from .scopes import MANAGE, READ
+
+__all__ = ["CourseAPI", "CoursesAPI", "ServerAPI", "ServersAPI", "api_routes"]
+
+
+class _API(Desk, APIHandler):
+    """JSON in the hub's style; our refusals carry their reasons."""
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """``{"status", "message", "reasons": [{"code", "sentence", "who", "retry_at"}]}``."""
+        error = (kwargs.get("exc_info") or (None, None))[1]
+        if not isinstance(error, DeskError):
+            super().write_error(status_code, **kwargs)
+            return
+        self.set_header("Content-Type", "application/json")
+        for name, value in error.headers.items():
+            self.set_header(name, value)
+        self.finish(json.dumps(error.as_json()))
+
+
+class CoursesAPI(_API):
+    """``/hub/api/edu/courses``."""
+
+    @needs_scope(READ)
+    async def get(self) -> None:
+        """The courses of whoever asks; all of them for site admins."""
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        self.write(json.dumps([course_json(row) for row in views.my_courses(core, viewer)]))
+
+
+class CourseAPI(_API):
+    """``/hub/api/edu/courses/<course>``."""
+
+    @needs_scope(READ)
+    async def get(self, course_id: str) -> None:
+        """One course."""
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        course = self.require_course(core, viewer, course_id)
+        self.write(json.dumps(course_json(views.course_row(core, viewer, course))))
+
+
+class ServersAPI(_API):
+    """``/hub/api/edu/courses/<course>/servers``."""
+
+    @needs_scope(READ)
+    async def get(self, course_id: str) -> None:
+        """Who is on, oldest first: everybody for those who may see it, else one's own."""
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        self.require_course(core, viewer, course_id)
+        rows = views.sessions(core, viewer, course_id, STOPS.is_stopping)
+        self.write(json.dumps([session_json(row) for row in rows]))
+
+
+class ServerAPI(_API):
+    """``/hub/api/edu/courses/<course>/servers/<user>[/<server>]``."""
+
+    @needs_scope(MANAGE)
+    async def delete(self, course_id: str, hub_name: str, server: str | None = None) -> None:
+        """Stop one: 204 when it has stopped, 202 while it goes on. Nothing is ever deleted."""
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        admission = self.require_stoppable(core, viewer, course_id, hub_name, server or "")
+        stopped = await self.stop_session(core, viewer, admission)
+        self.set_status(204 if stopped else 202)
+
+
+def api_routes() -> Sequence[tuple[str, type]]:
+    """Patterns below the hub's base address."""
+    return (
+        (r"/api/edu/courses", CoursesAPI),
+        (r"/api/edu/courses/([^/]+)", CourseAPI),
+        (r"/api/edu/courses/([^/]+)/servers", ServersAPI),
+        (r"/api/edu/courses/([^/]+)/servers/([^/]+)(?:/([^/]*))?", ServerAPI),
+    )

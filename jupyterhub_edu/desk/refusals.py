@@ -1,0 +1,94 @@
+"""What the desk answers when it does not do it: one table, the same words on pages and in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from http.client import responses
+from types import MappingProxyType
+from typing import Final
+
+from tornado import web
+
+__all__ = ["ROWS", "Code", "DeskError"]
+
+
+class Code(StrEnum):
+    """Machine codes of the desk's refusals."""
+
+    NO_ACCOUNT = "no-account"
+    NO_SUCH_COURSE = "no-such-course"
+    NO_SUCH_SESSION = "no-such-session"
+    NOT_ALLOWED = "not-allowed"
+    NOT_READY = "not-ready"
+    NOT_WRITTEN = "not-written"
+    NOT_STOPPED = "not-stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One refusal: HTTP status, sentence, and who can change it."""
+
+    status: int
+    sentence: str
+    who: str
+
+
+ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
+    {
+        Code.NO_ACCOUNT: Row(
+            403,
+            "The desk is for people who logged in through one of the campus's sources.",
+            "you: log in",
+        ),
+        Code.NO_SUCH_COURSE: Row(
+            404,
+            "There is no such course, or you do not take part in it.",
+            "the course's teacher, or the system that holds the enrolments",
+        ),
+        Code.NO_SUCH_SESSION: Row(
+            404, "There is no such session in this course now.", "nobody: it has ended"
+        ),
+        Code.NOT_ALLOWED: Row(
+            403,
+            "Your role in this course lets you look, and stop nobody else's session.",
+            "the course's teacher",
+        ),
+        Code.NOT_READY: Row(
+            503,
+            "The campus is still being read; try again in a moment.",
+            "nobody: it takes a moment",
+        ),
+        Code.NOT_WRITTEN: Row(
+            503,
+            "This could not be written to the audit, so nothing was stopped.",
+            "an administrator",
+        ),
+        Code.NOT_STOPPED: Row(
+            503, "The hub has not stopped it; try again in a moment.", "an administrator"
+        ),
+    }
+)
+
+
+class DeskError(web.HTTPError):
+    """A refusal, in the shape that the hub's handlers show."""
+
+    def __init__(self, code: Code) -> None:
+        row = ROWS[code]
+        # The reason is the phrase of the HTTP status and a label of metrics; our words go into the message.
+        super().__init__(row.status, "%s", row.sentence, reason=responses[row.status])
+        self.jupyterhub_message = row.sentence
+        self.code, self.row = code, row
+        self.headers = {"Retry-After": "10"} if row.status == 503 else {}
+
+    def as_json(self) -> dict[str, object]:
+        """JupyterHub's shape of an error, with our reasons."""
+        reason = {
+            "code": str(self.code),
+            "sentence": self.row.sentence,
+            "who": self.row.who,
+            "retry_at": None,
+        }
+        return {"status": self.row.status, "message": self.row.sentence, "reasons": [reason]}

@@ -1,0 +1,13 @@
+"""Every address of the desk."""
+
+from __future__ import annotations
+
+from .api import api_routes
+from .pages import page_routes
+
+__all__ = ["desk_routes"]
+
+
+def desk_routes() -> list[tuple[str, type]]:
+    """Patterns and handlers, for ``hub.add_routes``."""
+    return [*page_routes(), *api_routes()]

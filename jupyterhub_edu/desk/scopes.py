@@ -1,0 +1,23 @@
+"""The scopes that limit a token on top of its owner's rights. They give no rights of their own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jupyterhub.scopes import define_custom_scopes
+
+__all__ = ["CUSTOM_SCOPES", "MANAGE", "READ"]
+
+READ: Final = "custom:edu:read"
+MANAGE: Final = "custom:edu:manage"
+CUSTOM_SCOPES: Final[dict[str, dict[str, Any]]] = {
+    READ: {"description": "See your courses and, where you may, who is on in them"},
+    MANAGE: {
+        "description": "Stop servers in your courses, where you may",
+        "subscopes": [READ],
+    },
+}
+"""For ``JupyterHub.custom_scopes``; everybody gets them with the hub role ``user``."""
+
+# The hub checks a scope's name when a handler is decorated, long before it reads its own configuration.
+define_custom_scopes(CUSTOM_SCOPES)

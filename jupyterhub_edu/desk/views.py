@@ -1,0 +1,333 @@
+"""What the desk shows, worked out from the core as plain rows; every row is asked for by its own object.
+
+Pages and JSON are made from the same rows. All text is plain: whoever shows it escapes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.courses import Course, CourseState
+from jupyterhub_edu.domain.decide import EndRule
+from jupyterhub_edu.domain.people import (
+    FROM_FILE,
+    CourseRole,
+    Enrolment,
+    EnrolmentState,
+    Person,
+    SiteRole,
+)
+
+__all__ = [
+    "CourseRow",
+    "DeviceRow",
+    "Membership",
+    "Moment",
+    "SessionRow",
+    "course_row",
+    "find_session",
+    "may_look_in",
+    "my_courses",
+    "session_row",
+    "sessions",
+]
+
+_ENDS: Final = {
+    EndRule.LONGEST: "longest session",
+    EndRule.ENROLMENT: "the enrolment ends",
+    EndRule.COURSE: "the course ends",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant: ``iso`` in UTC for machines, ``text`` in the campus's time zone for people."""
+
+    iso: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Why somebody is in a course.
+
+    Attributes:
+        origin: ``source:<id>``, ``file`` or ``manual``.
+        words: the same for people: "from Fjord account", "added by ola", "in the campus file".
+        later: it has not begun.
+    """
+
+    role: str
+    origin: str
+    words: str
+    starts: Moment | None
+    ends: Moment | None
+    later: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """Devices of one flavor in a course now."""
+
+    flavor: str
+    title: str
+    used: int
+    own: int
+
+
+@dataclass(frozen=True, slots=True)
+class CourseRow:
+    """One course as one person sees it.
+
+    Attributes:
+        role: the person's course role now, or None.
+        state: ``open``, ``later``, ``ended``, ``suspended`` or ``archived``.
+        sees_all: may see everybody who is on; else only their own sessions.
+        on: sessions that the person may see.
+        devices: what the course uses, for those who see everybody.
+    """
+
+    id: str
+    title: str
+    role: str | None
+    memberships: Sequence[Membership]
+    state: str
+    starts: Moment | None
+    ends: Moment | None
+    may_look: bool
+    sees_all: bool
+    may_start: bool
+    on: int
+    devices: Sequence[DeviceRow]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One session as one person sees it.
+
+    Attributes:
+        user, server: hub account and server name (``""`` is the default server).
+        name: the person's own name, or ``""``.
+        state: ``starting``, ``running``, ``stopping`` or ``ended``.
+        share: ``own`` (the course's own devices), ``spare``, or ``""`` where it holds none.
+        until_why: the rule that sets ``until``, in words.
+        mine: it is the viewer's own.
+    """
+
+    admission: str
+    user: str
+    name: str
+    server: str
+    profile: str
+    profile_title: str
+    flavor: str
+    flavor_title: str
+    devices: int
+    share: str
+    state: str
+    since: Moment
+    until: Moment | None
+    until_why: str
+    mine: bool
+    may_stop: bool
+
+
+def may_look_in(core: Core, viewer: Person, course: str) -> bool:
+    """Whether somebody takes part in a course; otherwise it does not exist for them."""
+    return core.may(Act.SEE, viewer, course, about=viewer.key)
+
+
+def my_courses(core: Core, viewer: Person) -> list[CourseRow]:
+    """The courses of one person, those that begin later too; site admins see all. In the campus file's order."""
+    now = core.clock()
+    mine = {
+        e.course for e in core.roll.enrolments(viewer) if e.state(now) is not EnrolmentState.ENDED
+    }
+    sees_all = core.roll.site_role(viewer) is SiteRole.ADMIN
+    return [
+        course_row(core, viewer, course)
+        for course in core.campus.courses.values()
+        if sees_all or course.id in mine
+    ]
+
+
+def course_row(core: Core, viewer: Person, course: Course) -> CourseRow:
+    """One course as this person sees it. Ask ``may_look_in`` before telling anybody."""
+    now, zone = core.clock(), core.campus.zone
+    role, _ = core.roles(viewer, course.id)
+    sees_all = core.may(Act.SEE, viewer, course.id)
+    return CourseRow(
+        id=course.id,
+        title=course.title,
+        role=str(role) if role is not None else None,
+        memberships=[
+            _membership(core, enrolment, now)
+            for enrolment in core.roll.enrolments_in(viewer, course.id)
+            if enrolment.state(now) is not EnrolmentState.ENDED
+        ],
+        state=_state(course, now),
+        starts=_first_day(course.starts, zone),
+        ends=_last_day(course.ends, zone),
+        may_look=may_look_in(core, viewer, course.id),
+        sees_all=sees_all,
+        may_start=_may_start(course, role, now),
+        on=sum(1 for _ in _visible(core, viewer, course.id)),
+        devices=_devices(core, course, now) if sees_all else [],
+    )
+
+
+def sessions(
+    core: Core, viewer: Person, course: str, is_stopping: Callable[[str], bool]
+) -> list[SessionRow]:
+    """Who is on in a course, as far as this person may see it; oldest first."""
+    return [
+        session_row(core, viewer, admission, is_stopping)
+        for admission in _visible(core, viewer, course)
+    ]
+
+
+def find_session(
+    core: Core, viewer: Person, course: str, hub_name: str, server: str
+) -> Admission | None:
+    """The session that bears this server now, if it is this course's and the person may see it.
+
+    A former session of the same server may still be ending; it is never the one that is meant.
+    """
+    found = _newest(core, hub_name, server)
+    if found is None or found.course != course:
+        return None
+    return found if core.may(Act.SEE, viewer, course, about=found.person) else None
+
+
+def session_row(
+    core: Core, viewer: Person, admission: Admission, is_stopping: Callable[[str], bool]
+) -> SessionRow:
+    """One session as this person sees it. Ask ``find_session`` before telling anybody."""
+    campus = core.campus
+    person = core.roll.person(admission.person)
+    profile = campus.profiles.get(admission.granted.profile)
+    flavor = campus.flavors.get(admission.flavor)
+    newest = _newest(core, admission.hub_name, admission.server)
+    is_former = newest is not None and newest.id != admission.id
+    stopping = is_former or is_stopping(admission.id)
+    may = core.may(Act.STOP, viewer, admission.course, about=admission.person)
+    return SessionRow(
+        admission=admission.id,
+        user=admission.hub_name,
+        name=person.name if person else "",
+        server=admission.server,
+        profile=admission.granted.profile,
+        profile_title=profile.title if profile else admission.granted.profile,
+        flavor=admission.flavor,
+        flavor_title=flavor.title if flavor else admission.flavor,
+        devices=admission.devices,
+        share=("own" if admission.own else "spare") if admission.devices else "",
+        state=_session_state(admission, stopping=stopping),
+        since=_instant(admission.running_at or admission.reserved_at, core),
+        until=_instant(admission.ends_at, core) if admission.ends_at else None,
+        until_why=_ENDS[admission.ends_by] if admission.ends_by else "",
+        mine=admission.person == viewer.key,
+        may_stop=may and not stopping and newest is not None,
+    )
+
+
+def _visible(core: Core, viewer: Person, course: str) -> Iterable[Admission]:
+    return (
+        admission
+        for admission in core.book.admissions(course)
+        if core.may(Act.SEE, viewer, course, about=admission.person)
+    )
+
+
+def _newest(core: Core, hub_name: str, server: str) -> Admission | None:
+    """The session that the server's name stands for; a former one may still be ending beside it."""
+    return max(
+        core.book.of_server(hub_name, server), key=lambda a: (a.reserved_at, a.id), default=None
+    )
+
+
+def _session_state(admission: Admission, *, stopping: bool) -> str:
+    if admission.stage is Stage.ENDED:
+        return "ended"
+    if stopping:
+        return "stopping"
+    return "running" if admission.stage is Stage.RUNNING else "starting"
+
+
+def _state(course: Course, now: datetime) -> str:
+    if course.state is not CourseState.OPEN:
+        return str(course.state)
+    if course.starts is not None and now < course.starts:
+        return "later"
+    return "open" if course.is_open(now) else "ended"
+
+
+def _may_start(course: Course, role: CourseRole | None, now: datetime) -> bool:
+    """Whether the start page has something for this role; the start page itself decides."""
+    return role is not None and bool(course.offers.get(role)) and course.is_open(now)
+
+
+def _membership(core: Core, enrolment: Enrolment, now: datetime) -> Membership:
+    zone = core.campus.zone
+    return Membership(
+        role=str(enrolment.role),
+        origin=enrolment.origin,
+        words=_origin_words(core, enrolment),
+        starts=_first_day(enrolment.starts, zone),
+        ends=_last_day(enrolment.ends, zone),
+        later=enrolment.state(now) is EnrolmentState.LATER,
+    )
+
+
+def _origin_words(core: Core, enrolment: Enrolment) -> str:
+    if enrolment.origin == FROM_FILE:
+        return "in the campus file"
+    title = core.campus.source_titles.get(enrolment.origin)
+    if title is not None:
+        return f"from {title}"
+    if enrolment.origin.startswith("source:"):
+        return f"from {enrolment.origin.removeprefix('source:')}"
+    return f"added by {enrolment.by}" if enrolment.by else "added by hand"
+
+
+def _devices(core: Core, course: Course, now: datetime) -> list[DeviceRow]:
+    rows = [
+        DeviceRow(
+            flavor.key,
+            flavor.title,
+            core.book.used(flavor.key, course.id),
+            course.quota_for(flavor.key).nominal,
+        )
+        for flavor in core.campus.flavors.values()
+        if flavor.device
+    ]
+    return [row for row in rows if row.used or row.own]
+
+
+def _instant(at: datetime, core: Core) -> Moment:
+    """The time of day; with the date where it is not today."""
+    there, today = at.astimezone(core.campus.zone), core.clock().astimezone(core.campus.zone)
+    pattern = "%H:%M" if there.date() == today.date() else "%a %-d %b %H:%M"
+    return Moment(at.isoformat(), there.strftime(pattern))
+
+
+def _first_day(starts: datetime | None, zone: ZoneInfo) -> Moment | None:
+    return None if starts is None else Moment(starts.isoformat(), _day(starts.astimezone(zone)))
+
+
+def _last_day(ends: datetime | None, zone: ZoneInfo) -> Moment | None:
+    """An end is the first instant after; people call the day before it the last one."""
+    if ends is None:
+        return None
+    return Moment(ends.isoformat(), _day((ends - timedelta.resolution).astimezone(zone)))
+
+
+def _day(at: datetime) -> str:
+    return f"{at:%-d %b %Y}"
