@@ -2,6 +2,7 @@
 
 from .loading import Loaded, Settings, load, load_data
 from .mistakes import CampusError, Mistake
+from .schema import json_schema
 from .sources import SourceType
 from .watch import FileWatch
 
@@ -12,6 +13,7 @@ __all__ = [
     "Mistake",
     "Settings",
     "SourceType",
+    "json_schema",
     "load",
     "load_data",
 ]

@@ -117,6 +117,7 @@ class Model(BaseModel):
         frozen=True,
         arbitrary_types_allowed=True,
         use_attribute_docstrings=True,
+        model_title_generator=lambda model: model.__name__.removesuffix("Model"),
     )
     kind: ClassVar[str] = "key"
 
@@ -131,7 +132,7 @@ class SourceModel(Model):
     adopt: bool = False
     """First login takes over the hub account of the same name. At most one source may."""
     refresh: Duration = dt.timedelta(minutes=5)
-    """How often each active person is read again; from 10s to 1d."""
+    """How often each active person is read again, from 10s to 1d; left out: 5m."""
 
 
 class RuleModel(Model):
@@ -383,7 +384,7 @@ class FileModel(Model):
     admins: list[Text] = []
     """Exact people as ``source:login``, pinned to the immutable id at first login; never a pattern."""
     stale_after: Duration = dt.timedelta(hours=12)
-    """A roster answer older than this starts nothing new on a device; at most 30d."""
+    """A roster answer older than this starts nothing new on a device, at most 30d; left out: 12h."""
     sources: dict[Text, dict[str, Any]] = Field(json_schema_extra=_SOME)
     """Where people come from; several may stand on one login page."""
     rules: list[RuleModel] = []

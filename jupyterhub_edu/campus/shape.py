@@ -223,7 +223,7 @@ def _name_of(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return f"the text {show(value)}" if value else "empty text"
+            return "text"
         case int() | float():
             return f"the number {value}"
         case dt.date():
@@ -238,9 +238,7 @@ def _name_of(value: Any) -> str:
 def _not_text(value: Any, raw: str | None) -> tuple[str, str]:
     if isinstance(value, Mapping | list) or raw is None:
         return f"must be text, not {_name_of(value)}", ""
-    what = _name_of(value).rpartition(" ")[0] or _name_of(value)
-    what = {"the number": f"the number {value}", "the day": "a date"}.get(what, what)
-    return f"YAML reads {raw} as {what}", f'write "{raw}" in quotes'
+    return f"YAML reads {raw} as {_name_of(value)}", f'write "{raw}" in quotes'
 
 
 def _unknown_key(model: type[BaseModel], path: Path, word: str) -> tuple[str, str]:

@@ -1,0 +1,112 @@
+"""``jupyterhub-edu check``: all mistakes of a campus file and, asked to, of the world that it speaks of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from jupyterhub_edu import campus
+from jupyterhub_edu.campus import CampusError, Loaded, Mistake
+from jupyterhub_edu.identity import SOURCE_TYPES
+
+from .advisories import find_advisories
+from .output import BAD, DIM, GOOD, HEAD, NOTE, say, say_json
+
+__all__ = ["check_file"]
+
+Answers = dict[str, list[str]]
+"""Problems by what was asked; none: it works."""
+
+
+def check_file(path: Path, *, connect: bool, as_json: bool) -> bool:
+    """Check a file, print what was found, and say whether all is well; warnings are well."""
+    try:
+        loaded = campus.load(
+            path, SOURCE_TYPES, kubespawner_traits=kubespawner_traits(), need_secrets=connect
+        )
+    except CampusError as error:
+        if as_json:
+            _print_json(path, mistakes=error.mistakes)
+        else:
+            _print_mistakes(path, error.mistakes)
+        return False
+    warnings = [str(warning) for warning in loaded.warnings]
+    warnings += [str(advisory) for advisory in find_advisories()]
+    answers = asyncio.run(_ask(loaded)) if connect else {}
+    if as_json:
+        _print_json(path, warnings=warnings, answers=answers)
+    else:
+        _print_good(path, loaded, warnings, answers)
+    return not any(answers.values())
+
+
+def kubespawner_traits() -> Collection[str]:
+    """What ``kubespawner:`` may name."""
+    from kubespawner import KubeSpawner
+
+    return frozenset(KubeSpawner.class_trait_names(config=True))
+
+
+async def _ask(loaded: Loaded) -> Answers:
+    from jupyterhub_edu.preset import probe
+
+    return {name: list(problems) async for name, problems in probe(loaded)}
+
+
+def print_mistakes(mistakes: Iterable[Mistake]) -> None:
+    """One line each: place, path, what is wrong, what to do."""
+    for mistake in mistakes:
+        place = mistake.file if mistake.line is None else f"{mistake.file}:{mistake.line}"
+        pieces: list[str | tuple[str, str]] = [(place, HEAD), ": "]
+        if mistake.path:
+            pieces += [(mistake.path, BAD), ": "]
+        pieces.append(mistake.message)
+        if mistake.fix:
+            pieces += ["; ", (mistake.fix, GOOD)]
+        say(*pieces)
+
+
+def _print_mistakes(path: Path, mistakes: list[Mistake]) -> None:
+    print_mistakes(mistakes)
+    say((_count(len(mistakes), "mistake"), BAD), f" in {path}")
+
+
+def _print_good(path: Path, loaded: Loaded, warnings: list[str], answers: Answers) -> None:
+    for warning in warnings:
+        say(("warning: ", NOTE), warning)
+    for name, problems in answers.items():
+        say((f"{name}: ", HEAD), ("; ".join(problems), BAD) if problems else ("works", GOOD))
+    found = loaded.campus
+    say((f"{path}: no mistakes", GOOD), f" ({found.name})")
+    counts = (
+        _count(len(found.courses), "course"),
+        _count(len(found.profiles), "profile"),
+        _count(len(found.flavors), "flavor"),
+        _count(len(found.rules), "rule"),
+        _count(len(found.admins), "admin"),
+        f"sources: {', '.join(f'{s.id} ({s.type})' for s in found.sources.values())}",
+    )
+    say((", ".join(counts), DIM), indent=2)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _print_json(
+    path: Path,
+    *,
+    mistakes: Iterable[Mistake] = (),
+    warnings: Iterable[str] = (),
+    answers: Answers | None = None,
+) -> None:
+    say_json(
+        {
+            "file": str(path),
+            "mistakes": [asdict(mistake) for mistake in mistakes],
+            "warnings": list(warnings),
+            "answers": answers or {},
+        }
+    )
