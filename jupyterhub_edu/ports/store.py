@@ -14,7 +14,11 @@ __all__ = ["AuditEntry", "Store", "StoreError"]
 
 
 class StoreError(Exception):
-    """The store could not do it; nothing of the call has been kept. Its text names the fix where there is one."""
+    """The store could not do it; nothing of the call has been kept. Its text names the fix where there is one.
+
+    One exception, which the text then states: the connection to a database server broke in the very commit, so that it is
+    not known whether the call was kept.
+    """
 
 
 @dataclass(frozen=True, slots=True)
