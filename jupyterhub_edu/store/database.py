@@ -80,7 +80,6 @@ class Database:
             return
         holder = Holder(self._clock())
         try:
-            self._connection = self._connect()
             self._attempt([upgrade, holder.sign])
         except _Lost as lost:
             self.close()
@@ -151,9 +150,14 @@ class Database:
         return StoreError(sentence)
 
     def _connected(self) -> Connection:
-        """The connection; after a loss a new one, if nobody has been here meanwhile."""
         if self._connection is None:
-            connection = self._connect()
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> Connection:
+        """Connect; anew only if nobody has been here since we signed."""
+        try:
+            connection = self._backend.connect()
             try:
                 if self._holder is not None:
                     self._holder.require_still(connection)
@@ -161,18 +165,13 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-            self._connection = connection
-        return self._connection
-
-    def _connect(self) -> Connection:
-        try:
-            return self._backend.connect()
         except DBAPIError as error:
             raise _Unusable(self._backend.sentence(error)) from error
         except OSError as error:
             raise _Unusable(f"{self._backend.where} cannot be used: {error}.") from error
         except StoreError as error:
             raise _Unusable(str(error)) from error
+        return connection
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

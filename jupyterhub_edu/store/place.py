@@ -31,7 +31,7 @@ _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
 
 def locate(url: str | None, hub_db_url: str | None, *, on_kubernetes: bool) -> URL:
-    """Say which database the store uses. Touches nothing.
+    """Say which database the store uses. Makes and changes nothing.
 
     Always holds:
         - without a URL of its own the store is a SQLite file beside the hub's;
@@ -144,12 +144,12 @@ def find_mount(path: Path, table: str | None = None) -> Mount:
         except OSError:
             return Mount("", "/", "/")
     found = Mount("", "/", "/")
-    for line in table.splitlines():
+    for line in table.strip().split("\n"):
         fields, _, tail = line.partition(" - ")
-        root, point = (_unescape(field) for field in fields.split()[3:5])
+        root, point = (_unescape(field) for field in fields.split(" ")[3:5])
         # A later mount hides an earlier one at the same place.
         if path.is_relative_to(point) and len(point) >= len(found.point):
-            found = Mount(tail.split()[0], point, root)
+            found = Mount(tail.split(" ")[0], point, root)
     return found
 
 

@@ -36,7 +36,7 @@ _CONNECT: Final = {
 
 
 class PostgresBackend:
-    """The store in PostgreSQL.
+    """The store in PostgreSQL. A pooler in between must keep sessions (not transactions) together.
 
     Always holds:
         - whoever can write has the lock: it belongs to the connection, so a killed hub frees it and a lost

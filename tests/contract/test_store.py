@@ -1,0 +1,387 @@
+"""What every Store promises, asked of each: SQLite, PostgreSQL, and the one that forgets.
+
+What only a database can do (locks, failures, migrations) is in tests/unit/store and tests/postgres.
+"""
+
+import asyncio
+import itertools
+from dataclasses import replace
+from datetime import UTC, timedelta, timezone
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from jupyterhub_edu.domain.admissions import Stage
+from jupyterhub_edu.domain.people import SiteRole
+from jupyterhub_edu.ports import Store, StoreError
+from jupyterhub_edu.store import MemoryStore, open_store
+from tests.unit.store import values
+from tests.unit.store.values import (
+    DIRECTORY,
+    NOW,
+    STUDENT,
+    TEACHER,
+    a_person,
+    an_admission,
+    an_entry,
+    by_hand,
+    granted,
+    told,
+)
+
+
+def _make(kind, request, tmp_path) -> Store:
+    if kind == "memory":
+        return MemoryStore()
+    if kind == "sqlite":
+        return open_store(f"sqlite:///{tmp_path}/edu.sqlite")
+    return open_store(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.real)])
+async def store(request, tmp_path):
+    made = _make(request.param, request, tmp_path)
+    await made.open()
+    yield made
+    await made.close()
+
+
+# -- people and their enrolments -----------------------------------------------------------------------------------
+
+
+async def test_a_new_store_is_empty(store):
+    assert list(await store.load_people()) == []
+    assert list(await store.load_enrolments()) == []
+    assert await store.load_pins() == {}
+    assert list(await store.load_open_admissions()) == []
+    assert list(await store.load_audit()) == []
+
+
+async def test_an_answer_is_kept_with_the_person(store):
+    person = a_person(site_role=SiteRole.TEACHER)
+    enrolment = told(starts=NOW, ends=NOW + timedelta(days=90), answered_at=NOW)
+
+    await store.save_answer(person, DIRECTORY, [enrolment])
+
+    assert list(await store.load_people()) == [person]
+    assert list(await store.load_enrolments()) == [enrolment]
+
+
+async def test_a_later_answer_replaces_the_person_and_this_origin_alone(store):
+    moodle = replace(told("physics"), origin="source:moodle")
+    await store.save_answer(a_person(), DIRECTORY, [told("ml"), told("stats")])
+    await store.save_answer(a_person(), "source:moodle", [moodle])
+    await store.add_enrolment(by_hand("art"))
+    await store.save_answer(a_person("kim"), DIRECTORY, [told("ml", subject="kim")])
+
+    await store.save_answer(a_person(login="ola.n"), DIRECTORY, [told("stats", TEACHER)])
+
+    assert {p.key: p.login for p in await store.load_people()} == {
+        "ldap:ola": "ola.n",
+        "ldap:kim": "kim",
+    }
+    assert {(e.person, e.course, e.role, e.origin) for e in await store.load_enrolments()} == {
+        ("ldap:ola", "stats", TEACHER, DIRECTORY),
+        ("ldap:ola", "physics", STUDENT, "source:moodle"),
+        ("ldap:ola", "art", STUDENT, "manual"),
+        ("ldap:kim", "ml", STUDENT, DIRECTORY),
+    }
+
+
+async def test_an_empty_answer_leaves_nothing_of_this_origin(store):
+    await store.save_answer(a_person(), DIRECTORY, [told()])
+
+    await store.save_answer(a_person(active=False), DIRECTORY, [])
+
+    assert list(await store.load_enrolments()) == []
+    assert [p.active for p in await store.load_people()] == [False]
+
+
+async def test_a_hub_account_belongs_to_one_person(store):
+    await store.save_answer(a_person("ola"), DIRECTORY, [told()])
+
+    with pytest.raises(StoreError, match=r"'ola' is linked to 'ldap:ola'"):
+        await store.save_answer(
+            a_person("other", hub_name="ola"), DIRECTORY, [told(subject="other")]
+        )
+
+    assert [p.key for p in await store.load_people()] == ["ldap:ola"]
+    assert [e.person for e in await store.load_enrolments()] == ["ldap:ola"]
+
+
+async def test_an_answer_holds_nothing_of_somebody_else_or_another_origin(store):
+    for stray in (told(subject="kim"), by_hand()):
+        with pytest.raises(ValueError, match="not an enrolment of ldap:ola"):
+            await store.save_answer(a_person(), DIRECTORY, [told("stats"), stray])
+
+    assert list(await store.load_people()) == []
+
+
+async def test_a_manual_enrolment_is_replaced_by_course_and_role(store):
+    await store.save_answer(a_person(), DIRECTORY, [told()])
+    later = by_hand(ends=NOW)
+    await store.add_enrolment(by_hand())
+    await store.add_enrolment(by_hand(role=TEACHER))
+
+    await store.add_enrolment(later)
+
+    assert sorted(await store.load_enrolments(), key=lambda e: (e.origin, e.role)) == [
+        later,
+        by_hand(role=TEACHER),
+        told(),
+    ]
+
+
+async def test_removing_a_manual_enrolment_leaves_every_other(store):
+    await store.save_answer(a_person(), DIRECTORY, [told()])
+    await store.add_enrolment(by_hand(ends=NOW))
+    await store.add_enrolment(by_hand(role=TEACHER))
+
+    await store.remove_enrolment(by_hand())
+    await store.remove_enrolment(by_hand())
+
+    assert {(e.origin, e.role) for e in await store.load_enrolments()} == {
+        (DIRECTORY, STUDENT),
+        ("manual", TEACHER),
+    }
+
+
+async def test_nothing_is_kept_about_somebody_who_never_logged_in(store):
+    with pytest.raises(StoreError, match="Nobody with the key 'ldap:ola'"):
+        await store.add_enrolment(by_hand())
+    with pytest.raises(StoreError, match="Nobody with the key 'ldap:ola'"):
+        await store.pin("ldap:ola", "ldap:ola")
+
+    assert list(await store.load_enrolments()) == []
+    assert await store.load_pins() == {}
+
+
+async def test_the_first_pin_stays(store):
+    await store.save_answer(a_person("ola"), DIRECTORY, [])
+    await store.save_answer(a_person("kim"), DIRECTORY, [])
+
+    await store.pin("ldap:boss", "ldap:ola")
+    await store.pin("ldap:boss", "ldap:kim")
+
+    assert await store.load_pins() == {"ldap:boss": "ldap:ola"}
+
+
+# -- admissions ----------------------------------------------------------------------------------------------------
+
+
+async def test_an_admission_goes_through_its_stages_under_one_id(store):
+    reserved = an_admission()
+    running = replace(reserved, stage=Stage.RUNNING, running_at=NOW)
+    ended = replace(running, stage=Stage.ENDED, ended_at=NOW, estimated=True)
+    for admission in (reserved, running):
+        await store.save_admission(admission)
+        assert list(await store.load_open_admissions()) == [admission]
+
+    await store.save_admission(ended)
+
+    assert list(await store.load_open_admissions()) == []
+    assert await store.find_admission(reserved.id) == ended
+
+
+async def test_an_admission_that_has_ended_is_never_changed_again(store):
+    ended = an_admission(stage=Stage.ENDED, ended_at=NOW)
+    await store.save_admission(ended)
+
+    await store.save_admission(an_admission(stage=Stage.RUNNING))
+    await store.save_admission(replace(ended, ended_at=NOW + timedelta(hours=1)))
+
+    assert await store.find_admission(ended.id) == ended
+    assert list(await store.load_open_admissions()) == []
+
+
+async def test_open_admissions_come_oldest_first(store):
+    for number, minutes in ((1, 5), (2, 0), (3, 5), (4, 1)):
+        at = NOW + timedelta(minutes=minutes)
+        await store.save_admission(an_admission(number, reserved_at=at))
+
+    found = await store.load_open_admissions()
+
+    assert [int(a.id, 16) for a in found] == [2, 4, 1, 3]
+
+
+async def test_an_admission_that_nobody_made_is_none(store):
+    assert await store.find_admission("f" * 32) is None
+
+
+async def test_calls_are_carried_out_in_the_order_in_which_they_were_made(store):
+    reserved = an_admission()
+    running = replace(reserved, stage=Stage.RUNNING, running_at=NOW)
+
+    await asyncio.gather(
+        *(store.save_admission(an_admission(number)) for number in range(2, 300)),
+        store.save_admission(reserved),
+        store.save_admission(running),
+    )
+
+    assert await store.find_admission(reserved.id) == running
+    assert len(await store.load_open_admissions()) == 299
+
+
+async def test_one_call_that_fails_takes_none_of_its_neighbours_with_it(store):
+    await store.save_answer(a_person("ola"), DIRECTORY, [])
+
+    outcomes = await asyncio.gather(
+        store.save_admission(an_admission(1)),
+        store.save_answer(a_person("thief", hub_name="ola"), DIRECTORY, []),
+        store.append_audit(an_entry()),
+        store.add_enrolment(by_hand(subject="nobody")),
+        store.save_admission(an_admission(2)),
+        return_exceptions=True,
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [
+        type(None),
+        StoreError,
+        type(None),
+        StoreError,
+        type(None),
+    ]
+    assert len(await store.load_open_admissions()) == 2
+    assert list(await store.load_audit()) == [an_entry()]
+    assert [p.key for p in await store.load_people()] == ["ldap:ola"]
+
+
+# -- audit ---------------------------------------------------------------------------------------------------------
+
+
+async def test_the_audit_gives_the_newest_first(store):
+    for number in range(5):
+        await store.append_audit(an_entry(target=str(number)))
+
+    assert [e.target for e in await store.load_audit()] == ["4", "3", "2", "1", "0"]
+    assert [e.target for e in await store.load_audit(limit=2)] == ["4", "3"]
+    assert list(await store.load_audit(limit=0)) == []
+
+
+async def test_the_audit_of_a_course_is_its_own(store):
+    await store.append_audit(an_entry(course="ml", target="a"))
+    await store.append_audit(an_entry(course="stats", target="b"))
+    await store.append_audit(an_entry(course="", target="c"))
+
+    assert [e.target for e in await store.load_audit("ml")] == ["a"]
+    assert [e.target for e in await store.load_audit("")] == ["c"]
+    assert list(await store.load_audit("nosuch")) == []
+
+
+# -- values --------------------------------------------------------------------------------------------------------
+
+_UNKEPT = {
+    "NUL in a name": (lambda s: s.save_answer(a_person(name="a\0b"), DIRECTORY, []), "NUL"),
+    "half a surrogate pair in a login": (
+        lambda s: s.save_answer(a_person(login="\ud800"), DIRECTORY, []),
+        "surrogate",
+    ),
+    "NUL in an enrolment": (
+        lambda s: s.save_answer(a_person(), DIRECTORY, [told("m\0l")]),
+        "NUL",
+    ),
+    "NUL in a pin": (lambda s: s.pin("ldap:\0", "ldap:ola"), "NUL"),
+    "NUL in a server's name": (lambda s: s.save_admission(an_admission(server="\0")), "NUL"),
+    "NUL in the audit": (lambda s: s.append_audit(an_entry(target="\0")), "NUL"),
+    "an answer without a time zone": (
+        lambda s: s.save_answer(a_person(answered_at=NOW.replace(tzinfo=None)), DIRECTORY, []),
+        "time zone",
+    ),
+    "a start without a time zone": (
+        lambda s: s.save_admission(an_admission(reserved_at=NOW.replace(tzinfo=None))),
+        "time zone",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "why"), _UNKEPT.values(), ids=_UNKEPT)
+async def test_what_not_every_database_could_keep_is_refused_by_all(store, call, why):
+    with pytest.raises(StoreError, match=f"was not kept: .*{why}"):
+        await call(store)
+
+    assert list(await store.load_people()) == []
+    assert list(await store.load_open_admissions()) == []
+    assert list(await store.load_audit()) == []
+
+
+async def test_instants_come_back_as_utc(store):
+    oslo = timezone(timedelta(hours=1))
+    await store.save_admission(an_admission(reserved_at=NOW.astimezone(oslo)))
+
+    (found,) = await store.load_open_admissions()
+
+    assert found.reserved_at == NOW
+    assert isinstance(store, MemoryStore) or found.reserved_at.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "'; DROP TABLE edu_people; --",
+        "<script>alert(1)</script>",
+        "{{ 7 * 7 }} %s %(x)s :x ? \\",
+        "Ünïcødé \u202e\u200b 名前 🐘",
+        "e\u0301 is not \u00e9",
+        "",
+    ],
+    ids=["sql", "html", "templates", "unicode", "decomposed", "empty"],
+)
+async def test_hostile_text_is_text(store, name):
+    person = a_person(name=name, login=name)
+    admission = an_admission(server=name, granted=granted(options={name: name}, image=name))
+    entry = an_entry(target=name, details={name: name, "n": 1, "none": None})
+    await store.save_answer(person, DIRECTORY, [told(course=name)])
+    await store.pin(name, person.key)
+    await store.save_admission(admission)
+    await store.append_audit(entry)
+
+    assert list(await store.load_people()) == [person]
+    assert [e.course for e in await store.load_enrolments()] == [name]
+    assert await store.load_pins() == {name: person.key}
+    assert await store.find_admission(admission.id) == admission
+    assert list(await store.load_audit()) == [entry]
+
+
+_few = settings(
+    max_examples=max(10, settings().max_examples // 4),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def ask(store):
+    """Ask the store from a test that is not async itself, as Hypothesis needs."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@_few
+@given(admission=values.admissions)
+def test_any_admission_comes_back_as_it_was(ask, store, admission):
+    admission = replace(admission, id=f"{next(_numbers):032x}")
+
+    ask(store.save_admission(admission))
+
+    assert ask(store.find_admission(admission.id)) == admission
+    assert (admission in ask(store.load_open_admissions())) is (admission.stage is not Stage.ENDED)
+
+
+@_few
+@given(person=values.people, enrolment=values.enrolments)
+def test_any_person_and_enrolment_come_back_as_they_were(ask, store, person, enrolment):
+    person = replace(person, key=f"ldap:{next(_numbers)}", hub_name=f"ola{next(_numbers)}")
+    enrolment = replace(enrolment, person=person.key)
+
+    ask(store.save_answer(person, enrolment.origin, [enrolment]))
+
+    assert person in ask(store.load_people())
+    assert enrolment in ask(store.load_enrolments())
+
+
+@_few
+@given(entry=values.entries)
+def test_any_audit_entry_comes_back_as_it_was(ask, store, entry):
+    ask(store.append_audit(entry))
+
+    assert ask(store.load_audit(limit=1)) == [entry]

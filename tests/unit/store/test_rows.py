@@ -1,0 +1,88 @@
+import sqlite3
+
+import pytest
+
+from jupyterhub_edu.ports import StoreError
+from tests.unit.store.values import DIRECTORY, a_person, an_admission, an_entry, told
+
+_SPOILT = {
+    "a site role of another version": (
+        "UPDATE edu_people SET site_role = 'dean'",
+        "load_people",
+        "'ldap:ola' of the table edu_people .*'dean' is none of guest, student",
+    ),
+    "an instant that is text": (
+        "UPDATE edu_people SET answered_at = 'yesterday'",
+        "load_people",
+        "'ldap:ola' of the table edu_people .*'yesterday' is not a whole number",
+    ),
+    "an instant after the end of time": (
+        "UPDATE edu_people SET answered_at = 9000000000000000000",
+        "load_people",
+        "'ldap:ola' of the table edu_people",
+    ),
+    "a course role in capitals": (
+        "UPDATE edu_enrolments SET role = 'Student'",
+        "load_enrolments",
+        "'ldap:ola', 'ml', 'Student', 'source:ldap' of the table edu_enrolments",
+    ),
+    "a stage of another version": (
+        "UPDATE edu_admissions SET stage = 'warned'",
+        "load_open_admissions",
+        "'0{31}1' of the table edu_admissions .*'warned' is none of reserved, running, ended",
+    ),
+    "a rule of another version": (
+        "UPDATE edu_admissions SET ends_by = 'exam'",
+        "load_open_admissions",
+        "'0{31}1' of the table edu_admissions .*'exam' is none of",
+    ),
+    "granted amounts that are no JSON": (
+        "UPDATE edu_admissions SET granted = 'much'",
+        "load_open_admissions",
+        "'0{31}1' of the table edu_admissions",
+    ),
+    "granted amounts that are a list": (
+        "UPDATE edu_admissions SET granted = '[]'",
+        "load_open_admissions",
+        "is not a JSON object",
+    ),
+    "half a device": (
+        "UPDATE edu_admissions SET granted = json_set(granted, '$.devices', 0.5)",
+        "load_open_admissions",
+        "0.5 is not a whole number",
+    ),
+    "true devices": (
+        "UPDATE edu_admissions SET granted = json_set(granted, '$.devices', json('true'))",
+        "load_open_admissions",
+        "True is not a whole number",
+    ),
+    "no devices at all": (
+        "UPDATE edu_admissions SET granted = json_remove(granted, '$.devices')",
+        "load_open_admissions",
+        "'devices' is missing",
+    ),
+    "an option that is a number": (
+        "UPDATE edu_admissions SET granted = json_set(granted, '$.options.size', 3)",
+        "load_open_admissions",
+        "3 is not text",
+    ),
+    "details that are no object": (
+        "DROP TRIGGER edu_audit_no_update; UPDATE edu_audit SET details = '3'",
+        "load_audit",
+        "The row 1 of the table edu_audit",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "load", "why"), _SPOILT.values(), ids=_SPOILT)
+async def test_a_row_that_cannot_be_read_is_named(store, tmp_path, spoil, load, why):
+    await store.save_answer(a_person(), DIRECTORY, [told()])
+    await store.save_admission(an_admission())
+    await store.append_audit(an_entry())
+    await getattr(store, load)()
+    with sqlite3.connect(tmp_path / "edu.sqlite") as shell:
+        shell.executescript(spoil)
+    shell.close()
+
+    with pytest.raises(StoreError, match=why):
+        await getattr(store, load)()
