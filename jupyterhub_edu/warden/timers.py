@@ -20,6 +20,8 @@ __all__ = ["Timer", "TimerState", "Warden"]
 
 _log = logging.getLogger(__name__)
 _LONGEST_BACK_OFF: Final = 60.0
+_FIRST: Final = 30.0
+"""The longest pause before the first run: a hub that has just begun does not answer its own API yet."""
 _chance = random.SystemRandom()
 
 
@@ -60,12 +62,12 @@ class TimerState:
     in_a_row: int = 0
 
     def pause(self) -> float:
-        """Seconds until the next run: at once, the period, or after a failure 1, 2, 4 ... up to a minute or the period."""
+        """Seconds until the next run: the period; after a failure 1, 2, 4 ... up to a minute or the period."""
         every = self.timer.every
         if self.in_a_row:
             base = min(2.0 ** min(self.in_a_row - 1, 32), max(every, _LONGEST_BACK_OFF))
         else:
-            base = every if self.runs else 0.0
+            base = every if self.runs else min(every, _FIRST)
         return base + _chance.uniform(0, self.timer.jitter * every)
 
 
