@@ -12,6 +12,7 @@ from traitlets import HasTraits, default
 from jupyterhub_edu import hub
 from jupyterhub_edu.core import Core, Refused, current_core
 from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.decide import Decision, StartRequest
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.reasons import Code, Reason
@@ -117,8 +118,12 @@ class AdmissionMixin(HasTraits):
 
     # -- what the kinds of spawner add -----------------------------------------------------------------------------
 
-    def _apply(self, admission: Admission) -> None:
-        """Set the spawner to exactly what was granted, by ``_put`` alone."""
+    def _apply(self, admission: Admission, campus: Campus) -> None:
+        """Set the spawner to exactly what was granted, by ``_put`` alone.
+
+        Args:
+            campus: the one in force when it was granted.
+        """
         amounts = admission.granted.amounts
         self._put("cpu_limit", amounts.cpu_limit.cores)
         self._put("cpu_guarantee", amounts.cpu_guarantee.cores)
@@ -134,9 +139,9 @@ class AdmissionMixin(HasTraits):
     async def start(self) -> Any:
         """Decide again, reserve in the same step, keep it durable, then start."""
         self._put_back()
-        admission = await self._admit()
+        admission, campus = await self._admit()
         self._held, self._granted = admission.id, _describe(admission)
-        self._apply(admission)
+        self._apply(admission, campus)
         return await super().start()  # type: ignore[misc]
 
     async def run_post_stop_hook(self) -> Any:
@@ -230,14 +235,15 @@ class AdmissionMixin(HasTraits):
         while self._before:
             setattr(self, *self._before.popitem())
 
-    async def _admit(self) -> Admission:
+    async def _admit(self) -> tuple[Admission, Campus]:
         if not hub.is_ours(self.authenticator):
             self.log.error(_NOT_OURS, type(self.authenticator).__name__)
             raise hub.late_refusal(self, _nowhere())
         core = await ready_core()
         try:
             person, request = request_of(core, self.user.name, self.user_options)
-            return await core.book.admit(request, person, self.name)
+            campus = core.campus
+            return await core.book.admit(request, person, self.name), campus
         except Refused as refused:
             raise hub.late_refusal(self, refused.decision) from None
         except StoreError as error:
