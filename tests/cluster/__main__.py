@@ -8,8 +8,9 @@ from pathlib import Path
 from tests.cluster.cluster import Cluster
 from tests.cluster.image import notebook_archive
 from tests.cluster.places import ClusterFailed, ClusterUnavailable, package_names
-from tests.cluster.process import Namespaces
+from tests.cluster.process import Namespaces, check_machine
 from tests.cluster.programs import programs
+from tests.cluster.store import image_store, image_store_as_root
 
 
 def default_folder() -> Path:
@@ -45,13 +46,21 @@ def kubeconfig(folder: Path) -> None:
 
 
 def build(_: Path) -> None:
-    """Build the programs; prints their folder."""
-    print(programs())
+    """Build everything that a start needs: programs, notebook image, unpacked images."""
+    check_machine()
+    built = programs()
+    print(built)
+    print(image_store_as_root(built))
 
 
 def image(_: Path) -> None:
-    """Build the notebook image; prints its archive."""
+    """Build the notebook image only; prints its archive, for ``ctr`` or ``docker load``."""
     print(notebook_archive())
+
+
+def store(_: Path) -> None:
+    """Unpack the images for containerd; prints the folder. Needs root."""
+    print(image_store(programs()))
 
 
 def packages(_: Path) -> None:
@@ -61,7 +70,7 @@ def packages(_: Path) -> None:
 
 def main() -> int:
     """Run one command."""
-    commands = (start, stop, status, kubeconfig, build, image, packages)
+    commands = (start, stop, status, kubeconfig, build, image, store, packages)
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
     chosen = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in commands:

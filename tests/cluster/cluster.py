@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -10,22 +9,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.cluster import root
 from tests.cluster.image import NOTEBOOK_IMAGE
 from tests.cluster.kubernetes import Kubernetes
 from tests.cluster.places import (
     ClusterUnavailable,
     Say,
     cache_folder,
-    require_programs,
     say,
     step,
 )
 from tests.cluster.process import Namespaces, check_machine
 from tests.cluster.programs import programs
-from tests.cluster.settings import CNI_PLUGINS, NODE_NAME
-from tests.cluster.store import image_store
-
-NEEDED = ["containerd", "containerd-shim-runc-v2", "ctr", "ip", "mount", "nsenter", "runc"]
+from tests.cluster.settings import NODE_NAME
+from tests.cluster.store import image_store_as_root
 
 
 class Cluster(Kubernetes):
@@ -75,13 +72,8 @@ class Cluster(Kubernetes):
             ClusterFailed: a program of the cluster did not start; carries the end of its log.
         """
         check_machine()
-        require_programs(NEEDED)
-        if not (CNI_PLUGINS / "bridge").exists():
-            raise ClusterUnavailable(
-                f"no network plug-ins in {CNI_PLUGINS}: install containernetworking-plugins"
-            )
         built = programs(self._tell)
-        store = image_store(built, self._tell)
+        store = image_store_as_root(built, self._tell)
         self.workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with step("starting the cluster", self._tell):
             self._namespaces = Namespaces.start(
@@ -116,17 +108,17 @@ class Cluster(Kubernetes):
     def frozen(self, program: str) -> Iterator[None]:
         """Let a program stand still meanwhile, such as ``kube-apiserver``: nothing is answered."""
         pid = self._program(program)
-        os.kill(pid, signal.SIGSTOP)
+        root.send(pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(pid, signal.SIGCONT)
+            root.send(pid, signal.SIGCONT)
             self._wait_until_answering()
 
     def restart(self, program: str) -> None:
         """Kill a program; it is started again; returns when the cluster answers."""
         before = self._program(program)
-        os.kill(before, signal.SIGKILL)
+        root.send(before, signal.SIGKILL)
 
         def replaced() -> bool:
             with contextlib.suppress(ProcessLookupError):

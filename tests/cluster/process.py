@@ -7,8 +7,6 @@ A folder belongs to at most one running cluster: process 1 of the namespaces hol
 import contextlib
 import fcntl
 import hashlib
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,32 +14,43 @@ import time
 from pathlib import Path
 from typing import Self
 
-from tests.cluster.places import REPOSITORY, ClusterFailed, ClusterUnavailable, Say
-from tests.cluster.settings import FAILED, READY, UNAVAILABLE
+from tests.cluster import root
+from tests.cluster.places import (
+    REPOSITORY,
+    ClusterFailed,
+    ClusterUnavailable,
+    Say,
+    require_programs,
+)
+from tests.cluster.settings import CNI_PLUGINS, FAILED, READY, UNAVAILABLE
 
 STOP_SECONDS = 30.0
+NEEDED = ["containerd", "containerd-shim-runc-v2", "ctr", "debootstrap", "ip", "nsenter", "runc"]
 
 
 class Namespaces:
     """Process 1 of a cluster, known by its process id on this machine."""
 
-    def __init__(self, workdir: Path, pid: int, own: subprocess.Popen[str] | None) -> None:
+    def __init__(self, workdir: Path, own: subprocess.Popen[str] | None) -> None:
         """Use ``start`` or ``running`` instead."""
         self._workdir = workdir
         self._own = own
-        self.pid = pid
+
+    @property
+    def pid(self) -> int:
+        """Return the process that lives as long as the cluster (the parent of process 1)."""
+        return int((self._workdir / "pid").read_text())
 
     @classmethod
     def running(cls, workdir: Path) -> Self | None:
         """Return the namespaces of the cluster that runs in a folder, if one does."""
         if not (workdir / "lock").exists():
             return None
-        with (workdir / "lock").open("r+") as lock:
+        with (workdir / "lock").open() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                pid = (workdir / "pid").read_text().strip()
-                return cls(workdir, int(pid), None) if pid else None
+                return cls(workdir, None)
         return None
 
     @classmethod
@@ -61,37 +70,21 @@ class Namespaces:
             ClusterUnavailable: one is running there already, or the machine lacks something.
             ClusterFailed: it did not start.
         """
-        with contextlib.ExitStack() as files:
-            lock = files.enter_context((workdir / "lock").open("a"))
-            network = files.enter_context(Path("/proc/self/ns/net").open("rb"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ClusterUnavailable(f"a cluster is running already in {workdir}") from None
-            for name in ("state.json", "pid"):
-                (workdir / name).unlink(missing_ok=True)
-            command = [
-                *("unshare", "--mount", "--net", "--pid", "--fork"),
-                *("--kill-child", "--mount-proc", "--propagation=slave"),
-                *(sys.executable, "-m", "tests.cluster.supervisor"),
-                *("--workdir", str(workdir), "--programs", str(programs)),
-                *("--store", str(store), "--name", short_name(workdir)),
-                *("--host-network", str(network.fileno())),
-                *(["--detached"] if detached else []),
-            ]
-            own = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=[lock.fileno(), network.fileno()],
-                cwd=REPOSITORY,
-                env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"},
-                start_new_session=True,
-                text=True,
-            )
-        found = cls(workdir, own.pid, own)
-        (workdir / "pid").write_text(f"{own.pid}\n")
+        arguments = [
+            *("--workdir", str(workdir), "--programs", str(programs)),
+            *("--store", str(store), "--name", short_name(workdir)),
+            *(["--detached"] if detached else []),
+        ]
+        own = subprocess.Popen(
+            root.python("tests.cluster.launch", *arguments),
+            stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=REPOSITORY,
+            start_new_session=True,
+            text=True,
+        )
+        found = cls(workdir, own)
         try:
             found._wait_until_ready(tell)
         except BaseException:
@@ -117,19 +110,22 @@ class Namespaces:
 
     def stop(self) -> None:
         """End everything in the namespaces; returns when nothing of it is left."""
-        with contextlib.suppress(ProcessLookupError, IndexError, FileNotFoundError):
-            os.kill(self._children(self.pid)[0], signal.SIGTERM)
+        if self._own is not None and self._own.stdin is not None:
+            self._own.stdin.close()  # as when this process ends
+        else:
+            with contextlib.suppress(IndexError, FileNotFoundError, ProcessLookupError):
+                root.send(self._children(self.pid)[0], signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while self._alive():
             if time.monotonic() > deadline:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self.pid, signal.SIGKILL)
+                deadline += STOP_SECONDS
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    root.send(self.pid, signal.SIGKILL)
             time.sleep(0.02)
-        if self._own is not None:
-            for pipe in (self._own.stdin, self._own.stdout):
-                if pipe is not None:
-                    pipe.close()
-        (self._workdir / "pid").unlink(missing_ok=True)
+        if self._own is not None and self._own.stdout is not None:
+            self._own.stdout.close()
+        if Namespaces.running(self._workdir) is None:
+            (self._workdir / "pid").unlink(missing_ok=True)
 
     def program(self, name: str) -> int:
         """Return the process id of one program of the cluster.
@@ -166,10 +162,11 @@ def check_machine() -> None:
     Raises:
         ClusterUnavailable: names what is missing.
     """
-    if sys.platform != "linux" or shutil.which("unshare") is None:
-        raise ClusterUnavailable("the real Kubernetes of the tests needs Linux and util-linux")
-    if os.geteuid() != 0:
+    if sys.platform != "linux":
+        raise ClusterUnavailable("the real Kubernetes of the tests needs Linux")
+    root.prefix()
+    require_programs(NEEDED)
+    if not (CNI_PLUGINS / "bridge").exists():
         raise ClusterUnavailable(
-            "the real Kubernetes of the tests needs root (a container-running node); run with "
-            "sudo, or set JUPYTERHUB_EDU_CLUSTER=existing and KUBECONFIG"
+            f"no network plug-ins in {CNI_PLUGINS}: install containernetworking-plugins"
         )

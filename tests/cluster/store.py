@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.cluster import root
 from tests.cluster.image import NOTEBOOK_IMAGE, PAUSE_IMAGE, notebook_archive, pause_archive
 from tests.cluster.machine import run, snapshotter
 from tests.cluster.places import (
@@ -55,6 +56,13 @@ def image_store(programs: Path, tell: Say = say) -> Path:
     store = build_once(cache_folder() / "store" / key, build, "the image store", tell)
     remove_older(store.parent, keep=store, count=0)
     return store / "root"
+
+
+def image_store_as_root(programs: Path, tell: Say = say) -> Path:
+    """Return the same; whoever we are, what needs root is done as root."""
+    if os.geteuid() == 0:
+        return image_store(programs, tell)
+    return Path(root.run_python("tests.cluster", "store"))
 
 
 def link_store(store: Path, target: Path) -> None:

@@ -13,7 +13,6 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,22 +91,47 @@ class Programs:
                     os.waitpid(found.si_pid, 0)
 
 
+class Lifeline:
+    """Whether to go on: nobody said stop, and the parent is there."""
+
+    def __init__(self, parent: int | None) -> None:
+        """Take the file descriptor that ends with the parent; None for a detached cluster."""
+        self._inputs = [] if parent is None else [parent]
+        self._told_to_stop = False
+
+    def stop(self, *_: object) -> None:
+        """Handle a signal that says stop."""
+        self._told_to_stop = True
+
+    def holds(self, seconds: float) -> bool:
+        """Wait so long, or until there is something new, and say whether to go on."""
+        if not self._told_to_stop:
+            readable, _, _ = select.select(self._inputs, [], [], seconds)
+            if readable and not os.read(readable[0], 1):
+                self._told_to_stop = True
+        return not self._told_to_stop
+
+
 class Supervisor:
     """One start and stop of the cluster."""
 
-    def __init__(self, workdir: Path, programs: Path, store: Path, name: str) -> None:
+    def __init__(
+        self, workdir: Path, programs: Path, store: Path, name: str, lifeline: Lifeline
+    ) -> None:
         """Take what to run and where.
 
         Args:
             workdir: the cluster's folder.
             programs: the folder of the built programs.
             store: containerd root with the images.
-            name: distinguishes this cluster on the machine, at most 12 characters.
+            name: distinguishes this cluster on the machine, at most 11 characters.
+            lifeline: says whether to go on.
         """
         self._workdir = workdir
         self._folder = programs
         self._store = store
         self._name = name
+        self._lifeline = lifeline
         self._cgroup = machine.Cgroup(f"edu-{name}")
         self._programs = Programs({})
 
@@ -205,7 +229,8 @@ class Supervisor:
                 tail = "\n".join(log.splitlines()[-8:])
                 what = "ended" if ended else f"was not ready in {START_SECONDS:.0f} s"
                 raise ClusterFailed(f"{culprit} {what}:\n{tail}")
-            time.sleep(0.1)
+            if not self._lifeline.holds(0.1):
+                raise ClusterFailed("told to stop while starting")
 
     def _write_state(self, network: Network, authority: bytes) -> None:
         """Tell the outside where the cluster is; complete or absent."""
@@ -220,21 +245,20 @@ class Supervisor:
         kubeconfig = BASE / "kubeconfig"
         kubeconfig.touch(mode=0o600)
         kubeconfig.write_bytes((ETC / "admin.kubeconfig").read_bytes())
+        owner = BASE.stat()
+        for path in (kubeconfig, BASE / "logs"):
+            os.chown(path, owner.st_uid, owner.st_gid)
         part = BASE / "state.json.part"
         part.write_text(json.dumps(content, indent=1))
         part.rename(BASE / "state.json")
 
-    def keep(self, told_to_stop: threading.Event, lifeline: int | None) -> None:
-        """Start programs again that end, until told to stop or the lifeline ends."""
-        while not told_to_stop.is_set():
+    def keep(self) -> None:
+        """Start programs again that end, until told to stop or the parent is gone."""
+        while self._lifeline.holds(0.2):
             self._programs.reap()
             for name in self._programs.ended():
                 print(f"{time.ctime()}: {name} ended; starting it again", flush=True)
                 self._programs.start(name)
-            inputs = [] if lifeline is None else [lifeline]
-            readable, _, _ = select.select(inputs, [], [], 0.2)
-            if readable and not os.read(readable[0], 1):
-                return
 
     def stop(self) -> None:
         """End every process of the cluster and remove its control group and data.
@@ -267,10 +291,12 @@ def main() -> int:
     parser.add_argument("--host-network", type=int, required=True)
     parser.add_argument("--detached", action="store_true")
     options = parser.parse_args()
-    told_to_stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: told_to_stop.set())
+    lifeline = Lifeline(None if options.detached else sys.stdin.fileno())
+    signal.signal(signal.SIGTERM, lifeline.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    supervisor = Supervisor(options.workdir, options.programs, options.store, options.name)
+    supervisor = Supervisor(
+        options.workdir, options.programs, options.store, options.name, lifeline
+    )
     try:
         supervisor.start(options.host_network)
         tell(READY)
@@ -278,7 +304,7 @@ def main() -> int:
         os.dup2(log, sys.stdout.fileno())
         os.dup2(log, sys.stderr.fileno())
         os.close(options.host_network)
-        supervisor.keep(told_to_stop, None if options.detached else sys.stdin.fileno())
+        supervisor.keep()
     except (ClusterUnavailable, ClusterFailed, OSError) as error:
         with contextlib.suppress(BrokenPipeError):
             tell(f"{UNAVAILABLE if isinstance(error, ClusterUnavailable) else FAILED} {error}")
