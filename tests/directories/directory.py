@@ -43,9 +43,27 @@ class Directory(abc.ABC):
         } | changes
         return {key: value for key, value in keys.items() if value is not None}
 
-    @abc.abstractmethod
+    def open(self) -> None:
+        """Start it for the first time and fill it."""
+        self.prepare()
+        self.start()
+        self.fill()
+
     def start(self) -> None:
-        """Start it again with the data that it had."""
+        """Start it with the data that it has; nothing happens if it runs."""
+        if not self.process.is_running:
+            self.launch()
+
+    def prepare(self) -> None:  # noqa: B027
+        """Make what has to be there before the first start."""
+
+    @abc.abstractmethod
+    def launch(self) -> None:
+        """Start the process and wait until it answers."""
+
+    @abc.abstractmethod
+    def fill(self) -> None:
+        """Put the campus in."""
 
     @abc.abstractmethod
     def person_dn(self, login: str) -> str: ...

@@ -56,6 +56,7 @@ def samba_ad(fjord: Campus) -> Iterator[SambaAd]:
 
 def _until_done(server: Server) -> Iterator[Server]:
     try:
+        server.open()
         yield server
     finally:
         server.process.remove()

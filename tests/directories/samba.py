@@ -41,13 +41,8 @@ class SambaAd(Directory):
         super().__init__(campus, ServerProcess("samba"))
         self.host = _free_address()
         self.url = f"ldaps://{self.host}"
-        self._provision()
-        self.start()
-        self._fill()
 
-    def start(self) -> None:
-        if self.process.is_running:
-            return
+    def launch(self) -> None:
         configuration = self.process.folder / "etc" / "smb.conf"
         command = [str(find_samba()), "-i", "-M", "prefork", "-s", str(configuration)]
         self.process.launch([*command, "--debug-stdout"], lambda: answers(self.host, 636))
@@ -122,7 +117,10 @@ class SambaAd(Directory):
             cwd=folder,
         )
 
-    def _fill(self) -> None:
+    def prepare(self) -> None:
+        self._provision()
+
+    def fill(self) -> None:
         with self.administrator() as connection:
             for dn in (f"OU=Service,{SUFFIX}", self.people, self.groups):
                 connection.add(dn, "organizationalUnit")

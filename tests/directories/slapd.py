@@ -29,8 +29,6 @@ BLIND_DN = f"cn=blind,{SUFFIX}"
 _LOCKED = "000001010000Z"
 
 _RFC2307BIS = """
-attributetype ( 1.3.6.1.1.1.1.0 NAME 'uidNumber' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
-attributetype ( 1.3.6.1.1.1.1.1 NAME 'gidNumber' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
 attributetype ( 1.3.6.1.1.1.1.3 NAME 'homeDirectory' EQUALITY caseExactIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 SINGLE-VALUE )
 attributetype ( 1.3.6.1.1.1.1.12 NAME 'memberUid' EQUALITY caseExactIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
 objectclass ( 1.3.6.1.1.1.2.0 NAME 'posixAccount' SUP top AUXILIARY MUST ( cn $ uid $ uidNumber $ gidNumber $ homeDirectory ) )
@@ -93,17 +91,13 @@ class Slapd(Directory):
         self.groups = self.groups_of(self._style)
         (folder / "data").mkdir()
         (folder / "slapd.conf").write_text(_configuration(folder, posix))
-        self.start()
-        self._fill()
 
     @staticmethod
     def groups_of(style: str) -> str:
         """The entry below which groups of this style stand."""
         return f"ou={style},{SUFFIX}"
 
-    def start(self) -> None:
-        if self.process.is_running:
-            return
+    def launch(self) -> None:
         folder, (port, _) = self.process.folder, self._ports
         command = [str(find_slapd()), "-d", "0", "-f", str(folder / "slapd.conf"), "-h"]
         self.process.launch(
@@ -144,7 +138,7 @@ class Slapd(Directory):
         with self.administrator() as connection:
             _add_person(connection, self.person_dn(login), login, password, name, more)
 
-    def _fill(self) -> None:
+    def fill(self) -> None:
         with self.administrator() as connection:
             connection.add(SUFFIX, ["dcObject", "organization"], {"o": "Fjord", "dc": "fjord"})
             for dn in (self.bind_dn, SHORT_DN, BLIND_DN):

@@ -218,7 +218,10 @@ class Connection:
     def close(self) -> None:
         """Let go of the socket; never fails and never waits."""
         self._clock.at = 0.0
+        left = self._ldap.socket  # ldap3 forgets to close one that it could not encrypt
         self._ldap.strategy.close()
+        if left is not None:
+            left.close()
 
     def _page(self, search: Search, cookie: bytes | None) -> tuple[list[Entry], bytes | None]:
         self._clock.begin()
