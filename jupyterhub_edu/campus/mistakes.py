@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
 
-__all__ = ["CampusError", "Mistake", "Path", "did_you_mean", "show", "show_path"]
+__all__ = ["CampusError", "Mistake", "Path", "did_you_mean", "nearest", "show", "show_path"]
 
 Path = tuple[str | int, ...]
 """Where something stands in the campus file: keys, and places in lists from 0."""
@@ -16,6 +16,7 @@ Path = tuple[str | int, ...]
 _PLAIN_KEY: Final = re.compile(r"[\w-]+")
 _SHOWN: Final = 60
 _FEW: Final = 10
+_SHORT: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,19 @@ def show(value: object) -> str:
     return f'"{text}"' if len(text) <= _SHOWN else f'"{text[: _SHOWN - 1]}…"'
 
 
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The word that was probably meant, in any case, or None if none is near."""
+    by_plain = {known.casefold(): known for known in words}
+    # One letter of a short word is half of it.
+    cutoff = 0.5 if len(word) <= _SHORT else 0.6
+    near = get_close_matches(word.casefold(), by_plain, n=1, cutoff=cutoff)
+    return by_plain[near[0]] if near else None
+
+
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """Name the nearest word; where none is near, all of them if they are few."""
-    by_plain = {known.casefold(): known for known in words}
-    near = get_close_matches(word.casefold(), by_plain, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {by_plain[near[0]]}?"
-    if 0 < len(by_plain) <= _FEW:
-        return f"known: {', '.join(by_plain.values())}"
-    return ""
+    known = list(words)
+    near = nearest(word, known)
+    if near is not None:
+        return f"did you mean {near}?"
+    return f"known: {', '.join(known)}" if 0 < len(known) <= _FEW else ""

@@ -326,7 +326,8 @@ class _Builder:
         except ValueError:
             self._document.mistake(path, f"no such day: {show(raw)}")
             return raw
-        self._document.mistake(path, f"a tag that is not allowed here: {show(node.tag)}")
+        tag = node.tag.replace(_TAG, "!!")
+        self._document.mistake(path, f"a tag that is not allowed here: {show(tag)}", "take it out")
         return raw
 
 
@@ -342,10 +343,10 @@ def _trap(kind: str, raw: str) -> tuple[str, str] | None:
         try:
             value = str(int(raw.replace("_", ""), 8 if raw.lstrip("+-")[:2].isdigit() else 0))
         except ValueError:
-            value = "a number of another base"
-        return f"YAML reads {raw} as {value}", f"write {quoted} if text is meant"
+            return f"YAML reads {raw} as a number of another base", f"write {quoted}"
+        return f"YAML reads {raw} as {value}", f"write {value}, or {quoted} if text is meant"
     if kind == "float" and not _DECIMAL_POINT.fullmatch(raw):
-        return f"YAML reads {raw} as a number", f"write {quoted} if text is meant, or 0.5"
+        return f"YAML reads {raw} as a number", f"write it out, or {quoted} if text is meant"
     return None
 
 

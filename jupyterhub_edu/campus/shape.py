@@ -177,7 +177,8 @@ def _words(
     last = str(path[-1]) if path else ""
     match detail["type"]:
         case "missing":
-            return "is missing", _description(model, path)
+            description = _description(model, path)
+            return "is missing", f"add it: {description}" if description else "add it"
         case "extra_forbidden":
             return _unknown_key(model, path, last)
         case "literal_error":
@@ -192,10 +193,10 @@ def _words(
             return message, fix
         case "greater_than_equal" | "greater_than":
             least = context.get("ge", context.get("gt"))
-            return f"{show(value)} is too small", f"the least is {least}"
+            return f"{value} is too small", f"the least is {least}"
         case "less_than_equal" | "less_than":
             most = context.get("le", context.get("lt"))
-            return f"{show(value)} is too large", f"the most is {most}"
+            return f"{value} is too large", f"the most is {most}"
     expected = _EXPECTED.get(detail["type"])
     if expected:
         return f"must be {expected}, not {_name_of(value)}", ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from jupyterhub_edu.domain.decide import Decision, EndRule, Start
 from jupyterhub_edu.domain.people import FROM_FILE, MANUAL, EnrolmentState
 from jupyterhub_edu.domain.profiles import Option
+from jupyterhub_edu.domain.reasons import Code
 
 from .output import BAD, DIM, GOOD, HEAD, NOTE, say
 
@@ -30,6 +31,13 @@ def print_story(explained: Explained) -> None:
     say((person.name, HEAD), f" ({person.source}:{person.login}) in ", (course.title, HEAD))
     _enrolments(explained)
     say((f"at {local:%Y-%m-%d %H:%M %Z}, with every device idle", DIM))
+    decisions = [answer.decision for answer in explained.answers]
+    if all(d.reasons and d.reasons[0].code is Code.NOT_ENROLLED for d in decisions):
+        # It stands alone and is the same for every profile: once is enough.
+        say("")
+        say(("no   ", BAD), "anything")
+        _reasons(decisions[0])
+        return
     for answer in explained.answers:
         say("")
         _answer(explained, answer)

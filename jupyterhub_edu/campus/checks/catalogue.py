@@ -102,7 +102,7 @@ def check_profiles(c: Checker) -> None:
 def _limits(c: Checker, path: Path, profile: ProfileModel) -> None:
     for what, amount in (("cpu", profile.cpu), ("memory", profile.memory)):
         if amount.limit is None:
-            c.wrong(
+            c.lacks(
                 (*path, what),
                 "no limit: one server could take a whole node",
                 f"add {what}: {{limit: {'2' if what == 'cpu' else '2Gi'}}}",
@@ -114,7 +114,8 @@ def _ordered(c: Checker, path: Path, guarantee: object, limit: object) -> None:
     if guarantee is None or limit is None:
         return
     if guarantee > limit:  # type: ignore[operator]  # both Cpu or both Memory
-        c.wrong((*path, "guarantee"), f"{guarantee} is above the limit of {limit}", "lower it")
+        message = f"the guarantee of {guarantee} is above the limit of {limit}"
+        c.wrong(path, message, "write a guarantee: that is not")
 
 
 def _devices(c: Checker, path: Path, profile: ProfileModel) -> None:
@@ -131,7 +132,7 @@ def _devices(c: Checker, path: Path, profile: ProfileModel) -> None:
                     "add device: to the flavor, or choose another flavor",
                 )
     elif not any(devices for _, devices in asked):
-        c.wrong(
+        c.lacks(
             path,
             f"asks for no device of flavors.{profile.flavor}",
             "add devices: 1, or choose a flavor without device",

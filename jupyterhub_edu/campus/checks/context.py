@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ..mistakes import Mistake, Path, did_you_mean, show
+from ..mistakes import Mistake, Path, did_you_mean, nearest, show, show_path
 from ..models import FileModel, FlavorModel, SourceModel
 from ..reading import Document
 
@@ -32,10 +32,17 @@ class Checker:
     now: datetime
     traits: Collection[str] | None
     warnings: list[Mistake] = field(default_factory=list)
+    _misspelt: dict[str, list[str | None]] = field(default_factory=dict)
 
     def wrong(self, path: Path, message: str, fix: str = "") -> None:
         """Note a mistake."""
         self.document.mistake(path, message, fix)
+
+    def lacks(self, path: Path, message: str, fix: str = "") -> None:
+        """Note that something is not there, unless it is there and broken: that has been told."""
+        whole = show_path(self.document.as_written(path))
+        if not any(m.path.startswith(whole) for m in self.document.mistakes):
+            self.wrong(path, message, fix)
 
     def warn(self, path: Path, message: str, fix: str = "") -> None:
         """Note a warning."""
@@ -52,7 +59,13 @@ class Checker:
         if word in words:
             return True
         self.wrong(path, f"no such {kind}: {show(word)}", did_you_mean(word, sorted(words)))
+        self._misspelt.setdefault(kind, []).append(nearest(word, words))
         return False
+
+    def is_missed(self, kind: str, word: str) -> bool:
+        """Whether some misspelt word may have meant this one."""
+        meant = self._misspelt.get(kind, [])
+        return word in meant or None in meant
 
     def keys(self, name: str) -> list[str]:
         """The keys of a top-level mapping as written, those of broken entries too."""
@@ -68,5 +81,5 @@ class Checker:
         """The campus's zone; UTC where the file names none that exists."""
         try:
             return ZoneInfo(self.model.time_zone)
-        except (OSError, ValueError):
+        except (LookupError, OSError, ValueError):
             return ZoneInfo("UTC")

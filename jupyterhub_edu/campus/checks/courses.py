@@ -75,7 +75,8 @@ def _dates(c: Checker, path: Path, course: CourseModel) -> None:
         c.known((*path, "term"), "term", course.term, "terms")
     term = c.model.terms.get(course.term or "")
     first, last = course.starts or (term and term.starts), course.until or (term and term.until)
-    if first and last and last < first:
+    own = course.starts or course.until
+    if own and first and last and last < first:
         key = "until" if course.until else "from"
         c.wrong((*path, key), f"it would end on {last}, before it begins on {first}")
 

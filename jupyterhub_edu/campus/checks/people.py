@@ -76,7 +76,7 @@ def check_rules(c: Checker) -> None:
 
 def _roles(c: Checker, path: Path, rule: RuleModel) -> None:
     if rule.site_role is None and rule.course_role is None:
-        c.wrong(path, "gives nothing", "add course_role: or site_role:")
+        c.lacks(path, "gives nothing", "add course_role: or site_role:")
     if rule.site_role == "admin":
         c.wrong(
             (*path, "site_role"),
@@ -128,7 +128,8 @@ def _course(c: Checker, path: Path, rule: RuleModel) -> None:
             c.wrong((*path, "course"), "the pattern has <course> already", "keep one of them")
     elif rule.course_role is not None and not has_course:
         c.wrong(path, "says no course", "write <course> in the pattern, or add course:")
-    if has_term and not any(course.term for course in c.model.courses.values()):
+    courses = c.model.courses.values()
+    if has_term and courses and not any(course.term for course in courses):
         c.wrong((*path, "group"), "matches nothing: no course has a term", "take <term> out")
     elif rule.course_role is not None and has_course and not has_term:
         _ambiguous(c, (*path, "group"))

@@ -29,12 +29,14 @@ def check_reach(c: Checker) -> None:
     """Flavors without profile, profiles without course, choices without taker."""
     used = {profile.flavor for profile in c.model.profiles.values()} | _broken_flavors(c)
     for key in c.model.flavors:
-        if key not in used:
+        if key not in used and not c.is_missed("flavor", key):
             c.wrong(("flavors", key), "no profile uses it", "take it out, or add a profile")
     offered = set(_written_offers(c))
     for key, profile in c.model.profiles.items():
         path: Path = ("profiles", key)
         takers = list(_takers(c, key, profile))
+        if key not in offered and c.is_missed("profile", key):
+            continue
         if key not in offered:
             c.wrong(path, "no course offers it to anybody", "name it in offers:, or take it out")
         elif takers:

@@ -38,13 +38,10 @@ def check_site(c: Checker) -> None:
             "longer than 30d: people who left would keep starting on devices",
             "12h is usual",
         )
-    for id, source in c.sources.items():
-        if source.refresh >= c.model.stale_after:
-            c.wrong(
-                ("stale_after",),
-                f"not longer than sources.{id}.refresh, so every answer would be stale",
-                "12h is usual",
-            )
+    late = [id for id, source in c.sources.items() if source.refresh >= c.model.stale_after]
+    if late:
+        message = f"not longer than sources.{late[0]}.refresh, so every answer would be stale"
+        c.wrong(("stale_after",), message, "12h is usual")
     for key, term in c.model.terms.items():
         if term.until < term.starts:
             c.wrong(
@@ -57,7 +54,7 @@ def _time_zone(c: Checker) -> None:
     name = c.model.time_zone
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):
+    except (LookupError, OSError, ValueError):
         fix = did_you_mean(name, _zones()) or "write an IANA name such as Europe/Oslo"
         c.wrong(("time_zone",), f"no such time zone: {show(name)}", fix)
 
