@@ -6,9 +6,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Select, Table, and_, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
@@ -25,6 +26,7 @@ from .tables import ADMISSIONS, AUDIT, ENROLMENTS, PEOPLE, PINS
 __all__ = ["SqlStore", "open_store"]
 
 _T = TypeVar("_T")
+_UNENDED: Final = ADMISSIONS.c.stage != Stage.ENDED.value
 _MOST_TOGETHER: Final = 200
 """Calls that share one transaction at most, so that the first of them does not wait long for the last."""
 
@@ -147,22 +149,20 @@ class SqlStore:
 
         def save(connection: Connection) -> None:
             _require_person(connection, person)
-            connection.execute(_insert(connection, PINS, values).on_conflict_do_nothing())
+            statement = _insert(connection.dialect.name, PINS).on_conflict_do_nothing()
+            connection.execute(statement, values)
 
         await self._do(save)
 
     async def save_admission(self, admission: Admission) -> None:
         """Insert or replace by id, unless it has ended."""
         values = rows.admission_row(admission)
-        unended = ADMISSIONS.c.stage != Stage.ENDED.value
-        await self._do(lambda c: _upsert(c, ADMISSIONS, values, unended))
+        await self._do(lambda c: _upsert(c, ADMISSIONS, values, _UNENDED))
 
     async def load_open_admissions(self) -> Sequence[Admission]:
         """Admissions not ended, oldest first."""
         query = (
-            select(ADMISSIONS)
-            .where(ADMISSIONS.c.stage != Stage.ENDED.value)
-            .order_by(ADMISSIONS.c.reserved_at, ADMISSIONS.c.id)
+            select(ADMISSIONS).where(_UNENDED).order_by(ADMISSIONS.c.reserved_at, ADMISSIONS.c.id)
         )
         return await self._do(lambda c: _read(c, query, rows.read_admission))
 
@@ -217,22 +217,29 @@ def _read(
     return [read(dict(row)) for row in connection.execute(query).mappings()]
 
 
-def _insert(connection: Connection, table: Table, values: Mapping[str, Any]) -> Any:
+@cache
+def _insert(dialect: str, table: Table) -> Any:
     """An INSERT that knows ON CONFLICT, which both databases spell alike."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).values(**values)
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
+
+
+@cache
+def _replace(dialect: str, table: Table, where: ColumnElement[bool] | None) -> Any:
+    """Made once: putting the statement together would cost more than carrying it out."""
+    statement = _insert(dialect, table)
+    changes = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_=changes, where=where
+    )
 
 
 def _upsert(
-    connection: Connection, table: Table, values: Mapping[str, Any], where: Any = None
+    connection: Connection,
+    table: Table,
+    values: Mapping[str, Any],
+    where: ColumnElement[bool] | None = None,
 ) -> None:
-    key = [column.name for column in table.primary_key]
-    changes = {name: value for name, value in values.items() if name not in key}
-    connection.execute(
-        _insert(connection, table, values).on_conflict_do_update(
-            index_elements=key, set_=changes, where=where
-        )
-    )
+    connection.execute(_replace(connection.dialect.name, table, where), values)
 
 
 def _require_person(connection: Connection, key: str) -> None:
