@@ -110,11 +110,11 @@ def _set_hub(c: Any, token: str, spawner_class: str) -> None:
 
 
 def _append(section: Any, name: str, value: Any) -> None:
-    """Append to a list trait that may or may not have been set before."""
+    """Add to a list trait: behind what was set before, in front of the hub's default (its own templates)."""
     if name in section and not isinstance(section[name], LazyConfigValue):
         section[name] = [*section[name], value]
     else:
-        getattr(section, name).append(value)
+        getattr(section, name).prepend([value])
 
 
 def _merge(section: Any, name: str, more: Mapping[str, Any]) -> None:
