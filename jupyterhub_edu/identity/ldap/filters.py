@@ -48,7 +48,7 @@ def require_filter(text: str) -> str:
     try:
         if not (text.startswith("(") and text.endswith(")")):
             raise ValueError("no parentheses")
-        parse_filter(text, None, False, False, None, False)
+        parse_filter(text, None, False, False, None, False)  # type: ignore[no-untyped-call]
     except Exception as error:  # ldap3 raises many kinds, IndexError among them
         raise ValueError(
             f"not a search filter: {text[:200]!r}; write one as in (objectClass=person)"

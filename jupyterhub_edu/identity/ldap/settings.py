@@ -15,9 +15,19 @@ from jupyterhub_edu.identity.paths import CampusPath
 from .dn import is_below, parse_dn
 from .filters import require_filter
 
-__all__ = ["Address", "Bind", "LdapSettings", "Schema", "Tls", "parse_address"]
+__all__ = [
+    "DEFAULT_GROUP_ATTRIBUTES",
+    "Address",
+    "Bind",
+    "LdapSettings",
+    "Schema",
+    "Tls",
+    "parse_address",
+]
 
 Schema = Literal["openldap", "active-directory"]
+
+DEFAULT_GROUP_ATTRIBUTES: Final = ["member", "uniqueMember", "memberUid"]
 
 _ATTRIBUTE: Final = r"^[A-Za-z][A-Za-z0-9-]*$"
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)")
@@ -231,7 +241,7 @@ class LdapSettings(_Model):
         description="Filter that holds for people who may log in; whoever no longer fits it is gone.",
     )
     group_attributes: list[Attribute] = Field(
-        default=["member", "uniqueMember", "memberUid"],
+        default=DEFAULT_GROUP_ATTRIBUTES,
         min_length=1,
         description="openldap: attributes of a group that list its members; memberUid holds login names, every other "
         "one full names of entries.",
