@@ -284,13 +284,18 @@ class _Drawing:
 
 
 def _duration(length: timedelta) -> str:
-    """A length of time in words: ``4 hours``, ``1 h 30 min``, ``2 days``."""
+    """A length of time in words: ``90 minutes``, ``4 hours``, ``2 h 30 min``, ``2 days``."""
     minutes = round(length.total_seconds() / 60)
-    for size, word in ((1440, "day"), (60, "hour"), (1, "minute")):
+    for size, word in ((1440, "day"), (60, "hour")):
         if minutes >= size and minutes % size == 0:
-            count = minutes // size
-            return f"{count} {word}" if count == 1 else f"{count} {word}s"
-    return f"{minutes // 60} h {minutes % 60} min"
+            return _counted(minutes // size, word)
+    return (
+        _counted(minutes, "minute") if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+    )
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _local(instant: datetime, zone: ZoneInfo) -> str:

@@ -1,0 +1,1 @@
+"""The start page, admission and what a grant means to a spawner."""

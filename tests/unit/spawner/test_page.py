@@ -1,0 +1,317 @@
+"""What stands on the start page, read as a browser would."""
+
+from datetime import timedelta
+
+import pytest
+from bs4 import BeautifulSoup
+
+from jupyterhub_edu.domain.courses import Caps, CourseState, Quota
+from jupyterhub_edu.domain.decide import StartRequest
+from jupyterhub_edu.domain.people import CourseRole
+from jupyterhub_edu.spawner import page
+from jupyterhub_edu.spawner.choices import Wish, parse_fields, parse_wish
+from tests.fakes.campus import (
+    T4,
+    a_campus,
+    a_choice,
+    a_core,
+    a_course,
+    a_profile,
+    an_option,
+    enrol,
+    some_amounts,
+)
+
+STUDENT, TEACHER = CourseRole.STUDENT, CourseRole.TEACHER
+EVIL = "<img src=x onerror=alert(1)> {username} {{ 7*7 }} \"quoted\" 'so' & more"
+DEVICES = an_option(
+    "devices",
+    a_choice("one", title="One GPU", devices=1),
+    a_choice("two", title="Two GPUs", devices=2, course_roles=frozenset({TEACHER})),
+)
+
+
+async def show(campus=None, wish=None, *, core=None, **courses):
+    core = core or a_core(campus)
+    ada = await enrol(core, "ada", **(courses or {"ml": STUDENT}))
+    return BeautifulSoup(page.render(page.view(core, ada, wish or Wish())), "html.parser")
+
+
+def radios(soup):
+    return {radio["value"]: radio for radio in soup.select("input[type=radio][name=choice]")}
+
+
+def checked(soup):
+    return [value for value, radio in radios(soup).items() if radio.has_attr("checked")]
+
+
+def card(soup, value):
+    return radios(soup)[value].find_parent(class_="edu-card")
+
+
+async def test_one_course_is_no_question():
+    soup = await show()
+
+    assert not soup.select("details")
+    assert soup.select_one("legend").get_text(" ", strip=True) == "Machine Learning as student"
+    assert list(radios(soup)) == ["ml/notebook", "ml/gpu"]
+
+
+async def test_several_courses_share_one_radio_group():
+    soup = await show(a_campus(courses=[a_course(), a_course("db")]), ml=STUDENT, db=TEACHER)
+
+    assert list(radios(soup)) == ["ml/notebook", "ml/gpu", "db/notebook", "db/gpu"]
+    assert [s.get_text(" ", strip=True) for s in soup.select("summary")] == [
+        "Machine Learning as student",
+        "Db as teacher",
+    ]
+    assert all(fieldset["aria-label"] for fieldset in soup.select("fieldset"))
+
+
+async def test_of_many_courses_only_the_chosen_one_is_unfolded():
+    ids = [f"c{n}" for n in range(8)]
+    campus = a_campus(courses=[a_course(id) for id in ids])
+
+    soup = await show(campus, Wish("c5", "gpu"), **dict.fromkeys(ids, STUDENT))
+
+    unfolded = [d.summary.h2.get_text() for d in soup.select("details") if d.has_attr("open")]
+    assert unfolded == ["C5"]
+
+
+async def test_a_card_says_what_it_is_and_how_much_is_free():
+    soup = await show()
+
+    text = card(soup, "ml/gpu").get_text(" ", strip=True)
+    for part in ("Gpu", "2 of 2 free", "2 CPU", "2 GiB memory", "1 × NVIDIA T4", "up to 4 hours"):
+        assert part in text
+    assert "registry.example/gpu:1" in text
+    assert "free" not in card(soup, "ml/notebook").get_text()
+
+
+async def test_every_control_has_a_label_and_every_id_is_its_own():
+    profiles = [a_profile(), a_profile("gpu", flavor=T4, options=[DEVICES])]
+    soup = await show(
+        a_campus(profiles=profiles, courses=[a_course(), a_course("db")]), ml=STUDENT, db=STUDENT
+    )
+
+    ids = [tag["id"] for tag in soup.select("[id]")]
+    assert len(ids) == len(set(ids))
+    labelled = {label["for"] for label in soup.select("label")}
+    assert {control["id"] for control in soup.select("input, select")} == labelled
+    for radio in soup.select("input"):
+        assert set(radio["aria-describedby"].split()) <= set(ids)
+
+
+async def test_no_script_is_needed_or_sent():
+    soup = await show()
+
+    assert not soup.select("script, [onclick], [onchange]")
+
+
+FROM_OUTSIDE = {
+    "a course's title": lambda: a_campus(courses=[a_course(title=EVIL)]),
+    "a profile's title": lambda: a_campus(
+        profiles=[a_profile(title=EVIL), a_profile("gpu", flavor=T4)]
+    ),
+    "a profile's description": lambda: a_campus(
+        profiles=[a_profile(description=EVIL), a_profile("gpu", flavor=T4)]
+    ),
+    "an image": lambda: a_campus(profiles=[a_profile(image=EVIL), a_profile("gpu", flavor=T4)]),
+    "an option's and a choice's title": lambda: a_campus(
+        profiles=[
+            a_profile(options=[an_option("o", a_choice("c", title=EVIL), title=EVIL)]),
+            a_profile("gpu", flavor=T4),
+        ]
+    ),
+    "a reason": lambda: a_campus(courses=[a_course(title=EVIL, state=CourseState.ARCHIVED)]),
+    "the contact": lambda: a_campus(contact=EVIL, courses=[a_course(state=CourseState.SUSPENDED)]),
+}
+
+
+@pytest.mark.parametrize("campus", FROM_OUTSIDE.values(), ids=FROM_OUTSIDE)
+async def test_text_from_outside_stays_text(campus):
+    soup = await show(campus())
+
+    assert not soup.select("img")
+    assert EVIL in soup.get_text()
+
+
+async def test_what_cannot_be_had_says_why_and_who_and_when():
+    core = a_core(a_campus(courses=[a_course(quota={"t4": Quota(1, borrow=0)})]))
+    bob = await enrol(core, "bob", ml=STUDENT)
+    held = await core.book.admit(request(bob, "gpu"), bob, "")
+
+    soup = await show(core=core)
+
+    assert radios(soup)["ml/gpu"].has_attr("disabled")
+    assert not radios(soup)["ml/notebook"].has_attr("disabled")
+    why = card(soup, "ml/gpu").select_one(".edu-why").get_text(" ", strip=True)
+    assert "All NVIDIA T4 that Machine Learning may use now are in use." in why
+    assert "the course's teacher (stop one)" in why
+    local = held.ends_at.astimezone(core.campus.zone)
+    assert f"{local:%H:%M}" in why
+
+
+def request(person, profile, **options):
+    return StartRequest(person.key, "ml", profile, options)
+
+
+async def test_the_first_that_is_allowed_is_chosen_beforehand():
+    campus = a_campus(
+        courses=[
+            a_course(
+                offers={STUDENT: ("gpu", "notebook")}, caps={STUDENT: Caps(devices={"t4": 0})}
+            )
+        ]
+    )
+
+    assert checked(await show(campus)) == ["ml/notebook"]
+
+
+async def test_the_choice_of_last_time_is_chosen_beforehand():
+    assert checked(await show(wish=Wish("ml", "gpu"))) == ["ml/gpu"]
+
+
+async def test_the_options_of_last_time_are_chosen_beforehand():
+    campus = a_campus(profiles=[a_profile(), a_profile("gpu", flavor=T4, options=[DEVICES])])
+
+    soup = await show(campus, Wish("ml", "gpu", {"devices": "two"}), ml=TEACHER)
+
+    assert soup.select_one("option[selected]")["value"] == "two"
+
+
+STALE_WISHES = {
+    "a profile that is gone": Wish("ml", "old"),
+    "a course that is gone": Wish("old", "gpu"),
+    "somebody else's course": Wish("db", "gpu"),
+    "nothing in particular": Wish(),
+}
+
+
+@pytest.mark.parametrize("wish", STALE_WISHES.values(), ids=STALE_WISHES)
+async def test_a_choice_of_last_time_that_is_allowed_no_more_gives_way(wish):
+    campus = a_campus(courses=[a_course(), a_course("db")])
+
+    assert checked(await show(campus, wish, ml=STUDENT)) == ["ml/notebook"]
+
+
+async def test_a_choice_that_is_refused_now_is_not_chosen_beforehand():
+    campus = a_campus(courses=[a_course(caps={STUDENT: Caps(devices={"t4": 0})})])
+
+    assert checked(await show(campus, Wish("ml", "gpu"))) == ["ml/notebook"]
+
+
+async def test_choices_that_are_not_open_to_the_role_are_shown_and_disabled():
+    campus = a_campus(profiles=[a_profile(), a_profile("gpu", flavor=T4, options=[DEVICES])])
+
+    student, teacher = await show(campus), await show(campus, ml=TEACHER)
+
+    assert [o.has_attr("disabled") for o in student.select("option")] == [False, True]
+    assert [o.has_attr("disabled") for o in teacher.select("option")] == [False, False]
+
+
+async def test_an_option_of_last_time_that_is_not_open_any_more_falls_back():
+    campus = a_campus(profiles=[a_profile(), a_profile("gpu", flavor=T4, options=[DEVICES])])
+
+    soup = await show(campus, Wish("ml", "gpu", {"devices": "two"}))
+
+    assert soup.select_one("option[selected]")["value"] == "one"
+
+
+async def test_a_profile_whose_default_is_too_much_now_offers_what_there_is():
+    two_first = an_option("devices", a_choice("two", devices=2), a_choice("one", devices=1))
+    gpu = a_profile("gpu", flavor=T4, amounts=some_amounts(2), options=[two_first])
+    core = a_core(a_campus(profiles=[a_profile(), gpu]))
+    bob = await enrol(core, "bob", ml=STUDENT)
+    await core.book.admit(request(bob, "gpu", devices="one"), bob, "")
+
+    soup = await show(core=core)
+
+    assert not radios(soup)["ml/gpu"].has_attr("disabled")
+    assert card(soup, "ml/gpu").select_one("option[selected]")["value"] == "one"
+    assert "1 × NVIDIA T4" in card(soup, "ml/gpu").get_text()
+
+
+async def test_what_the_form_sends_is_what_the_hub_reads():
+    campus = a_campus(profiles=[a_profile(), a_profile("gpu", flavor=T4, options=[DEVICES])])
+    soup = await show(campus, Wish("ml", "gpu"), ml=TEACHER)
+
+    fields = {select["name"]: [select.select("option")[-1]["value"]] for select in soup("select")}
+    wish = parse_wish(parse_fields({**fields, "choice": ["ml/gpu"]}))
+
+    assert wish == Wish("ml", "gpu", {"devices": "two"})
+
+
+async def test_nobody_enrolled_is_told_so_and_whom_to_ask():
+    core = a_core()
+    ada = await enrol(core, "ada")
+
+    soup = BeautifulSoup(page.render(page.view(core, ada, Wish())), "html.parser")
+
+    assert "You are not enrolled in any course at Test University yet" in soup.get_text()
+    assert "it@test.example" in soup.get_text()
+    assert not radios(soup)
+
+
+async def test_when_nothing_can_start_the_page_says_so():
+    soup = await show(a_campus(courses=[a_course(state=CourseState.SUSPENDED)]))
+
+    assert "Nothing can be started now" in soup.get_text()
+    assert soup.select_one(".edu-start.edu-nothing")
+    assert all(radio.has_attr("disabled") for radio in radios(soup).values())
+
+
+async def test_a_course_that_offers_nothing_says_so():
+    soup = await show(a_campus(courses=[a_course(offers={TEACHER: ("gpu",)})]))
+
+    assert "This course offers nothing to you as student." in soup.get_text()
+
+
+async def test_a_source_that_does_not_answer_is_told_first():
+    core = a_core()
+    ada = await enrol(core, "ada", ml=STUDENT)
+    core.refresher.sources["ad"].down = True
+    await core.refresher.reread(ada)
+
+    soup = BeautifulSoup(page.render(page.view(core, ada, Wish())), "html.parser")
+    assert soup.select_one(".alert-warning").get_text().startswith("Directory has not answered")
+
+
+async def test_spare_gpus_are_named_where_some_course_has_its_own():
+    owned = a_course("db", quota={"t4": Quota(1)})
+
+    shared = await show(a_campus())
+    lent = await show(a_campus(courses=[a_course(), owned]), ml=STUDENT)
+    own = await show(a_campus(courses=[a_course(quota={"t4": Quota(1)})]))
+
+    assert ["spare GPUs" in s.get_text() for s in (shared, lent, own)] == [False, True, False]
+
+
+async def test_an_end_before_the_longest_session_is_told():
+    core = a_core()
+    ends = core.clock() + timedelta(hours=1)
+    soup = await show(a_campus(courses=[a_course(ends=ends)]))
+
+    assert f"until {ends.astimezone(core.campus.zone):%a %d %b %Y, %H:%M}" in soup.get_text()
+
+
+LENGTHS = {
+    "a minute": (timedelta(minutes=1), "1 minute"),
+    "an hour": (timedelta(hours=1), "1 hour"),
+    "ninety minutes": (timedelta(minutes=90), "90 minutes"),
+    "two hours and a half": (timedelta(minutes=150), "2 h 30 min"),
+    "a day": (timedelta(days=1), "1 day"),
+    "ten hours": (timedelta(hours=10), "10 hours"),
+}
+
+
+@pytest.mark.parametrize(("length", "words"), LENGTHS.values(), ids=LENGTHS)
+async def test_lengths_in_words(length, words):
+    soup = await show(a_campus(profiles=[a_profile(longest=length), a_profile("gpu", flavor=T4)]))
+
+    assert f"up to {words}" in card(soup, "ml/notebook").get_text(" ", strip=True)
+
+
+async def test_an_unknown_account_sees_a_page_that_is_not_empty():
+    # An empty form would make the hub start something by itself.
+    assert "not enrolled in any course" in page.render(page.empty())
