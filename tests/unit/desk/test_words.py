@@ -1,0 +1,190 @@
+"""The desk's refusals, scopes, addresses and templates, without a hub."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import DictLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2.loaders import ChoiceLoader
+from jupyterhub.scopes import scope_definitions
+
+from jupyterhub_edu.desk import CUSTOM_SCOPES, TEMPLATES, desk_routes
+from jupyterhub_edu.desk.pages import _Page
+from jupyterhub_edu.desk.refusals import ROWS, Code, DeskError
+from jupyterhub_edu.desk.views import CourseRow, DeviceRow, Membership, Moment, SessionRow
+
+PAGE: Any = SimpleNamespace(hub=SimpleNamespace(base_url="/hub/"))
+HOSTILE = "<img src=x onerror=alert(1)>\"'{{7*7}}"
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_each_refusal_is_an_http_error_with_a_sentence_and_somebody_who_can_change_it(code):
+    error = DeskError(code)
+    assert error.status_code == ROWS[code].status
+    assert error.reason in {"Forbidden", "Not Found", "Service Unavailable"}
+    as_json: Any = error.as_json()
+    (reason,) = as_json["reasons"]
+    assert (reason["code"], reason["sentence"]) == (code, error.jupyterhub_message)
+    assert reason["who"]
+    assert ("Retry-After" in error.headers) is (error.status_code == 503)
+
+
+def test_the_hub_knows_the_scopes_before_it_reads_its_configuration():
+    assert {name: scope_definitions[name] for name in CUSTOM_SCOPES} == CUSTOM_SCOPES
+
+
+def test_every_address_has_one_handler_and_ends_where_it_should():
+    patterns = [pattern for pattern, _ in desk_routes()]
+    assert len(set(patterns)) == len(patterns)
+    for address, hits in {
+        "/edu/": 1,
+        "/edu": 1,
+        "/edu/courses/ml": 1,
+        "/edu/courses/ml/stop/ada": 1,
+        "/edu/courses/ml/stop/ada/lab-2": 1,
+        "/edu/static/desk.css": 1,
+        "/edu/static/../pages.py": 0,
+        "/api/edu/courses": 1,
+        "/api/edu/courses/ml/servers/ada": 1,
+        "/api/edu/courses/ml/servers/ada/lab-2": 1,
+        "/edu/courses/ml/other": 0,
+    }.items():
+        assert sum(bool(re.fullmatch(pattern, address)) for pattern in patterns) == hits, address
+
+
+@given(st.lists(st.text(min_size=1), max_size=3), st.text())
+def test_no_address_leaves_the_hub(parts, value):
+    parts = [part.encode("utf-8", "replace").decode() for part in parts]
+    address = _Page.address(PAGE, *parts, stopped=value.encode("utf-8", "replace").decode())
+    split = urlsplit(address)
+    assert (split.scheme, split.netloc) == ("", "")
+    assert split.path.startswith("/hub/edu/")
+    assert split.path.count("/") == 2 + max(len(parts), 1)
+    assert not re.search(r"[\x00-\x20\\]", address)
+
+
+# -- templates -----------------------------------------------------------------------------------------------------
+
+AT = Moment("2026-11-03T10:00:00+00:00", "11:00")
+SESSION = SessionRow(
+    admission="a" * 32,
+    user=HOSTILE,
+    name=HOSTILE,
+    server=HOSTILE,
+    profile=HOSTILE,
+    profile_title=HOSTILE,
+    flavor="t4",
+    flavor_title=HOSTILE,
+    devices=1,
+    share="own",
+    state="running",
+    since=AT,
+    until=AT,
+    until_why=HOSTILE,
+    mine=False,
+    may_stop=True,
+)
+COURSE = CourseRow(
+    id="ml",
+    title=HOSTILE,
+    role="teacher",
+    memberships=[Membership("student", "manual", HOSTILE, AT, AT, True)],
+    state="later",
+    starts=AT,
+    ends=AT,
+    may_look=True,
+    sees_all=True,
+    may_start=True,
+    on=1,
+    devices=[DeviceRow("t4", HOSTILE, 1, 1)],
+)
+
+
+class Now:
+    """A datetime for the template."""
+
+    def isoformat(self) -> str:
+        return AT.iso
+
+    def strftime(self, pattern: str) -> str:
+        return AT.text
+
+
+WHAT: dict[str, dict[str, Any]] = {
+    "courses.html": {"person": True, "courses": [COURSE], "is_admin": False},
+    "course.html": {"course": COURSE, "sessions": [SESSION], "stopped": SESSION, "now": Now()},
+    "stop.html": {"course": COURSE, "session": SESSION, "failed": HOSTILE},
+}
+FRAME = (
+    "<title>{% block title %}{% endblock %}</title>{% block stylesheet %}{% endblock %}"
+    "{% block scripts %}{% endblock %}{% block nav_bar_left_items %}{% endblock %}"
+    "{% block main %}{% endblock %}"
+)
+
+
+def render(template: str, *, autoescape: bool = True) -> Any:
+    """Render one of our templates in a frame like the hub's, and parse it."""
+    environment = Environment(
+        loader=ChoiceLoader(
+            [
+                PrefixLoader({"templates": DictLoader({"page.html": FRAME})}),
+                FileSystemLoader(TEMPLATES),
+            ]
+        ),
+        autoescape=autoescape,  # noqa: S701 - an administrator may have switched it off
+        undefined=StrictUndefined,
+    )
+    common = {
+        "parsed_scopes": {"custom:edu:read": True},
+        "base_url": "/hub/",
+        "files": "/hub/edu/static",
+        "files_version": "1",
+        "xsrf": "token",
+        "address": lambda *parts, **query: _Page.address(PAGE, *parts, **query),
+        "notice": HOSTILE,
+        "campus": HOSTILE,
+        "contact": HOSTILE,
+        "zone": "Europe/Oslo",
+    }
+    html = environment.get_template(f"edu/{template}").render(**common, **WHAT[template])
+    return BeautifulSoup(html, "html.parser")
+
+
+@pytest.mark.parametrize("autoescape", [True, False], ids=["escaping on", "escaping off"])
+@pytest.mark.parametrize("template", list(WHAT))
+def test_what_came_from_outside_is_text_whatever_the_hubs_environment_says(template, autoescape):
+    page = render(template, autoescape=autoescape)
+    assert page.find("img") is None
+    assert HOSTILE in page.get_text()
+    assert not [tag for tag in page.find_all(True) if any(a.startswith("on") for a in tag.attrs)]
+    assert all(script.get("src") for script in page.find_all("script"))
+    assert "49" not in page.get_text()
+
+
+def test_the_table_of_who_is_on_can_be_read_aloud():
+    page = render("course.html")
+    table = page.find("table")
+    assert table.caption.get_text(strip=True)
+    assert all(th["scope"] == "col" for th in table.thead.find_all("th"))
+    assert [th["scope"] for th in table.tbody.find_all("th")] == ["row"]
+    assert all(th.get_text(strip=True) for th in table.find_all("th"))
+    labels = [td.get("data-label") for td in table.tbody.find_all("td")]
+    heads = [th.get_text(strip=True) for th in table.thead.find_all("th")]
+    assert labels == [*heads[1:-1], None]
+
+
+def test_the_banner_is_announced_and_the_question_has_a_way_back():
+    banner = render("course.html").find(attrs={"role": "status"})
+    assert banner.has_attr("autofocus")
+    ask = render("stop.html")
+    form = ask.find("form")
+    assert {field["name"] for field in form.find_all("input")} == {"_xsrf", "session"}
+    assert not form.has_attr("action")
+    assert form.find("a")["href"] == "/hub/edu/courses/ml"
