@@ -1,9 +1,10 @@
 """A real Kubernetes for tests and for ``make demo-cluster``: API, node, images, GPUs.
 
-Needs root and the Debian packages of ``packages.txt``; everything else (Kubernetes itself, the
-notebook image) is built once into ``${XDG_CACHE_HOME:-~/.cache}/jupyterhub-edu/`` from package
-registries. The cluster lives in its own process, mount and network namespaces: whatever ends
-it, even SIGKILL, leaves no process, mount, interface or firewall rule behind.
+Needs root, or sudo that asks for nothing, and the Debian packages of ``packages.txt``;
+everything else (Kubernetes itself, the notebook image) is built once into
+``${XDG_CACHE_HOME:-~/.cache}/jupyterhub-edu/`` from package registries. The cluster lives in its
+own process, mount and network namespaces: whatever ends it, even SIGKILL, leaves no process,
+mount, interface or firewall rule behind.
 
 In a test (the session fixture ``cluster`` is in ``tests/cluster/fixtures.py``)::
 
@@ -17,12 +18,14 @@ In a test (the session fixture ``cluster`` is in ``tests/cluster/fixtures.py``):
 Elsewhere::
 
     with Cluster(workdir) as cluster: ...                  # dies with this process
-    python -m tests.cluster start | stop | status | kubeconfig | build | image | packages
+    python -m tests.cluster start | stop | status | kubeconfig    # outlives the command
+    python -m tests.cluster build       # all that a start needs, so that a start takes 10 s
 
 What a Cluster offers (all calls block; from asyncio use ``asyncio.to_thread``):
 
 ``start()``, ``stop()``
-    Also as a context manager. ``start`` raises ClusterUnavailable with what to install.
+    Also as a context manager. ``start`` raises ClusterUnavailable with what to install, and
+    ClusterFailed if all is there and yet it does not start (a test then fails everywhere).
 ``kubeconfig() -> Path``
     Kubeconfig file of a cluster administrator (client certificate).
 ``service_account_kubeconfig(namespace, name, rules=STOCK_HUB_RULES, cluster_rules=()) -> Path``
@@ -39,13 +42,16 @@ What a Cluster offers (all calls block; from asyncio use ``asyncio.to_thread``):
     Simulated nodes; their pods become Ready at once and answer nothing. They carry the taint
     ``kwok.x-k8s.io/node=fake:NoSchedule`` unless ``taints`` says otherwise.
 ``remove_fake_nodes()``
-``create_namespace(name, pod_security="restricted")``, ``delete_namespace(name)``
+``create_namespace(name, pod_security="restricted")``, ``delete_namespace(name, wait=True)``
 ``kubectl(*arguments, stdin=None, check=True) -> str``, ``get(*arguments) -> dict``,
 ``apply(*manifests)``, ``wait_pod(namespace, name, phase="Running", timeout=60) -> dict``
 ``frozen(program)``
     Context manager: ``kube-apiserver`` (or another program) stands still meanwhile.
 ``restart(program)``
-    Kill it; it is started again; returns when the cluster answers.
+    Kill it; it is started again; returns when the cluster answers. Both need a cluster that the
+    tests started: fixture ``own_cluster`` skips where there is another.
+fixture ``namespace``
+    The name of a new namespace for restricted pods, deleted after the test.
 ``PersistentVolumeClaim``
     The default StorageClass provides (folders of this machine that belong to uid 1000).
 

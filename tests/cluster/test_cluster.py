@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,6 +116,7 @@ def test_a_restricted_gpu_pod_runs_lab_on_its_home_volume(
     in_pod = ("exec", "lab", f"--namespace={namespace}", "--", "sh", "-c")
     said = cluster.kubectl(*in_pod, "id -u; echo kept > ~/file; cat /home/jovyan/file")
     assert said.split() == ["1000", "kept"]
+    assert cluster.kubectl(*in_pod, "jupyterhub-singleuser --version").startswith("6.1.")
 
 
 def test_the_third_of_two_gpus_stays_pending_until_one_is_free(
@@ -256,6 +258,7 @@ def test_a_second_cluster_ends_with_its_killed_parent(
         assert parent.stdout is not None
         parent.stdout.close()
     own_cluster.wait(lambda: leftovers(folder, first_process) == [], "nothing to be left", 30)
+    shutil.rmtree(folder)
     # The other one has not noticed.
     own_cluster.apply(a_pod(own_cluster, namespace, "still"))
     own_cluster.wait_pod(namespace, "still")
