@@ -71,6 +71,7 @@ class Book:
         self._of_person: dict[str, set[str]] = {}
         self._tallies: dict[str, Tally] = {}
         self._ended: dict[str, asyncio.Event] = {}
+        self._rebuilt = False
         self._unsaved: set[asyncio.Task[None]] = set()
         self.on_end: list[Callable[[Admission], None]] = []
 
@@ -171,7 +172,12 @@ class Book:
         return True
 
     def sight(self, sighting: PodSighting) -> None:
-        """Take in what the inventory saw of one of our pods; in the same step as the inventory's own change."""
+        """Take in what the inventory saw of one of our pods; in the same step as the inventory's own change.
+
+        Before ``rebuild`` nothing is taken in: a pod whose row has not been read yet would look like a leftover.
+        """
+        if not self._rebuilt:
+            return
         admission = self._open.get(sighting.admission)
         if admission is None:
             if not sighting.gone:
@@ -193,14 +199,18 @@ class Book:
         Call once, after the inventory's first complete list. A reservation without a pod is released; a pod of ours
         without a row counts as used until it is gone.
         """
+        rows = await self._store.load_open_admissions()
+        # No await from here to the last sighting: a pod that goes meanwhile is either in this view or sighted after it.
         pods = self._inventory.pods()
-        for admission in await self._store.load_open_admissions():
-            if admission.id not in self._open:
-                self._add(admission)
-            if self._inventory.sees_pods and admission.id not in pods:
-                await self.end(admission.id, estimated=True)
-        for sighting in pods.values():
+        lost = [row.id for row in rows if self._inventory.sees_pods and row.id not in pods]
+        for row in rows:
+            if row.id not in self._open:
+                self._add(row)
+        self._rebuilt = True
+        for sighting in list(pods.values()):
             self.sight(sighting)
+        for id in lost:
+            await self.end(id, estimated=True)
 
     async def settle(self) -> None:
         """Wait for writes that are under way."""
