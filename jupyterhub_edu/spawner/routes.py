@@ -7,6 +7,7 @@ routes of the authenticator stand before the hub's own.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -156,8 +157,23 @@ class EduServerAPIHandler(_Asking, UserServerAPIHandler):
             raise error
 
 
+class _RefusalsAreAnswers(logging.Filter):
+    """The hub logs whatever a start raises as an error with a traceback; a refusal is an answer, and one line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if hasattr(error, "edu_decision"):
+            record.exc_info = None
+            record.levelno, record.levelname = logging.INFO, "INFO"
+        return True
+
+
+_quietly: Final = _RefusalsAreAnswers()
+
+
 def spawn_routes() -> list[tuple[str, type]]:
     """The hub's own patterns with our handlers, for ``hub.add_routes``."""
+    logging.getLogger("JupyterHub").addFilter(_quietly)  # adding it again changes nothing
     return list(_routes())
 
 
