@@ -23,6 +23,8 @@ c.ConfigurableHTTPProxy.pid_file = str(STATE / "proxy.pid")
 c.EduLocalSpawner.home_dir_template = str(STATE / "homes" / "{username}")
 c.Spawner.default_url = "/lab"
 c.Spawner.notebook_dir = "~"
+if os.geteuid() == 0:  # in a container, as a rule; notebook servers want to be told
+    c.Spawner.args = ["--allow-root"]
 
 print(
     f"""

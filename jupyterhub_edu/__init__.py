@@ -17,7 +17,7 @@ from ._version import __version__
 __all__ = ["__version__", "setup"]
 
 
-def setup(c: Any, campus: str | None = None, **deviations: Any) -> None:
+def setup(c: Any, campus: Any = None, **deviations: Any) -> None:
     """Switch jupyterhub-edu on in a hub's configuration; see ``jupyterhub_edu.preset.setup``."""
     from .preset import setup as set_up
 

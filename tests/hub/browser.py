@@ -75,18 +75,16 @@ class Browser:
         return self.post("/hub/spawn", fields, follow_redirects=False)
 
     def wait_for_server(self, hub_name: str, within: float = 120) -> httpx.Response:
-        """Follow the pending page until the server answers through the proxy.
+        """Wait until JupyterLab answers through the proxy, logged in by the hub.
 
         Raises:
             TimeoutError: it did not, in time; the text holds the last answer.
         """
         end = time.monotonic() + within
-        reply = self.get(f"/user/{hub_name}/api/status")
-        while time.monotonic() < end:
-            reply = self.get(f"/user/{hub_name}/api/status")
-            if reply.status_code == 200 and "started" in reply.text:
+        while True:
+            reply = self.get(f"/user/{hub_name}/lab")
+            if reply.status_code == 200 and reply.url.path == f"/user/{hub_name}/lab":
                 return reply
+            if time.monotonic() > end:
+                raise TimeoutError(f"no Lab: {reply.status_code} {reply.url}\n{reply.text[:500]}")
             time.sleep(0.5)
-        raise TimeoutError(
-            f"the server did not answer: {reply.status_code} {reply.url}\n{reply.text[:500]}"
-        )

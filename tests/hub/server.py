@@ -63,6 +63,7 @@ class Hub:
         self.log = folder / "hub.log"
         self._environ = environ or {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._browsers: list[Browser] = []
         folder.mkdir(parents=True, exist_ok=True)
         self.configure(config)
 
@@ -130,7 +131,9 @@ class Hub:
             self._process.wait()
 
     def stop(self) -> None:
-        """End the hub, its proxy and its single-user servers."""
+        """End the hub, its proxy and its single-user servers, and close the browsers."""
+        for browser in self._browsers:
+            browser.close()
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -141,7 +144,8 @@ class Hub:
 
     def browser(self) -> Browser:
         """A new browser, nobody logged in."""
-        return Browser(self.url)
+        self._browsers.append(Browser(self.url))
+        return self._browsers[-1]
 
     def api(
         self, path: str, *, method: str = "GET", token: str | None = None, **how: object

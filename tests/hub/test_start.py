@@ -11,10 +11,13 @@ from .server import ROOT, Hub
 
 DEMO = ROOT / "deploy" / "demo" / "campus.yaml"
 CONFIG = f"""
+import os
+
 import jupyterhub_edu
 
 jupyterhub_edu.setup(c, {str(DEMO)!r}, spawner="local")
-c.EduLocalSpawner.home_dir_template = "homes/{{username}}"
+c.EduLocalSpawner.home_dir_template = "{{cwd}}/homes/{{{{username}}}}".format(cwd=os.getcwd())
+c.Spawner.args = ["--allow-root"]
 """
 
 

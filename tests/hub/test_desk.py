@@ -1,0 +1,214 @@
+"""The desk on a real hub of either version: pages by cookie, the API by cookie and token, stops by both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from bs4 import BeautifulSoup
+
+from .browser import Browser
+from .server import ROOT, Hub
+
+TINY = ROOT / "tests" / "hub" / "tiny_server.py"
+CONFIG = f"""
+import sys
+
+import jupyterhub_edu
+
+jupyterhub_edu.setup(c, {str(ROOT / "deploy" / "demo" / "campus.yaml")!r}, spawner="local")
+c.EduLocalSpawner.home_dir_template = "homes/{{username}}"
+c.Spawner.cmd = [sys.executable, {str(TINY)!r}]
+c.JupyterHub.load_roles.append(
+    {{"name": "teas-robot", "scopes": ["custom:edu:manage"], "services": ["robot"]}}
+)
+c.JupyterHub.services.append({{"name": "robot", "api_token": "robot-robot-robot"}})
+"""
+
+
+class Desk:
+    """A hub with the demo's people, ``stu`` and ``sue`` with a GPU each."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self._browsers: dict[str, Browser] = {}
+        for name in ("stu", "sue"):
+            self.start(name)
+
+    def close(self) -> None:
+        for browser in self._browsers.values():
+            browser.close()
+
+    def browser(self, name: str) -> Browser:
+        """Somebody's browser, logged in."""
+        if name not in self._browsers:
+            self._browsers[name] = self.hub.browser()
+            self._browsers[name].log_in(name, "demo")
+        return self._browsers[name]
+
+    def start(self, name: str) -> None:
+        assert self.browser(name).start(choice="ml/gpu").status_code == 302, self.hub.tail()
+        self.browser(name).wait_for_server(name)
+
+    def api(self, path: str, token: str, method: str = "GET") -> httpx.Response:
+        return self.hub.api(f"edu/{path}", token=token, method=method)
+
+    def wait_until_gone(self, name: str) -> None:
+        """Until the hub has no server of this account."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            if not self.hub.api(f"users/{name}").json()["servers"]:
+                return
+            time.sleep(0.2)
+        raise TimeoutError(f"{name}'s server still runs\n{self.hub.tail()}")
+
+
+@pytest.fixture
+def desk(start_hub: Callable[..., Hub]) -> Iterator[Desk]:
+    # Trait lists that setup appends to lazily become plain ones in the frame of the test's hub.
+    desk = Desk(start_hub(CONFIG))
+    yield desk
+    desk.close()
+
+
+def people(page: BeautifulSoup) -> list[str]:
+    """Accounts in the table of who is on."""
+    return [row.th.div.get_text(strip=True) for row in page.select(".edu-now tbody tr")]
+
+
+def codes(reply: httpx.Response) -> list[Any]:
+    return [reason["code"] for reason in reply.json()["reasons"]]
+
+
+def test_everybody_sees_what_is_theirs_on_the_pages(desk: Desk) -> None:
+    seen = {
+        name: people(desk.browser(name).page("/hub/edu/courses/ml"))
+        for name in ("tea", "asa", "ola", "admin", "stu", "sam")
+    }
+    everybody = ["stu", "sue"]
+    assert seen == {
+        "tea": everybody,
+        "asa": everybody,
+        "ola": everybody,
+        "admin": everybody,
+        "stu": ["stu"],
+        "sam": [],
+    }
+
+    def stops(name: str) -> int:
+        return len(desk.browser(name).page("/hub/edu/courses/ml").select(".edu-act a"))
+
+    assert [stops(name) for name in ("tea", "asa", "admin", "ola", "stu")] == [2, 2, 2, 0, 1]
+
+    outside = desk.browser("ian").get("/hub/edu/courses/ml")
+    nowhere = desk.browser("ian").get("/hub/edu/courses/nowhere")
+    assert (outside.status_code, nowhere.status_code) == (404, 404)
+    assert outside.text.replace("/ml", "/nowhere") == nowhere.text
+
+    home = desk.browser("tea").page("/hub/home")
+    assert home.find("a", string="My courses", href="/hub/edu/"), "no way to the desk"
+    reply = desk.browser("tea").get("/hub/edu")
+    titles = [h.a.get_text() for h in BeautifulSoup(reply.text, "html.parser").select("main h2")]
+    assert titles == ["Machine Learning", "Programming for All"]
+    assert "frame-ancestors 'none'" in reply.headers["Content-Security-Policy"]
+    assert desk.browser("nils").page("/hub/edu/").select("main h2") == []
+    hostile = desk.browser("admin").page("/hub/edu/")
+    assert 'Statistics and "R" <for everybody>' in hostile.get_text()
+
+    stranger = desk.hub.browser().get("/hub/edu/courses/ml")
+    assert stranger.url.path == "/hub/login"
+    assert stranger.url.params["next"].endswith("/hub/edu/courses/ml")
+
+
+def test_a_teacher_stops_one_after_being_asked(desk: Desk) -> None:
+    tea = desk.browser("tea")
+    question = tea.page("/hub/edu/courses/ml/stop/stu")
+    session = question.find("input", attrs={"name": "session"})["value"]  # type: ignore[index]
+    here = "/hub/edu/courses/ml/stop/stu"
+
+    without_token = tea.post(here, {"session": session, "_xsrf": "x"})
+    assert without_token.status_code == 403
+    for name in ("ola", "sue", "ian"):
+        reply = desk.browser(name).post(here, {"session": session}, follow_redirects=False)
+        assert reply.status_code in {403, 404} or name == "sue", (name, reply.status_code)
+    elsewhere = tea.post(here, {"session": "f" * 32, "next": "//evil.example"})
+    assert elsewhere.url.path == "/hub/edu/courses/ml"
+    assert people(tea.page("/hub/edu/courses/ml")) == ["stu", "sue"]
+
+    after = tea.post(here, {"session": session})
+    assert after.url.path == "/hub/edu/courses/ml"
+    banner = BeautifulSoup(after.text, "html.parser").select_one("[role=status]")
+    assert banner is not None
+    assert "The session of Stu Student (stu)" in banner.get_text()
+    desk.wait_until_gone("stu")
+    assert "has ended" in tea.get(f"/hub/edu/courses/ml?stopped={session}").text
+    assert people(tea.page("/hub/edu/courses/ml")) == ["sue"]
+
+    desk.start("sam")
+    again = tea.post(here, {"session": session})
+    assert "has ended" in again.text
+    assert people(tea.page("/hub/edu/courses/ml")) == ["sue", "sam"]
+
+
+def test_the_api_gives_a_token_what_its_owner_may_and_its_scopes_allow(desk: Desk) -> None:
+    def token(name: str, *scopes: str) -> str:
+        return desk.browser(name).token(name, list(scopes) or None)
+
+    reader = token("tea", "custom:edu:read")
+    manager = token("tea", "custom:edu:manage")
+    whole = token("tea")
+    neither = token("tea", "read:users:name!user")
+
+    for key in (reader, manager, whole):
+        courses = desk.api("courses", key).json()
+        assert [(c["id"], c["role"]) for c in courses] == [("ml", "teacher"), ("intro", "student")]
+        assert desk.api("courses/ml", key).json()["sessions"] == 2
+        servers = desk.api("courses/ml/servers", key).json()
+        assert [(s["user"], s["devices"], s["share"]) for s in servers] == [
+            ("stu", 1, "own"),
+            ("sue", 1, "own"),
+        ]
+    assert desk.api("courses", neither).status_code == 403
+    assert desk.api("courses/ml/servers/stu", reader, "DELETE").status_code == 403
+
+    student = token("stu", "custom:edu:manage")
+    assert [s["user"] for s in desk.api("courses/ml/servers", student).json()] == ["stu"]
+    refused = desk.api("courses/ml/servers/sue", student, "DELETE")
+    assert (refused.status_code, codes(refused)) == (404, ["no-such-session"])
+    observer = token("ola", "custom:edu:manage")
+    refused = desk.api("courses/ml/servers/sue", observer, "DELETE")
+    assert (refused.status_code, codes(refused)) == (403, ["not-allowed"])
+    other = token("ian", "custom:edu:manage")
+    for path, method in (
+        ("courses/ml", "GET"),
+        ("courses/ml/servers", "GET"),
+        ("courses/ml/servers/stu", "DELETE"),
+        ("courses/nowhere", "GET"),
+    ):
+        refused = desk.api(path, other, method)
+        assert (refused.status_code, codes(refused)) == (404, ["no-such-course"]), path
+    refused = desk.api("courses/intro/servers/stu", other, "DELETE")
+    assert (refused.status_code, codes(refused)) == (404, ["no-such-session"])
+    robot = desk.api("courses", "robot-robot-robot")
+    assert (robot.status_code, codes(robot)) == (403, ["no-account"])
+    assert desk.api("courses", "no such token").status_code == 403
+
+    stopped = desk.api("courses/ml/servers/stu", manager, "DELETE")
+    assert stopped.status_code in {202, 204}
+    desk.wait_until_gone("stu")
+    assert [s["user"] for s in desk.api("courses/ml/servers", manager).json()] == ["sue"]
+    gone = desk.api("courses/ml/servers/stu", manager, "DELETE")
+    assert (gone.status_code, codes(gone)) == (404, ["no-such-session"])
+
+
+def test_a_cookie_needs_the_token_of_a_page_of_the_hub(desk: Desk) -> None:
+    tea = desk.browser("tea")
+    fetch = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
+    assert tea.get("/hub/api/edu/courses", headers=fetch).status_code == 403
+    with_token = {**fetch, "X-XSRFToken": tea.xsrf}
+    assert tea.get("/hub/api/edu/courses", headers=with_token).status_code == 200
+    metrics = desk.hub.api("../metrics").text
+    assert 'jupyterhub_edu_warden_period_seconds{timer="reconcile"} 30.0' in metrics
