@@ -15,7 +15,7 @@ from kubernetes_asyncio.client.rest import ApiException
 
 from jupyterhub_edu.spawner import EduSpawner
 
-__all__ = ["FakeCluster", "a_kube_spawner", "an_account", "spawn", "stop"]
+__all__ = ["FakeCluster", "a_kube_spawner", "an_account", "spawn", "stop", "words"]
 
 
 class FakeCluster:
@@ -97,6 +97,12 @@ def a_kube_spawner(
     spawner.cluster = cluster
     spawner.handler = SimpleNamespace(settings={})
     return spawner
+
+
+def words(error: Any) -> str:
+    """What a person reads of a refusal or a failure."""
+    message: str = error.jupyterhub_message
+    return message
 
 
 async def spawn(spawner: Any, options: Any = None) -> Any:

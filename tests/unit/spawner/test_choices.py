@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -158,12 +159,12 @@ def test_a_course_that_was_named_is_asked_for_even_if_it_is_none_of_them():
 
 
 def test_of_several_courses_none_is_guessed():
-    reason = map_wish(Wish(profile="gpu"), "p", {"ml": "Learning", "db": "Data"})
+    reason: Any = map_wish(Wish(profile="gpu"), "p", {"ml": "Learning", "db": "Data"})
 
     assert (reason.status, reason.sentence) == (400, "Choose a course: Learning (ml), Data (db).")
 
 
 def test_without_a_course_nothing_can_be_meant():
-    reason = map_wish(Wish(), "p", {}, "it@uni.example")
+    reason: Any = map_wish(Wish(), "p", {}, "it@uni.example")
 
     assert (reason.status, reason.sentence) == (403, "You are not enrolled in any course here.")

@@ -25,7 +25,7 @@ from tests.fakes.campus import (
     enrol,
     some_amounts,
 )
-from tests.fakes.kube import FakeCluster, a_kube_spawner, spawn, stop
+from tests.fakes.kube import FakeCluster, a_kube_spawner, spawn, stop, words
 from tests.fakes.world import FakeInventory
 
 from .test_choices import ANY_JSON
@@ -110,7 +110,7 @@ def ask():
                 refused = error
             if refused is not None:
                 assert refused.status_code in {400, 403}
-                assert refused.edu_decision.reasons
+                assert words(refused)
                 assert len(world.spawner.cluster.made) == made
                 return None
             row = pod_as_a_row(world.spawner.cluster.last)

@@ -23,7 +23,7 @@ from tests.fakes.campus import (
     enrol,
     some_amounts,
 )
-from tests.fakes.kube import FakeCluster, a_kube_spawner, spawn, stop
+from tests.fakes.kube import FakeCluster, a_kube_spawner, spawn, stop, words
 from tests.fakes.world import FakeInventory
 
 STUDENT, TEACHER = CourseRole.STUDENT, CourseRole.TEACHER
@@ -358,7 +358,8 @@ async def test_after_pod_created_hook_runs(world):
 
 async def test_post_stop_hook_runs_after_the_admission_has_ended(world):
     seen = []
-    w = await world(post_stop_hook=lambda spawner: seen.append(admissions(w.core)))
+    w = await world()
+    w.spawner.post_stop_hook = lambda spawner: seen.append(admissions(w.core))
 
     await spawn(w.spawner)
     await stop(w.spawner)
@@ -405,7 +406,7 @@ async def test_a_hook_that_changes_what_was_granted_starts_nothing(world, caplog
     with pytest.raises(web.HTTPError) as stopped:
         await spawn(w.spawner, {"profile": "gpu"})
 
-    assert "tell an administrator" in stopped.value.jupyterhub_message
+    assert "tell an administrator" in words(stopped.value)
     assert "the pod is not what was granted" in caplog.text
     assert w.cluster.made == []
     assert admissions(w.core) == []
@@ -452,7 +453,7 @@ async def test_the_quota_of_the_cluster_itself_is_a_refusal_in_words(world):
         await spawn(w.spawner, {"profile": "gpu"})
 
     assert refused.value.status_code == 409
-    assert refused.value.jupyterhub_message == "The cluster's own quota for this hub is used up."
+    assert words(refused.value) == "The cluster's own quota for this hub is used up."
     assert admissions(w.core) == []
 
 

@@ -11,7 +11,7 @@ from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.spawner import EduLocalSpawner
 from tests.fakes.campus import a_core, enrol
-from tests.fakes.kube import an_account, spawn, stop
+from tests.fakes.kube import an_account, spawn, stop, words
 
 STUDENT = CourseRole.STUDENT
 
@@ -185,7 +185,7 @@ async def test_what_cannot_be_written_down_does_not_start(core, make, monkeypatc
         await spawn(make())
 
     assert failed.value.status_code == 503
-    assert "cannot write its records" in failed.value.jupyterhub_message
+    assert "cannot write its records" in words(failed.value)
     assert stages(core) == []
 
 

@@ -1,6 +1,7 @@
 """What stands on the start page, read as a browser would."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
@@ -31,10 +32,14 @@ DEVICES = an_option(
 )
 
 
+def parsed(view) -> Any:
+    return BeautifulSoup(page.render(view), "html.parser")
+
+
 async def show(campus=None, wish=None, *, core=None, **courses):
     core = core or a_core(campus)
     ada = await enrol(core, "ada", **(courses or {"ml": STUDENT}))
-    return BeautifulSoup(page.render(page.view(core, ada, wish or Wish())), "html.parser")
+    return parsed(page.view(core, ada, wish or Wish()))
 
 
 def radios(soup):
@@ -139,7 +144,7 @@ async def test_text_from_outside_stays_text(campus):
 async def test_what_cannot_be_had_says_why_and_who_and_when():
     core = a_core(a_campus(courses=[a_course(quota={"t4": Quota(1, borrow=0)})]))
     bob = await enrol(core, "bob", ml=STUDENT)
-    held = await core.book.admit(request(bob, "gpu"), bob, "")
+    held_until: Any = (await core.book.admit(request(bob, "gpu"), bob, "")).ends_at
 
     soup = await show(core=core)
 
@@ -148,7 +153,7 @@ async def test_what_cannot_be_had_says_why_and_who_and_when():
     why = card(soup, "ml/gpu").select_one(".edu-why").get_text(" ", strip=True)
     assert "All NVIDIA T4 that Machine Learning may use now are in use." in why
     assert "the course's teacher (stop one)" in why
-    local = held.ends_at.astimezone(core.campus.zone)
+    local = held_until.astimezone(core.campus.zone)
     assert f"{local:%H:%M}" in why
 
 
@@ -246,7 +251,7 @@ async def test_nobody_enrolled_is_told_so_and_whom_to_ask():
     core = a_core()
     ada = await enrol(core, "ada")
 
-    soup = BeautifulSoup(page.render(page.view(core, ada, Wish())), "html.parser")
+    soup = parsed(page.view(core, ada, Wish()))
 
     assert "You are not enrolled in any course at Test University yet" in soup.get_text()
     assert "it@test.example" in soup.get_text()
@@ -270,10 +275,11 @@ async def test_a_course_that_offers_nothing_says_so():
 async def test_a_source_that_does_not_answer_is_told_first():
     core = a_core()
     ada = await enrol(core, "ada", ml=STUDENT)
-    core.refresher.sources["ad"].down = True
+    source: Any = core.refresher.sources["ad"]
+    source.down = True
     await core.refresher.reread(ada)
 
-    soup = BeautifulSoup(page.render(page.view(core, ada, Wish())), "html.parser")
+    soup = parsed(page.view(core, ada, Wish()))
     assert soup.select_one(".alert-warning").get_text().startswith("Directory has not answered")
 
 

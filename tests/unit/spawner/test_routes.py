@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from jupyterhub import apihandlers, handlers
@@ -12,8 +13,9 @@ from tornado import web
 from jupyterhub_edu import hub
 from jupyterhub_edu.core import provide
 from jupyterhub_edu.domain.courses import Caps, Quota
-from jupyterhub_edu.domain.decide import StartRequest
+from jupyterhub_edu.domain.decide import Decision, StartRequest
 from jupyterhub_edu.domain.people import CourseRole
+from jupyterhub_edu.domain.reasons import Code, Reason
 from jupyterhub_edu.ports import Gone
 from jupyterhub_edu.spawner import routes
 from jupyterhub_edu.spawner.choices import Wish
@@ -27,7 +29,7 @@ def world():
     """``await world(campus)``: a core with ada, a student of ml."""
 
     async def make(campus=None):
-        core = a_core(campus)
+        core: Any = a_core(campus)
         provide(lambda: core)
         core.ada = await enrol(core, "ada", ml=STUDENT)
         return core
@@ -225,7 +227,10 @@ class Answer:
     def get_json_body(self):
         return self.body
 
-    _check_options = routes.EduServerAPIHandler._check_options
+    _check_options: Any = routes.EduServerAPIHandler._check_options
+
+
+write_error: Any = routes.EduServerAPIHandler.write_error
 
 
 async def test_json_carries_every_reason(world):
@@ -233,7 +238,7 @@ async def test_json_carries_every_reason(world):
     error = await refusal(an_account(), {"profile": "huge"})
     answer = Answer()
 
-    routes.EduServerAPIHandler.write_error(answer, 403, exc_info=(type(error), error, None))
+    write_error(answer, 403, exc_info=(type(error), error, None))
 
     assert answer.headers == {"Content-Type": "application/json"}
     sentence = "huge is not offered to you as student in Machine Learning."
@@ -251,7 +256,7 @@ async def test_json_carries_every_reason(world):
     }
 
 
-STORABLE = {
+STORABLE: dict[str, Any] = {
     "nothing": None,
     "a new name": {"name": "b"},
     "no options": {"user_options": {}},
@@ -294,8 +299,7 @@ def test_a_refusal_is_a_line_in_the_log_and_not_a_traceback(caplog):
     log = logging.getLogger("JupyterHub")
     caplog.set_level("INFO", "JupyterHub")
     routes.spawn_routes()
-    decision = SimpleNamespace(sentence="full", status=409, retry_at=None)
-    refused = hub.refusal(decision)
+    refused = hub.refusal(Decision(None, (Reason(Code.NO_CAPACITY, "quota"),)))
 
     for error in (refused, ValueError("broken")):
         try:
