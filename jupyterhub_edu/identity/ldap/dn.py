@@ -15,7 +15,7 @@ Rdn = tuple[tuple[str, str], ...]
 Dn = tuple[Rdn, ...]
 """RDNs from the entry upwards; each holds pairs of attribute type (upper case) and value (decoded, NFC)."""
 
-_TYPE: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*)\s*=\s*")
+_TYPE: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*) *= *")
 _PAIR: Final = re.compile(r"\\(?:([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _SPECIAL: Final = re.compile(r'[,+"\\<>;]')
 
