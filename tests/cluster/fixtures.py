@@ -30,7 +30,8 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Kubernetes]:
         yield own
     finally:
         own.stop()
-    shutil.rmtree(own.workdir, ignore_errors=True)
+        # Only this one: other runs of the same user have theirs beside it.
+        shutil.rmtree(own.workdir, ignore_errors=True)
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def notebook_archive(tell: Say = say) -> Path:
     key = digest(inputs, SUITE, *PACKAGES, *UNUSED)
     target = cache_folder() / "image" / key
     folder = build_once(target, lambda part: _build(part, tell), "the notebook image", tell)
-    remove_older(folder.parent, keep=folder, count=0)
+    remove_older(folder.parent, keep=folder)
     return folder / "notebook.tar"
 
 

@@ -54,7 +54,7 @@ def image_store(programs: Path, tell: Say = say) -> Path:
             _import(part / "root", kind, [pause, notebook])
 
     store = build_once(cache_folder() / "store" / key, build, "the image store", tell)
-    remove_older(store.parent, keep=store, count=0)
+    remove_older(store.parent, keep=store)
     return store / "root"
 
 
