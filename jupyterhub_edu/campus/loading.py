@@ -165,8 +165,8 @@ def _digest(data: Mapping[str, Any]) -> str:
 def _in_order(document: Document) -> list[Mistake]:
     files = [file.name for file in document.files]
 
-    def place(mistake: Mistake) -> tuple[int, int]:
+    def place(mistake: Mistake) -> tuple[int, int, str]:
         at = files.index(mistake.file) if mistake.file in files else -1
-        return at, mistake.line or 0
+        return at, mistake.line or 0, mistake.path
 
     return sorted(document.mistakes, key=place)

@@ -85,4 +85,6 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     near = nearest(word, known)
     if near is not None:
         return f"did you mean {near}?"
-    return f"known: {', '.join(known)}" if 0 < len(known) <= _FEW else ""
+    if not known:
+        return "there is none"
+    return f"known: {', '.join(known)}" if len(known) <= _FEW else ""

@@ -324,7 +324,7 @@ class _Builder:
                 case "null":
                     return None
         except ValueError:
-            self._document.mistake(path, f"no such day: {show(raw)}")
+            self._document.mistake(path, f"no such day: {show(raw)}", "look at the calendar")
             return raw
         tag = node.tag.replace(_TAG, "!!")
         self._document.mistake(path, f"a tag that is not allowed here: {show(tag)}", "take it out")

@@ -97,6 +97,9 @@ def _tidy(schema: _Node) -> None:
             node["$ref"] = _OUTSIDE
         for key, below in node.get("properties", {}).items():
             below.setdefault("title", key.replace("_", " ").capitalize())
+            if "description" not in below and "$ref" in below:
+                meant = schema["$defs"][below["$ref"].rpartition("/")[2]]
+                below["description"] = meant.get("description", "")
 
 
 def _nodes(node: Any) -> Iterator[_Node]:

@@ -16,9 +16,6 @@ from .output import BAD, DIM, GOOD, HEAD, NOTE, say, say_json
 
 __all__ = ["check_file"]
 
-Answers = dict[str, list[str]]
-"""Problems by what was asked; none: it works."""
-
 
 def check_file(path: Path, *, connect: bool, as_json: bool) -> bool:
     """Check a file, print what was found, and say whether all is well; warnings are well."""
@@ -34,12 +31,12 @@ def check_file(path: Path, *, connect: bool, as_json: bool) -> bool:
         return False
     warnings = [str(warning) for warning in loaded.warnings]
     warnings += [str(advisory) for advisory in find_advisories()]
-    answers = asyncio.run(_ask(loaded)) if connect else {}
+    if not as_json:
+        _print_good(path, loaded, warnings)
+    answers = asyncio.run(_ask(loaded, tell=not as_json)) if connect else []
     if as_json:
         _print_json(path, warnings=warnings, answers=answers)
-    else:
-        _print_good(path, loaded, warnings, answers)
-    return not any(answers.values())
+    return not any(problems for _, problems in answers)
 
 
 def kubespawner_traits() -> Collection[str]:
@@ -49,10 +46,16 @@ def kubespawner_traits() -> Collection[str]:
     return frozenset(KubeSpawner.class_trait_names(config=True))
 
 
-async def _ask(loaded: Loaded) -> Answers:
+async def _ask(loaded: Loaded, *, tell: bool) -> list[tuple[str, list[str]]]:
+    """Ask the world, and tell each answer as it comes: a silent directory takes its time."""
     from jupyterhub_edu.preset import probe
 
-    return {name: list(problems) async for name, problems in probe(loaded)}
+    answers = []
+    async for name, problems in probe(loaded):
+        answers.append((name, problems))
+        if tell:
+            say((f"{name}: ", HEAD), ("; ".join(problems), BAD) if problems else ("works", GOOD))
+    return answers
 
 
 def print_mistakes(mistakes: Iterable[Mistake]) -> None:
@@ -73,11 +76,9 @@ def _print_mistakes(path: Path, mistakes: list[Mistake]) -> None:
     say((_count(len(mistakes), "mistake"), BAD), f" in {path}")
 
 
-def _print_good(path: Path, loaded: Loaded, warnings: list[str], answers: Answers) -> None:
+def _print_good(path: Path, loaded: Loaded, warnings: list[str]) -> None:
     for warning in warnings:
         say(("warning: ", NOTE), warning)
-    for name, problems in answers.items():
-        say((f"{name}: ", HEAD), ("; ".join(problems), BAD) if problems else ("works", GOOD))
     found = loaded.campus
     say((f"{path}: no mistakes", GOOD), f" ({found.name})")
     counts = (
@@ -100,13 +101,13 @@ def _print_json(
     *,
     mistakes: Iterable[Mistake] = (),
     warnings: Iterable[str] = (),
-    answers: Answers | None = None,
+    answers: Iterable[tuple[str, list[str]]] = (),
 ) -> None:
     say_json(
         {
             "file": str(path),
             "mistakes": [asdict(mistake) for mistake in mistakes],
             "warnings": list(warnings),
-            "answers": answers or {},
+            "answers": [{"asked": name, "problems": problems} for name, problems in answers],
         }
     )

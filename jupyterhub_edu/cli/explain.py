@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu import campus
 from jupyterhub_edu.campus import CampusError, Loaded
+from jupyterhub_edu.campus.mistakes import did_you_mean
 from jupyterhub_edu.core.book import Book
 from jupyterhub_edu.core.roll import Roll
 from jupyterhub_edu.domain.campus import Campus
@@ -25,7 +24,7 @@ from jupyterhub_edu.domain.profiles import Profile
 from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.identity.roster import RosterSettings, RosterSource
 from jupyterhub_edu.inventory.counted import CountedInventory
-from jupyterhub_edu.ports import Clock, utc_now
+from jupyterhub_edu.ports import Clock, Unavailable, utc_now
 from jupyterhub_edu.store.memory import MemoryStore
 
 from .check import print_mistakes
@@ -82,8 +81,6 @@ class Explained:
 
 def explain_file(path: Path, question: Question, *, as_json: bool) -> bool:
     """Load a file, answer the question in print, and say whether it could be answered."""
-    # The store would say that it forgets; here that is the point.
-    logging.getLogger("jupyterhub_edu").setLevel(logging.ERROR)
     try:
         loaded = campus.load(path, SOURCE_TYPES, need_secrets=False)
         explained = asyncio.run(explain(loaded, question))
@@ -159,10 +156,10 @@ async def _identify(loaded: Loaded, question: Question, clock: Clock) -> Identit
         source, login = next(iter(sources)), question.person
     if not login:
         raise Unanswerable(
-            f"--person {question.person}: write SOURCE:LOGIN, {_known(source, sources)}"
+            f"--person {question.person}: write SOURCE:LOGIN; {did_you_mean(source, sources)}"
         )
     if source not in sources:
-        raise Unanswerable(f"no such source: {source}; {_known(source, sources)}")
+        raise Unanswerable(f"no such source: {source}; {did_you_mean(source, sources)}")
     settings = loaded.sources[source]
     if not isinstance(settings, RosterSettings):
         return Identity(source, login, login, login, clock())
@@ -173,15 +170,9 @@ async def _identify(loaded: Loaded, question: Question, clock: Clock) -> Identit
     finally:
         await roster.close()
     if not isinstance(answer, Identity):
-        why = f"{source} does not know {login}" if not _is_silent(answer) else answer.why
-        raise Unanswerable(why)
+        silent = isinstance(answer, Unavailable)
+        raise Unanswerable(answer.why if silent else f"{source} does not know {login}")
     return answer
-
-
-def _is_silent(answer: object) -> bool:
-    from jupyterhub_edu.ports import Unavailable
-
-    return isinstance(answer, Unavailable)
 
 
 def _find_course(found: Campus, text: str) -> Course:
@@ -194,7 +185,7 @@ def _find_course(found: Campus, text: str) -> Course:
         keys = ", ".join(course.key for course in named)
         raise Unanswerable(f"{text} means several courses; name one by its key: {keys}")
     raise Unanswerable(
-        f"no such course: {text}; {_known(text, [c.key for c in found.courses.values()])}"
+        f"no such course: {text}; {did_you_mean(text, [c.key for c in found.courses.values()])}"
     )
 
 
@@ -202,20 +193,15 @@ def _find_profiles(found: Campus, text: str | None) -> list[Profile]:
     if text is None:
         return list(found.profiles.values())
     if text not in found.profiles:
-        raise Unanswerable(f"no such profile: {text}; {_known(text, found.profiles)}")
+        raise Unanswerable(f"no such profile: {text}; {did_you_mean(text, found.profiles)}")
     return [found.profiles[text]]
 
 
 def _find_role(text: str) -> CourseRole:
     words = {str(role): role for role in CourseRole}
     if text not in words:
-        raise Unanswerable(f"no such course role: {text}; {_known(text, words)}")
+        raise Unanswerable(f"no such course role: {text}; {did_you_mean(text, words)}")
     return words[text]
-
-
-def _known(text: str, words: Any) -> str:
-    near = get_close_matches(text, list(words), n=1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(list(words)[:10])}"
 
 
 def _parse_option(text: str) -> tuple[str, str]:

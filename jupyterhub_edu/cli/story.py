@@ -69,7 +69,7 @@ def _amounts(explained: Explained, start: Start) -> str:
     flavor = explained.campus.flavors[start.granted.flavor]
     parts = [f"{amounts.cpu_limit}", f"{amounts.memory_limit}"]
     if amounts.devices:
-        ground = "the course's own" if start.own else "lent while idle"
+        ground = "the course's own" if start.own else "spare, on loan"
         parts.append(f"{amounts.devices} {flavor.title} ({ground})")
     if start.granted.image:
         parts.append(start.granted.image)

@@ -115,7 +115,7 @@ def _ordered(c: Checker, path: Path, guarantee: object, limit: object) -> None:
         return
     if guarantee > limit:  # type: ignore[operator]  # both Cpu or both Memory
         message = f"the guarantee of {guarantee} is above the limit of {limit}"
-        c.wrong(path, message, "write a guarantee: that is not")
+        c.wrong(path, message, "write a lower one")
 
 
 def _devices(c: Checker, path: Path, profile: ProfileModel) -> None:

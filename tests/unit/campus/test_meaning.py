@@ -164,7 +164,7 @@ ROWS = {
             "guarantee: 3",
         ],
         [
-            "campus.yaml:31: profiles.notebook.cpu: the guarantee of 3 CPU is above the limit of 2 CPU; write a guarantee: that is not",
+            "campus.yaml:31: profiles.notebook.cpu: the guarantee of 3 CPU is above the limit of 2 CPU; write a lower one",
         ],
     ),
     "more memory guaranteed than allowed": (
@@ -173,7 +173,7 @@ ROWS = {
             "guarantee: 4Gi",
         ],
         [
-            "campus.yaml:32: profiles.notebook.memory: the guarantee of 4 GiB is above the limit of 2 GiB; write a guarantee: that is not",
+            "campus.yaml:32: profiles.notebook.memory: the guarantee of 4 GiB is above the limit of 2 GiB; write a lower one",
         ],
     ),
     "a choice that allows less than the profile guarantees": (
@@ -182,7 +182,7 @@ ROWS = {
             "one: {devices: 1, cpu: {limit: 2}}",
         ],
         [
-            "campus.yaml:44: profiles.gpu.options.devices.choices.one.cpu: the guarantee of 4 CPU is above the limit of 2 CPU; write a guarantee: that is not",
+            "campus.yaml:44: profiles.gpu.options.devices.choices.one.cpu: the guarantee of 4 CPU is above the limit of 2 CPU; write a lower one",
         ],
     ),
     "a choice that guarantees more than it allows": (
@@ -191,7 +191,7 @@ ROWS = {
             "one: {devices: 1, cpu: {guarantee: 5, limit: 2}}",
         ],
         [
-            "campus.yaml:44: profiles.gpu.options.devices.choices.one.cpu: the guarantee of 5 CPU is above the limit of 2 CPU; write a guarantee: that is not",
+            "campus.yaml:44: profiles.gpu.options.devices.choices.one.cpu: the guarantee of 5 CPU is above the limit of 2 CPU; write a lower one",
         ],
     ),
     "a session of a quarter": (

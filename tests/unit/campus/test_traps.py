@@ -120,7 +120,7 @@ ROWS = {
             "until: 2026-02-30",
         ],
         [
-            'campus.yaml:22: terms.h26.until: no such day: "2026-02-30"',
+            'campus.yaml:22: terms.h26.until: no such day: "2026-02-30"; look at the calendar',
         ],
     ),
     "a number with an underscore": (
