@@ -21,6 +21,7 @@ from jupyterhub_edu.spawner import spawn_routes
 
 from .checks import final_holes
 from .locate import NoCampus, locate
+from .moving import Refusals, source_types
 from .wire import Wiring
 
 __all__ = ["SERVICE", "setup"]
@@ -61,7 +62,9 @@ def setup(
             f"jupyterhub-edu: spawner={spawner!r} is not known; use one of {', '.join(_SPAWNERS)}"
         )
     try:
-        place = locate(campus_file)
+        place = locate(campus_file, source_types(c))
+    except Refusals as refusals:
+        sys.exit(f"jupyterhub-edu: options of LDAPAuthenticator that cannot stay:\n{refusals}")
     except NoCampus as missing:
         sys.exit(f"jupyterhub-edu: {missing}")
     try:

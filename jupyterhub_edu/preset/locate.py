@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from kubespawner import KubeSpawner
 
 from jupyterhub_edu import campus
-from jupyterhub_edu.identity import SOURCE_TYPES
+from jupyterhub_edu.identity import SourceType
 
 __all__ = ["ENVIRONMENT", "USUAL_PLACE", "NoCampus", "locate"]
 
@@ -31,12 +31,13 @@ class NoCampus(Exception):
 
 
 def locate(
-    given: str | os.PathLike[str] | Mapping[str, Any] | None,
+    given: str | os.PathLike[str] | Mapping[str, Any] | None, types: Mapping[str, SourceType]
 ) -> Place:
     """Find the campus.
 
     Args:
         given: a file, a folder, the document itself, or None to look in the usual places.
+        types: the kinds of source that there are.
 
     Raises:
         NoCampus: there is none.
@@ -45,19 +46,17 @@ def locate(
     if isinstance(given, Mapping):
         words = "the argument of setup"
         return Place(
-            words, lambda: campus.load_data(given, words, SOURCE_TYPES, kubespawner_traits=traits)
+            words, lambda: campus.load_data(given, words, types, kubespawner_traits=traits)
         )
     path = given or os.environ.get(ENVIRONMENT) or (USUAL_PLACE if USUAL_PLACE.exists() else None)
     if path is not None:
-        return Place(
-            os.fspath(path), lambda: campus.load(path, SOURCE_TYPES, kubespawner_traits=traits)
-        )
+        return Place(os.fspath(path), lambda: campus.load(path, types, kubespawner_traits=traits))
     values = _chart_values()
     if values:
         return Place(
             _CHART_KEY,
             lambda: campus.load_data(
-                _chart_values() or {}, _CHART_KEY, SOURCE_TYPES, kubespawner_traits=traits
+                _chart_values() or {}, _CHART_KEY, types, kubespawner_traits=traits
             ),
         )
     raise NoCampus(

@@ -1,0 +1,82 @@
+"""LDAPAuthenticator's options go on working, or are refused with their successor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from traitlets.config import Config
+
+from jupyterhub_edu import campus
+from jupyterhub_edu.core import provide
+from jupyterhub_edu.preset.moving import Refusals, source_types
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    yield
+    provide(None)
+
+
+def an_old_hub(**more: Any) -> Config:
+    c = Config()
+    c.LDAPAuthenticator.server_address = "ldap.fjord.example"
+    c.LDAPAuthenticator.tls_strategy = "on_connect"
+    c.LDAPAuthenticator.bind_dn_template = "uid={username},ou=People,dc=fjord,dc=example"
+    for name, value in more.items():
+        c.LDAPAuthenticator[name] = value
+    return c
+
+
+def load(c: Config, **source: Any) -> campus.Loaded:
+    document = {
+        "name": "Fjord",
+        "time_zone": "Europe/Oslo",
+        "contact": "it@fjord.example",
+        "sources": {
+            "ldap": {
+                "type": "ldap",
+                "adopt": True,
+                "groups": "ou=Courses,dc=fjord,dc=example",
+                **source,
+            }
+        },
+        "rules": [{"source": "ldap", "group": "CN=<course>,*", "course_role": "student"}],
+        "flavors": {"cpu": {}},
+        "profiles": {
+            "notebook": {
+                "title": "Notebook",
+                "flavor": "cpu",
+                "cpu": {"guarantee": 0.5, "limit": 1},
+                "memory": {"guarantee": "1Gi", "limit": "2Gi"},
+                "image": "quay.io/jupyter/base-notebook:2026-10-01",
+            }
+        },
+        "course_defaults": {"offers": {"student": ["notebook"]}},
+        "courses": {"ml": {"title": "Machine Learning"}},
+    }
+    return campus.load_data(document, "test", source_types(c))
+
+
+def test_the_options_of_the_configuration_fill_the_source() -> None:
+    settings: Any = load(an_old_hub()).sources["ldap"]
+    assert [str(server) for server in settings.servers] == ["ldaps://ldap.fjord.example:636"]
+    assert settings.people == "ou=People,dc=fjord,dc=example"
+
+
+def test_what_the_campus_file_says_wins() -> None:
+    settings: Any = load(an_old_hub(), servers=["ldaps://new.fjord.example"]).sources["ldap"]
+    assert [str(server) for server in settings.servers] == ["ldaps://new.fjord.example"]
+
+
+def test_without_such_options_nothing_is_filled() -> None:
+    with pytest.raises(campus.CampusError, match="servers"):
+        load(Config())
+
+
+def test_every_option_that_cannot_stay_is_named() -> None:
+    with pytest.raises(Refusals) as refused:
+        source_types(an_old_hub(auth_state_attributes=["mail"], no_such_option=1))
+    assert "auth_state_attributes" in str(refused.value)
+    assert "no_such_option" in str(refused.value)
