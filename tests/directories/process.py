@@ -1,5 +1,6 @@
 """One server as a process: its own folder and log, ended by its id, and never alive after the test's process."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -60,10 +61,8 @@ class ServerProcess:
             return
         self._signal(process, signal.SIGCONT)
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
         self._signal(process, signal.SIGKILL)
         process.wait()
 
@@ -83,10 +82,8 @@ class ServerProcess:
 
     @staticmethod
     def _signal(process: subprocess.Popen[bytes], number: int) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -1,8 +1,9 @@
 """A directory of plain values that answers searches and counts them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from jupyterhub_edu.identity.ldap.connection import Entry, Search
 
@@ -56,7 +57,7 @@ def sid(*parts: int) -> bytes:
     return bytes([1, len(parts)]) + (5).to_bytes(6, "big") + packed
 
 
-SETTINGS: Mapping[str, object] = {
+SETTINGS: dict[str, Any] = {
     "servers": ["ldaps://one.example"],
     "schema": "openldap",
     "people": "ou=People,dc=x",

@@ -56,7 +56,7 @@ HARMLESS = shape(on_the_wire(all_of([PERSON, equals("uid", "s1")])))
 hostile = st.text(
     st.one_of(
         st.sampled_from("()*\\\0&|!=<>~:;,+\"'#/ \n\r\t{}%$äŐ\u202e\u0308"),
-        st.characters(exclude_categories=("Cs",)),
+        st.characters(exclude_categories=["Cs"]),
     ),
     max_size=40,
 )

@@ -227,4 +227,4 @@ def test_the_table_is_the_traits_of_the_release_that_is_installed():
 def test_the_result_is_a_source(config):
     found = from_ldapauthenticator(config)
 
-    assert LdapSettings.model_validate(found)
+    assert LdapSettings.model_validate(found).servers

@@ -2,7 +2,7 @@ import pytest
 
 from jupyterhub_edu.identity.ldap import LdapSettings
 from jupyterhub_edu.identity.ldap.client import DirectoryError
-from jupyterhub_edu.identity.ldap.connection import BindResult
+from jupyterhub_edu.identity.ldap.connection import BindResult, Entry
 from jupyterhub_edu.identity.ldap.dn import format_dn
 from jupyterhub_edu.identity.ldap.openldap import OpenLdap
 from jupyterhub_edu.ports import utc_now
@@ -15,7 +15,7 @@ def dialect(**changes: object) -> OpenLdap:
     return OpenLdap(LdapSettings.model_validate(SETTINGS | changes))
 
 
-def group(name: str, *members: str) -> object:
+def group(name: str, *members: str) -> Entry:
     return entry(f"cn={name},ou=Groups,dc=x", member=list(members))
 
 
