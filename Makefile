@@ -136,4 +136,3 @@ debian-packages:
 # What cannot be built here is told again, with the reason, by the tests that need it.
 ready-cluster: ready-dev debian-packages
 	@.venv/bin/python -m tests.cluster build || true
-	@.venv/bin/python -m tests.cluster image || true
