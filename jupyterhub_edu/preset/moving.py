@@ -62,5 +62,5 @@ def _filled(model: type[BaseModel], settings: Mapping[str, Any]) -> type[BaseMod
         return {**settings, **data} if isinstance(data, dict) else data
 
     method: Any = classmethod(fill)
-    validators = {"fill": model_validator(mode="before")(method)}
+    validators: Any = {"fill": model_validator(mode="before")(method)}
     return create_model(model.__name__, __base__=model, __validators__=validators)
