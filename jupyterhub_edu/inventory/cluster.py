@@ -9,7 +9,7 @@ from jupyterhub_edu.ports import Stock
 
 from .facts import NodeFact
 from .holdings import Holdings
-from .views import EMPTY, held, unlisted
+from .views import EMPTY, unlisted
 
 __all__ = ["ClusterView"]
 
@@ -55,11 +55,9 @@ class ClusterView:
         known = self._flavors.get(flavor)
         if known is None or known.device is None:
             return EMPTY
-        device, by_node = known.device, pods.by_node
-        free = (
-            max(0, count - held(by_node, name, device))
-            for name, count in self._fitting[flavor].items()
-        )
+        device = known.device
+        held = pods.held.get(device, {})
+        free = [max(0, count - held.get(name, 0)) for name, count in self._fitting[flavor].items()]
         foreign = sum(
             count
             for name, count in unlisted(pods, self._flavors, device)

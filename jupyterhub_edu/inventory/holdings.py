@@ -23,12 +23,12 @@ class Holdings:
         - every change of a pod of ours gives its sighting once; a pod that went is sighted as gone once.
 
     Attributes:
-        by_node: devices held on each node, by extended resource name; no zeros.
+        held: extended resource name to node to the devices held there; no zeros.
         home: the part of it held in our namespace, by the flavor in the pod's labels; ``""`` for foreign pods.
     """
 
     def __init__(self) -> None:
-        self.by_node: _Counts = {}
+        self.held: _Counts = {}
         self.home: dict[str, _Counts] = {}
         self._facts: dict[str, PodFact] = {}
         self._of_admission: dict[str, set[str]] = {}
@@ -60,10 +60,10 @@ class Holdings:
         if fact.node is None:
             return
         for device, count in fact.devices:
-            _add(self.by_node, fact.node, device, sign * count)
+            _add(self.held, device, fact.node, sign * count)
             if fact.flavor is not None:
                 of_flavor = self.home.setdefault(fact.flavor, {})
-                _add(of_flavor, fact.node, device, sign * count)
+                _add(of_flavor, device, fact.node, sign * count)
                 if not of_flavor:
                     del self.home[fact.flavor]
 
@@ -98,12 +98,12 @@ class Holdings:
         return min(seen, key=lambda one: one[0])[1] if seen else None
 
 
-def _add(counts: _Counts, place: str, device: str, change: int) -> None:
-    devices = counts.setdefault(place, {})
-    total = devices.get(device, 0) + change
+def _add(counts: _Counts, device: str, node: str, change: int) -> None:
+    nodes = counts.setdefault(device, {})
+    total = nodes.get(node, 0) + change
     if total:
-        devices[device] = total
+        nodes[node] = total
     else:
-        devices.pop(device, None)
-        if not devices:
-            del counts[place]
+        nodes.pop(node, None)
+        if not nodes:
+            del counts[device]

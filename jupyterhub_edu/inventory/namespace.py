@@ -42,6 +42,6 @@ class NamespaceView:
         known = self._flavors.get(flavor)
         if known is None or known.device is None or known.count is None:
             return EMPTY
-        ours = sum(n.get(known.device, 0) for n in pods.home.get(flavor, {}).values())
+        ours = sum(pods.home.get(flavor, {}).get(known.device, {}).values())
         foreign = sum(count for _, count in unlisted(pods, self._flavors, known.device))
         return Stock((max(0, known.count - ours - foreign),), foreign)

@@ -11,7 +11,7 @@ from jupyterhub_edu.ports import Stock
 from .facts import NodeFact
 from .holdings import Holdings
 
-__all__ = ["EMPTY", "View", "held", "unlisted"]
+__all__ = ["EMPTY", "View", "unlisted"]
 
 EMPTY = Stock(())
 
@@ -42,19 +42,11 @@ class View(Protocol):
         ...
 
 
-def held(counts: Mapping[str, Mapping[str, int]], node: str, device: str) -> int:
-    """Devices of one kind on one node; nothing there is zero."""
-    devices = counts.get(node)
-    return devices.get(device, 0) if devices else 0
-
-
 def unlisted(pods: Holdings, flavors: Container[str], device: str) -> Iterator[tuple[str, int]]:
     """Say where in our namespace devices are held that no flavor of the campus file answers for.
 
     By foreign pods, and by pods of ours whose flavor the file no longer has.
     """
-    for flavor, nodes in pods.home.items():
+    for flavor, devices in pods.home.items():
         if flavor not in flavors:
-            for node, devices in nodes.items():
-                if device in devices:
-                    yield node, devices[device]
+            yield from devices.get(device, {}).items()

@@ -29,6 +29,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -235,11 +236,18 @@ class FakeKubernetes:
         await response.prepare(request)
         if self.fault == "close":
             return response
+        with suppress(ConnectionError):
+            await self._follow(request, response, what, namespace)
+        return response
+
+    async def _follow(
+        self, request: web.Request, response: web.StreamResponse, what: str, namespace: str
+    ) -> None:
         version = int(request.query["resourceVersion"])
         if version < self._oldest:
             gone = {"kind": "Status", "code": 410, "message": "too old resource version"}
             await response.write(_line("ERROR", gone))
-            return response
+            return
         loop = asyncio.get_running_loop()
         until = loop.time() + float(request.query["timeoutSeconds"])
         while (left := until - loop.time()) > 0 or self.fault == "silent":
@@ -255,7 +263,6 @@ class FakeKubernetes:
         await response.write(
             _line("BOOKMARK", {"metadata": {"resourceVersion": str(self._version)}})
         )
-        return response
 
     def _since(self, version: int, what: str, namespace: str) -> Iterator[tuple[int, str, Raw]]:
         for event_version, kind, of, raw in list(self._events):

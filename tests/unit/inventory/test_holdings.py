@@ -41,7 +41,7 @@ def fill(changes) -> tuple[Holdings, list]:
 def test_changes_one_by_one_count_the_same_as_the_pods_that_are_left(changes):
     holdings, _ = fill(changes)
     recounted, _ = fill([(uid, fact) for uid, fact in dict(changes).items() if fact is not None])
-    assert holdings.by_node == recounted.by_node
+    assert holdings.held == recounted.held
     assert holdings.home == recounted.home
     assert holdings.sightings == recounted.sightings
 
@@ -52,7 +52,7 @@ def test_counts_are_the_sums_over_bound_pods(changes):
     left = [fact for fact in dict(changes).values() if fact is not None and fact.node is not None]
     for node in ("n1", "n2"):
         held = sum(n for fact in left if fact.node == node for _, n in fact.devices)
-        assert sum(holdings.by_node.get(node, {}).values()) == held
+        assert sum(nodes.get(node, 0) for nodes in holdings.held.values()) == held
     at_home = sum(n for fact in left if fact.flavor is not None for _, n in fact.devices)
     counted = [n for nodes in holdings.home.values() for of in nodes.values() for n in of.values()]
     assert sum(counted) == at_home
