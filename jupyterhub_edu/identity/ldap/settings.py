@@ -263,7 +263,8 @@ class LdapSettings(_Model):
     @classmethod
     def _fill_in(cls, values: object) -> object:
         """Put the schema's names where none are given, so that they are checked like given ones."""
-        names = _NAMES.get(values.get("schema")) if isinstance(values, dict) else None  # type: ignore[arg-type]
+        schema = values.get("schema") if isinstance(values, dict) else None
+        names = _NAMES.get(schema) if isinstance(schema, str) else None  # type: ignore[call-overload]
         if names is None or not isinstance(values, dict):
             return values
         user = values.get("user_attribute") or names.user
