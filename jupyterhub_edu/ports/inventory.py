@@ -16,8 +16,8 @@ class Stock:
 
     Attributes:
         nodes: free devices of each ready, uncordoned, fitting node: allocatable less what pods on it hold.
-        foreign: devices held by pods in our namespace that carry no admission label of ours
-            (they count against the flavor's ``count``).
+        foreign: devices held by pods in our namespace that carry no admission label of ours, or that of a flavor which
+            the campus file no longer has (they count against the flavor's ``count``).
     """
 
     nodes: Sequence[int]
@@ -80,7 +80,7 @@ class Inventory(Protocol):
         ...
 
     def pods(self) -> Mapping[str, PodSighting]:
-        """Pods of ours by admission id, as now seen."""
+        """Pods of ours by admission id, as now seen; finished ones (``gone``) while Kubernetes keeps their record."""
         ...
 
     async def remove(self, admission: str) -> None:
