@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.app import Card
@@ -19,10 +19,11 @@ from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision, EndRule, StartRequest
 from jupyterhub_edu.domain.people import CourseRole, Person
-from jupyterhub_edu.domain.profiles import Granted, Option, Profile, choose
+from jupyterhub_edu.domain.profiles import Granted, Profile, choose
 from jupyterhub_edu.domain.reasons import Reason
 
-from .choices import Wish, option_field
+from .choices import Wish
+from .selects import ENVIRONMENT, Selects
 
 __all__ = ["FRESH_ENOUGH", "View", "empty", "render", "view"]
 
@@ -34,14 +35,8 @@ _ALL_OPEN: Final = 3
 _NOT_SOON: Final = frozenset({"archived", "suspended", "ended", "never"})
 """Variants of reasons for which the table's usual time to try again does not hold."""
 
-_environment = Environment(
-    loader=PackageLoader("jupyterhub_edu.spawner"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_template = _environment.get_template("start.html")
+_template = ENVIRONMENT.get_template("start.html")
+_selects = Selects()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +49,10 @@ class ReasonView:
 
 
 @dataclass(frozen=True, slots=True)
-class ChoiceView:
-    """One value of a select."""
-
-    key: str
-    title: str
-    selected: bool
-    disabled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class OptionView:
-    """One select; ``name`` is its form field."""
-
-    name: str
-    title: str
-    choices: tuple[ChoiceView, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ProfileView:
-    """One card; ``reasons`` is empty exactly when it can be chosen."""
+    """One card; ``reasons`` is empty exactly when it can be chosen, and only then there are selects."""
 
+    id: str
     value: str
     title: str
     description: str
@@ -84,7 +61,7 @@ class ProfileView:
     free: str
     spare: bool
     checked: bool
-    options: tuple[OptionView, ...]
+    selects: Markup
     reasons: tuple[ReasonView, ...]
 
 
@@ -147,19 +124,24 @@ def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True
         contact=campus.contact,
         notice=core.refresher.notice(person),
         courses=tuple(
-            CourseView(
-                title=course.title,
-                role=str(role),
-                unfolded=len(offers) <= _ALL_OPEN or (chosen or ("",))[0] == course.id,
-                profiles=tuple(
-                    _Drawing(core, course, role, chosen, wish).card(card, options)
-                    for card, options in cards
-                ),
-            )
-            for course, role, cards in offers
+            _course(core, offer, chosen, wish, unfolded=len(offers) <= _ALL_OPEN)
+            for offer in offers
         ),
         startable=chosen is not None,
         enforces_limits=enforces_limits,
+    )
+
+
+def _course(
+    core: Core, offer: _Offer, chosen: tuple[str, str] | None, wish: Wish, *, unfolded: bool
+) -> CourseView:
+    course, role, cards = offer
+    drawing = _Drawing(core, course, role, chosen, wish)
+    return CourseView(
+        title=course.title,
+        role=str(role),
+        unfolded=unfolded or (chosen is not None and chosen[0] == course.id),
+        profiles=tuple(drawing.card(at, *card) for at, card in enumerate(cards, 1)),
     )
 
 
@@ -209,14 +191,17 @@ class _Drawing:
     ) -> None:
         self._core, self._course, self._role = core, course, role
         self._chosen, self._wish = chosen, wish
+        self._owned: dict[str, bool] = {}
 
-    def card(self, card: Card, options: dict[str, str]) -> ProfileView:
+    def card(self, at: int, card: Card, options: dict[str, str]) -> ProfileView:
         profile, decision = card.profile, card.decision
+        id = f"edu_{self._course.id}_{at}"  # a course's id has no underscore
         checked = self._chosen == (self._course.id, profile.key)
         if checked and (self._wish.course, self._wish.profile) == self._chosen:
             options = {**self._wish.options, **options}
         granted = decision.start.granted if decision.start else self._as_offered(profile)
         return ProfileView(
+            id=id,
             value=f"{self._course.id}/{profile.key}",
             title=profile.title,
             description=profile.description,
@@ -227,16 +212,20 @@ class _Drawing:
             and not decision.start.own
             and self._is_owned(profile),
             checked=checked,
-            options=tuple(
-                self._option(profile.key, option, options) for option in profile.options.values()
-            ),
+            selects=self._selects_of(profile, id, options) if decision.allowed else Markup(),
             reasons=tuple(self._reason(reason) for reason in decision.reasons),
         )
 
+    def _selects_of(self, profile: Profile, card: str, wished: dict[str, str]) -> Markup:
+        campus = self._core.campus
+        return _selects.draw(campus, card, self._course.id, profile, self._role, wished)
+
     def _is_owned(self, profile: Profile) -> bool:
         """Whether some course has devices of this kind of its own; where all share there are no spare ones."""
-        core = self._core
-        return bool(core.campus.nominal(profile.flavor.key, core.clock()))
+        key, core = profile.flavor.key, self._core
+        if key not in self._owned:
+            self._owned[key] = bool(core.campus.nominal(key, core.clock()))
+        return self._owned[key]
 
     def _as_offered(self, profile: Profile) -> Granted | None:
         """What a refused card shows: the profile with its defaults."""
@@ -261,20 +250,6 @@ class _Drawing:
         if card.free is None:
             return ""
         return f"{card.free} of {card.free + self._core.book.used(card.profile.flavor.key)} free"
-
-    def _option(self, profile: str, option: Option, wished: dict[str, str]) -> OptionView:
-        choice = option.choices.get(wished.get(option.key, option.default))
-        if choice is None or not choice.open_to(self._role):
-            choice = option.choices.get(option.default)
-        selected = choice.key if choice else ""
-        return OptionView(
-            option_field(self._course.id, profile, option.key),
-            option.title,
-            tuple(
-                ChoiceView(one.key, one.title, one.key == selected, not one.open_to(self._role))
-                for one in option.choices.values()
-            ),
-        )
 
     def _reason(self, reason: Reason) -> ReasonView:
         when = "" if reason.variant in _NOT_SOON else reason.row.retry
