@@ -5,6 +5,7 @@ The hub's checks that a server is up, and the proxy's way to it, are all that te
 
 import json
 import os
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from urllib.parse import urlsplit
@@ -28,6 +29,6 @@ class Answer(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     address = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
-    ThreadingHTTPServer(
-        (address.hostname or "127.0.0.1", address.port or 0), Answer
-    ).serve_forever()
+    place = (address.hostname or "127.0.0.1", address.port or 0)
+    with suppress(KeyboardInterrupt):
+        ThreadingHTTPServer(place, Answer).serve_forever()
