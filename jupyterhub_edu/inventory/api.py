@@ -42,7 +42,8 @@ FAULTS: Final = (aiohttp.ClientError, TimeoutError, OSError, ApiError, ValueErro
 
 def words(fault: Exception) -> str:
     """Put a fault into words; some have none of their own."""
-    return str(fault) or type(fault).__name__
+    silent = "no answer in time" if isinstance(fault, TimeoutError) else type(fault).__name__
+    return str(fault) or silent
 
 
 class Api:
