@@ -6,14 +6,12 @@ import json
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
-__all__ = ["BAD", "DIM", "GOOD", "HEAD", "NOTE", "Line", "say", "say_json"]
+__all__ = ["BAD", "DIM", "GOOD", "HEAD", "NOTE", "say", "say_json"]
 
 GOOD, BAD, NOTE, DIM, HEAD = "green", "bold red", "yellow", "dim", "bold"
-
-Line = list[tuple[str, str]]
-"""Pieces of one line, each with its style."""
 
 
 def say(*pieces: str | tuple[str, str], indent: int = 0, error: bool = False) -> None:
@@ -25,11 +23,14 @@ def say(*pieces: str | tuple[str, str], indent: int = 0, error: bool = False) ->
         error: to the error stream.
     """
     console = Console(stderr=error, highlight=False, emoji=False, markup=False)
-    line = Text(" " * indent)
+    line = Text()
     for piece in pieces:
         text, style = (piece, "") if isinstance(piece, str) else piece
         line.append(_printable(text), style=style)
-    console.print(line, soft_wrap=not console.is_terminal)
+    if console.is_terminal:
+        console.print(Padding(line, (0, 0, 0, indent), expand=False))
+    else:
+        console.print(Text(" " * indent) + line, soft_wrap=True)
 
 
 def say_json(value: Any) -> None:

@@ -14,7 +14,7 @@ from jupyterhub_edu.identity import SOURCE_TYPES
 from .conftest import ENVIRON, NOW, SMALL, TRAITS
 
 GOOD = yaml.safe_load(SMALL)
-NOTHINGS = [None, 0, "", [], {}, [[]], {"": ""}, [None], {"limit": None}]
+NOTHINGS: list[Any] = [None, 0, "", [], {}, [[]], {"": ""}, [None], {"limit": None}]
 STRANGE = [-1, 1.5, True, 10**30, float("nan"), {"x": 1}, {"env": "NO"}]
 TEXTS = ["x", "a:b", "\x07", "<course>", "{", "2026-13-01"]
 JUNK = st.sampled_from([*NOTHINGS, *STRANGE, *TEXTS])
