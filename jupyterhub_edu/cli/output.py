@@ -27,10 +27,10 @@ def say(*pieces: str | tuple[str, str], indent: int = 0, error: bool = False) ->
     for piece in pieces:
         text, style = (piece, "") if isinstance(piece, str) else piece
         line.append(_printable(text), style=style)
-    if console.is_terminal:
+    if console.is_terminal and indent:
         console.print(Padding(line, (0, 0, 0, indent), expand=False))
     else:
-        console.print(Text(" " * indent) + line, soft_wrap=True)
+        console.print(Text(" " * indent) + line, soft_wrap=not console.is_terminal)
 
 
 def say_json(value: Any) -> None:
