@@ -7,7 +7,7 @@ its own, where groups are groupOfNames and posixGroup at once.
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,6 +56,7 @@ rootdn "{root}"
 rootpw {password}
 directory {folder}/data
 maxsize 67108864
+dbnosync
 index objectClass,uid,entryUUID,member,uniqueMember,memberUid eq
 limits dn.exact="{short}" size.soft=3 size.hard=3 size.prtotal=3
 overlay memberof
@@ -177,6 +178,21 @@ def _add_person(
 ) -> None:
     values = {"uid": login, "cn": name, "sn": name.split()[-1], "userPassword": password}
     connection.add(dn, "inetOrgPerson", values | more)
+
+
+def add_courses(
+    connection: ldap3.Connection, base: str, member: str, counts: Sequence[int]
+) -> list[str]:
+    """Make ``ou=<count>`` below an entry for each count, with so many groups that hold somebody; the names of all."""
+    dns = []
+    for count in counts:
+        inner = f"ou={count},{base}"
+        connection.add(inner, "organizationalUnit")
+        groups = [f"cn=c{number},{inner}" for number in range(count)]
+        for dn in groups:
+            connection.add(dn, "groupOfNames", {"member": member})
+        dns += [inner, *groups]
+    return dns
 
 
 def _configuration(folder: Path, posix: Schema) -> str:
