@@ -1,8 +1,15 @@
 """Floor 4: the start page, admission before a start, and what a granted profile means to a spawner."""
 
 from .admission import AdmissionMixin
+from .convert import convert_profile_list
 from .kube import EduSpawner
 from .local import EduLocalSpawner
 from .routes import spawn_routes
 
-__all__ = ["AdmissionMixin", "EduLocalSpawner", "EduSpawner", "spawn_routes"]
+__all__ = [
+    "AdmissionMixin",
+    "EduLocalSpawner",
+    "EduSpawner",
+    "convert_profile_list",
+    "spawn_routes",
+]
