@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jupyterhub_edu
 
-c = get_config()  # noqa: F821 - the hub defines it
+c = get_config()
 
 HERE = Path(__file__).parent
 STATE = HERE / ".demo"

@@ -1,0 +1,89 @@
+"""The main way through the pages: start, be refused, be stopped by the teacher; with scripts, keyboard and phone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.hub.server import Hub
+
+People = Callable[..., Page]
+Picture = Callable[[Page, str], None]
+
+
+def start_gpu(page: Page) -> None:
+    page.get_by_role("radio", name=re.compile("GPU notebook")).check()
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/lab", timeout=90_000)
+
+
+def test_two_start_the_third_is_refused_and_the_teacher_makes_room(
+    demo_hub: Hub, person: People, picture: Picture
+) -> None:
+    stu, sue, sam, tea = (person(name) for name in ("stu", "sue", "sam", "tea"))
+    sam_saw = sam.get_by_role("radio", name=re.compile("GPU notebook"))
+    expect(sam_saw).to_be_enabled()
+    picture(sam, "start")
+    start_gpu(stu)
+    start_gpu(sue)
+    expect(stu.locator("#main")).to_be_visible()
+    picture(stu, "lab")
+
+    sam_saw.check()
+    sam.get_by_role("button", name="Start").click()
+    full = sam.get_by_text("All Pretend GPU that Machine Learning may use now are in use.")
+    expect(full.first).to_be_visible()
+    picture(sam, "refused")
+
+    tea.goto(f"{demo_hub.url}/hub/edu/courses/ml")
+    expect(tea.get_by_role("row", name=re.compile("Stu Student"))).to_be_visible()
+    picture(tea, "course-now")
+    row = tea.get_by_role("row", name=re.compile("Stu Student"))
+    row.get_by_role("button", name=re.compile("Stop")).or_(
+        row.get_by_role("link", name=re.compile("Stop"))
+    ).first.click()
+    picture(tea, "course-stop")
+    tea.get_by_role("button", name=re.compile("Stop")).first.click()
+    tea.goto(f"{demo_hub.url}/hub/edu/courses/ml")
+    expect(tea.get_by_role("row", name=re.compile("Stu Student"))).to_have_count(0, timeout=30_000)
+
+    sam.goto(f"{demo_hub.url}/hub/spawn")
+    start_gpu(sam)
+
+
+def test_markup_in_a_course_title_is_text(demo_hub: Hub, person: People) -> None:
+    sam = person("sam")
+    sam.goto(f"{demo_hub.url}/hub/edu/")
+    expect(sam.get_by_text('Statistics and "R" <for everybody>').first).to_be_visible()
+    assert sam.locator("for").count() == 0
+
+
+def test_the_start_page_works_without_scripts_and_by_keyboard(person: People) -> None:
+    page = person("ina", java_script_enabled=False)
+    radio = page.get_by_role("radio", name=re.compile("Notebook"))
+    expect(radio).to_be_checked()
+    radio.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/hub/spawn-pending/ina|/user/ina"))
+
+
+def test_a_phone_sees_everything_without_scrolling_sideways(
+    person: People, picture: Picture, demo_hub: Hub
+) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
+    page = person("tea", **phone)
+    for path in ("/hub/spawn", "/hub/edu/", "/hub/edu/courses/ml"):
+        page.goto(demo_hub.url + path)
+        picture(page, "phone" + path.replace("/", "-"))
+        wide = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert wide <= 0, path
+
+
+def test_somebody_in_no_course_is_told_whom_to_ask(person: People, picture: Picture) -> None:
+    nils = person("nils")
+    expect(nils.get_by_text("it@demo.example").first).to_be_visible()
+    picture(nils, "nowhere")
