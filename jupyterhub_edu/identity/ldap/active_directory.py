@@ -50,8 +50,8 @@ class ActiveDirectory:
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """Account state, and for direct membership where it stands."""
-        state = ("userAccountControl", "accountExpires")
+        """Account name and state, and for direct membership where it stands."""
+        state = ("sAMAccountName", "userAccountControl", "accountExpires")
         return state if self._nested else (*state, "memberOf", "primaryGroupID", "objectSid")
 
     def out_of_use(self, entry: Entry, now: datetime) -> str | None:
@@ -69,6 +69,10 @@ class ActiveDirectory:
         if expires.isdigit() and int(expires) not in _NEVER and _is_past(int(expires), now):
             return "This account has expired."
         return None
+
+    def account(self, entry: Entry, login: str) -> str:
+        """The name that "who am I" answers with, whatever people log in with."""
+        return entry.text("sAMAccountName") or login
 
     def refusal(self, result: BindResult) -> Refusal:
         """In the words of the sub-code."""

@@ -133,14 +133,14 @@ class Directory:
 
         return await self._call(self._as_service, self._bind_service, on, deadline)
 
-    async def bind_as(self, dn: str, login: str, password: str, deadline: float) -> BindResult:
+    async def bind_as(self, dn: str, account: str, password: str, deadline: float) -> BindResult:
         """Bind as a person, on connections that serve for nothing else.
 
         A success is only told when the server does not take us for nobody or for somebody else; that is asked once for
         each connection, so that it costs no round trip from the second login on.
 
         Args:
-            login: the person's login name, for servers that answer with it rather than with the entry's name.
+            account: the account's own name, for servers that answer with it rather than with the entry's.
 
         Raises:
             DirectoryError: no answer, or the server took the bind for another's.
@@ -151,7 +151,7 @@ class Directory:
             if result.code in BUSY_RESULTS:
                 raise ServerFailed("the directory is busy")
             if result.code == 0 and not connection.identified:
-                _require_identity(connection.who_am_i(until), dn, login)
+                _require_identity(connection.who_am_i(until), dn, account)
                 connection.identified = True
             return result
 
@@ -335,7 +335,7 @@ class Directory:
             return self._context
 
 
-def _require_identity(who: str | None, dn: str, login: str) -> None:
+def _require_identity(who: str | None, dn: str, account: str) -> None:
     """Refuse a success by which the server did not make us this person."""
     if who is None:  # the server does not tell
         return
@@ -346,6 +346,6 @@ def _require_identity(who: str | None, dn: str, login: str) -> None:
         except ValueError:
             same = False
     else:
-        same = kind == "u" and name.rpartition("\\")[2].casefold() == login.casefold() != ""
+        same = kind == "u" and name.rpartition("\\")[2].casefold() == account.casefold() != ""
     if not same:
         raise Incomplete("the directory accepted the password and took us for somebody else")

@@ -247,7 +247,7 @@ class Connection:
                 entries.append(_entry(row))
             elif row["type"] == "searchResRef" and not _is_own_partition(row["uri"]):
                 raise Incomplete(
-                    f"the directory keeps a part of {search.base} elsewhere: {row['uri']}"
+                    f"the directory keeps a part of {search.base} elsewhere: {_plain(str(row['uri']))}"
                 )
         control = (result.get("controls") or {}).get(_PAGED) or {}
         return entries, (control.get("value") or {}).get("cookie") or None
@@ -338,8 +338,7 @@ def _failure(error: Exception, clock: _Deadline) -> ServerFailed:
     """Say why in one short sentence without the packet's content."""
     if clock.at <= time.monotonic():
         return Silent("no answer in time")
-    words = " ".join(str(error).split())[:200] or type(error).__name__
-    return ServerFailed(words)
+    return ServerFailed(_plain(str(error)) or type(error).__name__)
 
 
 def _code(result: Mapping[str, Any]) -> int:
@@ -347,8 +346,14 @@ def _code(result: Mapping[str, Any]) -> int:
 
 
 def _told(result: Mapping[str, Any], search: Search) -> str:
-    words = " ".join(str(result.get("message") or "").split())[:200]
+    words = _plain(str(result.get("message") or ""))
     return f"{result.get('description')} below {search.base}" + (f": {words}" if words else "")
+
+
+def _plain(text: str) -> str:
+    """What a server said, short and on one line, for logs and people."""
+    words = " ".join(text.split())[:200]
+    return "".join(char if char.isprintable() else "?" for char in words)
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:

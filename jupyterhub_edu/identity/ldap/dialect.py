@@ -62,6 +62,10 @@ class Dialect(Protocol):
         """Why the account does not count any more, as a sentence for the person; None while it does."""
         ...
 
+    def account(self, entry: Entry, login: str) -> str:
+        """The name by which the directory itself knows the account; ``login`` where it tells none."""
+        ...
+
     def refusal(self, result: BindResult) -> Refusal:
         """Why a bind was refused."""
         ...

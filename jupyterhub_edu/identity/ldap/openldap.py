@@ -34,7 +34,7 @@ _Groups = dict[Dn, str]
 class OpenLdap:
     """Schemas posixGroup, groupOfNames, groupOfUniqueNames, rfc2307bis."""
 
-    attributes = ("pwdAccountLockedTime",)
+    attributes = ("uid", "pwdAccountLockedTime")
 
     def __init__(self, settings: LdapSettings) -> None:
         self._base = settings.groups or ""
@@ -50,13 +50,19 @@ class OpenLdap:
         locked = entry.text("pwdAccountLockedTime") == _LOCKED_FOR_GOOD
         return "This account is locked." if locked else None
 
+    def account(self, entry: Entry, login: str) -> str:
+        """The one uid, whatever people log in with; memberUid holds it."""
+        names = entry.texts("uid")
+        return names[0] if len(names) == 1 else login
+
     def refusal(self, result: BindResult) -> Refusal:
         """OpenLDAP says no more than that it refused."""
         return Refusal(f"the directory refused the password (result {result.code})")
 
     async def groups(self, entry: Entry, login: str, ask: Ask) -> Iterable[Dn]:
         """One search for direct membership of every style, then level by level what those groups lie in."""
-        by_login = [equals(name, login) for name in self._by_login]
+        account = self.account(entry, login)
+        by_login = [equals(name, account) for name in self._by_login]
         found = await self._matching([*self._listing(entry.dn), *by_login], ask)
         new = found if self._nested and self._by_name else {}
         for _ in range(_DEEPEST):

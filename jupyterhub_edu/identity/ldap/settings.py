@@ -205,7 +205,9 @@ class LdapSettings(_Model):
     bind: Bind | Literal["anonymous"] = Field(
         description="The service account {dn, password}, or anonymous where the directory may be read without."
     )
-    tls: Tls = Field(default_factory=Tls, description="Encryption, and how the servers prove who they are.")
+    tls: Tls = Field(
+        default_factory=Tls, description="Encryption, and how the servers prove who they are."
+    )
     insecure: Literal["i-know"] | None = Field(
         default=None,
         description="Allows connections that can be listened to or tampered with: no TLS, or verify: false.",

@@ -122,7 +122,9 @@ class LdapSource:
         if name is None:
             return Denied(f"the entry has not one {settings.username_attribute} to go by")
         bound, groups = await asyncio.gather(
-            self._directory.bind_as(entry.dn, name, password, deadline),
+            self._directory.bind_as(
+                entry.dn, self._dialect.account(entry, name), password, deadline
+            ),
             self._groups(entry, name, ask),
             return_exceptions=True,
         )
@@ -141,7 +143,7 @@ class LdapSource:
         if len(found) > 1:
             return Unavailable(f"{len(found)} entries have the {settings.id_attribute} {subject}")
         if not found:
-            await self._require_sight(settings.people, settings.person_filter, ask)
+            await self._require_sight(*self._people_base(), ask)
             return Gone(self._clock(), "This account is no longer in the directory.")
         name = self._login_of(found[0])
         if name is None:
@@ -205,9 +207,15 @@ class LdapSource:
         return ask
 
     def _bases(self) -> Iterable[tuple[str, str, str]]:
-        yield "people", self._settings.people, self._settings.person_filter
+        yield "people", *self._people_base()
         if self._settings.groups is not None:
             yield "groups", *self._group_base()
+
+    def _people_base(self) -> tuple[str, str]:
+        """Where people are, and a filter that anybody passes whose id is to be seen."""
+        settings = self._settings
+        anybody = all_of([settings.person_filter, present(settings.id_attribute)])
+        return settings.people, anybody
 
     def _group_base(self) -> tuple[str, str]:
         """Where groups are, and a filter that any of them passes."""

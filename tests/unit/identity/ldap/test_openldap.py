@@ -116,3 +116,10 @@ def test_only_an_administrators_lock_puts_an_account_out_of_use(locked, out):
 
 def test_a_refused_bind_is_never_final():
     assert not dialect().refusal(BindResult(49, "")).final
+
+
+async def test_member_uid_is_the_uid_whatever_people_log_in_with():
+    world = FakeDirectory([entry("cn=posix,ou=Groups,dc=x", memberUid="ann")])
+
+    found = await dialect().groups(ANN, "ann@fjord.example", world.ask)
+    assert [format_dn(dn) for dn in found] == ["CN=posix,OU=Groups,DC=x"]

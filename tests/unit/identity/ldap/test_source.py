@@ -149,11 +149,18 @@ async def test_a_bind_that_fails_means_no_or_cannot_now(code, kind):
 
 
 async def test_nobody_found_is_gone_only_where_others_are_seen():
-    source, _ = make(person("ben", "id-ben", objectClass="person"))
+    source, _ = make(person("ben", "id-ben"))
     assert isinstance(await source.reread(known()), Gone)
 
     hidden, _ = make()
     assert isinstance(await hidden.reread(known()), Unavailable)
+
+
+async def test_nobody_is_gone_where_ids_are_not_seen():
+    """A filter over an attribute that may not be read finds nobody."""
+    source, _ = make(entry("uid=ben,ou=People,dc=x", uid="ben"))
+
+    assert isinstance(await source.reread(known()), Unavailable)
 
 
 async def test_in_no_group_is_believed_only_where_groups_are_seen():
