@@ -6,6 +6,7 @@ Fixtures, by the module that holds them:
     tests/directories/fixtures.py  slapd and Samba AD, filled with a campus
     tests/cluster/fixtures.py      a real Kubernetes
     tests/hub/fixtures.py          a hub as a process with its own working folder
+    tests/real/fixtures.py         a hub on a real cluster for a real directory; stories in the output
 
 Helpers that are no fixtures:
 
@@ -33,6 +34,7 @@ _FIXTURE_MODULES = (
     "tests.directories.fixtures",
     "tests.cluster.fixtures",
     "tests.hub.fixtures",
+    "tests.real.fixtures",
 )
 
 
