@@ -34,7 +34,7 @@ _LONGEST: Final = dt.timedelta(days=14)
 
 def check_flavors(c: Checker) -> None:
     """Look at each flavor, then at flavors that are the same devices."""
-    seen: dict[tuple[object, ...], str] = {}
+    seen: dict[str, FlavorModel] = {}
     for key, flavor in c.model.flavors.items():
         path: Path = ("flavors", key)
         _key(c, path, key)
@@ -45,14 +45,20 @@ def check_flavors(c: Checker) -> None:
             if flavor.count is not None:
                 c.wrong((*path, "count"), "counts devices, and there is no device:", "add it")
             continue
-        same = (flavor.device, *sorted(flavor.nodes.items()))
-        other = seen.setdefault(same, key)
-        if other != key:
-            c.wrong(
-                path,
-                f"the same device on the same nodes as flavors.{other}",
-                "its devices would be counted twice; tell them apart by nodes:",
-            )
+        for other, before in seen.items():
+            if before.device == flavor.device and _may_share_nodes(before, flavor):
+                c.wrong(
+                    path,
+                    f"the same device as flavors.{other}, on nodes that may be the same",
+                    "its devices would be counted twice; tell them apart by a label that both name in nodes:",
+                )
+                break
+        seen[key] = flavor
+
+
+def _may_share_nodes(one: FlavorModel, other: FlavorModel) -> bool:
+    """Whether a node could fit both: no label that both name has two values."""
+    return all(one.nodes[label] == other.nodes[label] for label in one.nodes.keys() & other.nodes)
 
 
 def _key(c: Checker, path: Path, key: str) -> None:

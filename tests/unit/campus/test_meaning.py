@@ -236,7 +236,17 @@ ROWS = {
             "count: 4\n  t5: {device: nvidia.com/gpu}",
         ],
         [
-            "campus.yaml:28: flavors.t5: the same device on the same nodes as flavors.t4; its devices would be counted twice; tell them apart by nodes:",
+            "campus.yaml:28: flavors.t5: the same device as flavors.t4, on nodes that may be the same; its devices would be counted twice; tell them apart by a label that both name in nodes:",
+            "campus.yaml:28: flavors.t5: no profile uses it; take it out, or add a profile",
+        ],
+    ),
+    "devices of some nodes and of all nodes": (
+        [
+            "count: 4",
+            "count: 4\n  t5: {device: nvidia.com/gpu, nodes: {gpu: t5}}",
+        ],
+        [
+            "campus.yaml:28: flavors.t5: the same device as flavors.t4, on nodes that may be the same; its devices would be counted twice; tell them apart by a label that both name in nodes:",
             "campus.yaml:28: flavors.t5: no profile uses it; take it out, or add a profile",
         ],
     ),
