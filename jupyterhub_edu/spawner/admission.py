@@ -253,8 +253,10 @@ class AdmissionMixin(HasTraits):
         try:
             self._put_back()
             if self._held and await self._is_gone():
+                # Right after a restart of the hub the book may not know of it yet.
+                core = await ready_core()
                 id, self._held = self._held, ""
-                await current_core().book.end(id)
+                await core.book.end(id)
         except Exception:
             self.log.exception(
                 "could not close the admission of %s now; it ends when its server is seen gone",

@@ -135,6 +135,22 @@ async def test_after_a_restart_of_the_hub_a_stop_gives_back(core, make):
     assert stages(core) == []
 
 
+async def test_a_server_found_dead_before_the_book_is_rebuilt_gives_back_too(core, make):
+    spawner = make()
+    await spawn(spawner)
+    spawner.proc.kill()
+    spawner.proc.wait()
+    rebuilt = a_core(store=core.store)
+    provide(lambda: rebuilt)
+    again = make()
+    again.load_state(spawner.get_state())
+
+    await stop(again)
+    await rebuilt.ready()
+
+    assert stages(rebuilt) == []
+
+
 async def test_a_refused_start_changes_nothing(core, make):
     spawner = make()
 
