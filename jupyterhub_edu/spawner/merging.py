@@ -43,6 +43,7 @@ def merge_setting(name: str, base: Any, more: Any) -> Any:
     """
     if name not in _COLLECTED:
         return merge(base, more)
+    base, more = ([value] if isinstance(value, str) else value for value in (base, more))
     if name in _NAMED and isinstance(more, Mapping):
         more = {key: _with_name(key, item) for key, item in more.items()}
     if isinstance(base, Mapping):

@@ -55,6 +55,7 @@ COLLECTED = {
     ),
     "None takes one out of a mapping": ("volumes", {"home": HOME}, {"home": None}, {}),
     "pull secrets are collected": ("image_pull_secrets", ["a"], ["b"], ["a", "b"]),
+    "one pull secret is a list of one": ("image_pull_secrets", "old", "new", ["old", "new"]),
     "nothing configured": ("volumes", None, [SHM], [SHM]),
     "another list is replaced": ("args", ["--a"], ["--b"], ["--b"]),
     "a plain value is replaced": ("start_timeout", 60, 600, 600),
