@@ -29,10 +29,10 @@ from .connection import (
     Search,
     ServerFailed,
     Silent,
-    make_tls_context,
 )
 from .dn import dn_key, parse_dn
 from .settings import Address, Bind, LdapSettings
+from .transport import make_tls_context
 
 __all__ = ["Directory", "DirectoryError"]
 

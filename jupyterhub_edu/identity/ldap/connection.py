@@ -7,7 +7,6 @@ fetched, no referral followed.
 
 from __future__ import annotations
 
-import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Any, Final, Literal
 import ldap3
 
 from .settings import Address, LdapSettings
+from .transport import Deadline, TimedSocket, Tls
 
 __all__ = [
     "BUSY_RESULTS",
@@ -26,10 +26,9 @@ __all__ = [
     "Incomplete",
     "Search",
     "ServerFailed",
-    "make_tls_context",
+    "Silent",
 ]
 
-_LARGEST_ANSWER_BYTES: Final = 16 * 2**20
 _PAGE: Final = 500
 _WHO_AM_I: Final = "1.3.6.1.4.1.4203.1.11.3"
 _PAGED: Final = "1.2.840.113556.1.4.319"
@@ -95,22 +94,6 @@ class BindResult:
     message: str
 
 
-def make_tls_context(settings: LdapSettings) -> ssl.SSLContext:
-    """Build what every TLS connection of a source shares.
-
-    Raises:
-        OSError: a certificate file cannot be read.
-        ssl.SSLError: it holds no certificate.
-    """
-    context = ssl.create_default_context(cafile=settings.tls.ca)
-    if not settings.tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if settings.tls.certificate is not None:
-        context.load_cert_chain(settings.tls.certificate, settings.tls.key)
-    return context
-
-
 class Connection:
     """A connection to one server, encrypted as the settings say, not yet bound."""
 
@@ -125,15 +108,19 @@ class Connection:
         Raises:
             ServerFailed: it does not.
         """
-        self._clock = _Deadline(deadline)
-        tls = _Tls(context, settings.tls.name or address.host, self._clock)
+        self._clock = Deadline(deadline)
+        try:
+            patience = self._clock.left()
+        except TimeoutError as error:
+            raise Silent("no time left to connect") from error
+        tls = Tls(context, settings.tls.name or address.host, self._clock)
         server = ldap3.Server(
             address.host,
             port=address.port,
             use_ssl=address.tls,
             tls=tls,
             get_info=ldap3.NONE,
-            connect_timeout=self._clock.left(),
+            connect_timeout=patience,
         )
         self._ldap = ldap3.Connection(
             server,
@@ -146,7 +133,7 @@ class Connection:
         try:
             self._ldap.open(read_server_info=False)
             if not address.tls:
-                self._ldap.socket = _TimedSocket(self._ldap.socket, self._clock)
+                self._ldap.socket = TimedSocket(self._ldap.socket, self._clock)
                 if settings.is_encrypted(address):
                     self._ldap.start_tls(read_server_info=False)
         except Exception as error:
@@ -164,7 +151,7 @@ class Connection:
         """
         if bool(dn) != bool(password.strip("\x00 \t\r\n")):
             raise ValueError("a bind needs both a name and a password")
-        self._clock.at = deadline
+        self._clock.begin(deadline)
         kind = ldap3.SIMPLE if dn else ldap3.ANONYMOUS
         try:
             # Octets, not text: ldap3 would refuse or rewrite what its table of characters does not know.
@@ -186,7 +173,7 @@ class Connection:
         Source:
             RFC 4532.
         """
-        self._clock.at = deadline
+        self._clock.begin(deadline)
         try:
             _, result, _, _ = self._ldap.extended(_WHO_AM_I)
         except Exception as error:
@@ -206,7 +193,7 @@ class Connection:
             ServerFailed: no answer.
             Incomplete: an answer that need not be the whole truth.
         """
-        self._clock.at = deadline
+        self._clock.begin(deadline)
         found: list[Entry] = []
         cookie: bytes | None = None
         while True:
@@ -217,14 +204,12 @@ class Connection:
 
     def close(self) -> None:
         """Let go of the socket; never fails and never waits."""
-        self._clock.at = 0.0
         left = self._ldap.socket  # ldap3 forgets to close one that it could not encrypt
         self._ldap.strategy.close()
         if left is not None:
             left.close()
 
     def _page(self, search: Search, cookie: bytes | None) -> tuple[list[Entry], bytes | None]:
-        self._clock.begin()
         try:
             _, result, response, _ = self._ldap.search(
                 search.base,
@@ -276,65 +261,7 @@ class Connection:
         return Entry(entry.dn, attributes)
 
 
-class _Deadline:
-    """One operation's end, and what it has received so far."""
-
-    def __init__(self, at: float) -> None:
-        self.at, self.received = at, 0
-
-    def begin(self) -> None:
-        self.received = 0
-
-    def left(self) -> float:
-        """Seconds left, more than none.
-
-        Raises:
-            TimeoutError: none is left.
-        """
-        left = self.at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the time is up")
-        return left
-
-
-class _TimedSocket:
-    """A socket whose reads and writes together keep to the deadline and to the largest answer."""
-
-    def __init__(self, raw: socket.socket, clock: _Deadline) -> None:
-        self.raw, self._clock = raw, clock
-
-    def recv(self, size: int) -> bytes:
-        self.raw.settimeout(self._clock.left())
-        data = self.raw.recv(size)
-        self._clock.received += len(data)
-        if self._clock.received > _LARGEST_ANSWER_BYTES:
-            raise OSError("an answer without end")
-        return data
-
-    def sendall(self, data: bytes) -> None:
-        self.raw.settimeout(self._clock.left())
-        self.raw.sendall(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.raw, name)
-
-
-class _Tls(ldap3.Tls):
-    """TLS as the standard library does it: name checked, server name sent, one context for all connections."""
-
-    def __init__(self, context: ssl.SSLContext, name: str, clock: _Deadline) -> None:
-        super().__init__(validate=context.verify_mode)
-        self._context, self._name, self._clock = context, name, clock
-
-    def wrap_socket(self, connection: ldap3.Connection, do_handshake: bool = False) -> None:
-        """Replace the connection's socket by an encrypted one; the handshake keeps to the deadline."""
-        raw: Any = getattr(connection.socket, "raw", connection.socket)
-        raw.settimeout(self._clock.left())
-        encrypted = self._context.wrap_socket(raw, server_hostname=self._name)
-        connection.socket = _TimedSocket(encrypted, self._clock)
-
-
-def _failure(error: Exception, clock: _Deadline) -> ServerFailed:
+def _failure(error: Exception, clock: Deadline) -> ServerFailed:
     """Say why in one short sentence without the packet's content."""
     if clock.at <= time.monotonic():
         return Silent("no answer in time")

@@ -11,9 +11,10 @@ from jupyterhub_edu.identity.ldap.connection import (
     Incomplete,
     Search,
     ServerFailed,
-    make_tls_context,
+    Silent,
 )
 from jupyterhub_edu.identity.ldap.settings import parse_address
+from jupyterhub_edu.identity.ldap.transport import make_tls_context
 from tests.unit.identity.ldap.fakes import SETTINGS
 
 SEARCH = Search("dc=x", "(uid=ann)", ("member",))
@@ -213,3 +214,11 @@ def test_no_schema_is_fetched_and_no_referral_followed(ldap):
     assert fake.options["auto_referrals"] is False
     assert fake.options["auto_range"] is False
     assert fake.asked == []
+
+
+def test_no_time_left_is_the_servers_silence(ldap):
+    settings = LdapSettings.model_validate(SETTINGS)
+    address = parse_address("ldaps://one.example")
+
+    with pytest.raises(Silent):
+        Connection(address, make_tls_context(settings), settings, time.monotonic() - 1)
