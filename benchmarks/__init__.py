@@ -1,0 +1,1 @@
+"""Benchmarks: figures to talk about, never asserted. `make bench`, `make bench NAME=decision`."""
