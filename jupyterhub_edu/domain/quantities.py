@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 __all__ = ["Cpu", "Memory", "parse_cpu", "parse_memory"]
@@ -71,8 +71,8 @@ def parse_cpu(value: str | float) -> Cpu:
         raise ValueError(
             f'not a CPU amount: {text!r}; write cores such as 0.5 or millicores such as "500m"'
         )
-    number = Decimal(match["number"]) * (1 if match["unit"] else 1000)
-    if number <= 0 or number != int(number):
+    number = Fraction(match["number"]) * (1 if match["unit"] else 1000)
+    if number <= 0 or number.denominator != 1:
         raise ValueError(
             f"not a CPU amount: {text!r}; it must be positive, in steps of 0.001 cores"
         )
@@ -87,6 +87,9 @@ def parse_memory(value: str | int, *, kubernetes: bool = True) -> Memory:
         kubernetes: how a unit without ``i`` is read: True, powers of 1000 (Kubernetes);
             False, powers of 1024 (JupyterHub).
 
+    Always holds:
+        - the result is positive and exact, however many digits are written.
+
     Raises:
         ValueError: not a positive whole number of bytes in one of these spellings.
 
@@ -99,8 +102,8 @@ def parse_memory(value: str | int, *, kubernetes: bool = True) -> Memory:
         raise ValueError(f"not an amount of memory: {text!r}; write for example 512Mi or 2Gi")
     unit = match["unit"]
     base = 1024 if unit.endswith("i") or not kubernetes else 1000
-    number = Decimal(match["number"]) * (base ** _POWER[unit[0].upper()] if unit else 1)
-    if number <= 0 or number != int(number):
+    number = Fraction(match["number"]) * (base ** _POWER[unit[0].upper()] if unit else 1)
+    if number <= 0 or number.denominator != 1:
         raise ValueError(
             f"not an amount of memory: {text!r}; it must be a positive number of bytes"
         )
