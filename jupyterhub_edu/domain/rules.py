@@ -11,7 +11,8 @@ from .people import CourseRole, Identity, SiteRole
 
 __all__ = ["Mapped", "Rule", "map_identity", "map_pattern"]
 
-_PART = re.compile(r"\*|<([a-z]+)>")
+_WORD = re.compile(r"<([a-z]+)>")
+_STARS = re.compile(r"\*+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +46,38 @@ class Mapped:
 def map_pattern(pattern: str, courses: Iterable[Course], terms: Iterable[str]) -> re.Pattern[str]:
     """Translate a group pattern into a regular expression over the whole name.
 
+    Always holds:
+        - a star takes as little as it can, then ``<course>`` and ``<term>`` the longest name that stands there;
+        - what follows a star is found once and not looked for again, so that a long name from outside costs its length
+          and not a power of it.
+
     Raises:
         ValueError: an unknown ``<word>``, or the same one twice.
     """
     words = {"course": {name for c in courses for name in (c.key, *c.codes)}, "term": set(terms)}
-    out, at = "", 0
-    for part in _PART.finditer(pattern):
-        out += re.escape(pattern[at : part.start()])
-        at, word = part.end(), part[1]
-        if word is None:
-            out += ".*"
-        elif word not in words:
+    used = _WORD.findall(pattern)
+    for word in used:
+        if word not in words:
             raise ValueError(f"<{word}> is not known; a pattern may hold *, <course> and <term>")
-        elif f"(?P<{word}>" in out:
+        if used.count(word) > 1:
             raise ValueError(f"<{word}> stands twice")
-        else:
-            names = sorted(words[word], key=lambda name: (-len(name), name))
-            out += f"(?P<{word}>{'|'.join(map(re.escape, names)) or '(?!)'})"
-    return re.compile(out + re.escape(pattern[at:]), re.IGNORECASE | re.DOTALL)
+
+    def translate(part: str) -> str:
+        text_and_words = enumerate(_WORD.split(part))
+        return "".join(
+            _one_of(piece, words[piece]) if at % 2 else re.escape(piece)
+            for at, piece in text_and_words
+        )
+
+    first, *rest = map(translate, _STARS.split(pattern))
+    within = "".join(f"(?>.*?{part})" for part in rest[:-1])
+    last = f".*?{rest[-1]}" if rest else ""
+    return re.compile(first + within + last, re.IGNORECASE | re.DOTALL)
+
+
+def _one_of(word: str, names: Iterable[str]) -> str:
+    longest_first = sorted(names, key=lambda name: (-len(name), name))
+    return f"(?P<{word}>{'|'.join(map(re.escape, longest_first)) or '(?!)'})"
 
 
 def map_identity(
