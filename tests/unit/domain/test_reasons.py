@@ -1,0 +1,61 @@
+"""The words of refusals: whole sentences on every variant, and values stay text."""
+
+from __future__ import annotations
+
+from string import Formatter
+
+import pytest
+
+from jupyterhub_edu.domain.reasons import ROWS, Code, Reason, who_can_change
+from tests.fakes.campus import NOW
+
+HOSTILE = "<b>{contact} {0.__class__} %s {{x}}"
+VARIANTS = [(code, variant) for code, row in ROWS.items() for variant in row.sentences]
+STATUSES = {
+    Code.NOT_ENROLLED: 403,
+    Code.ROSTER_STALE: 503,
+    Code.COURSE_CLOSED: 403,
+    Code.PROFILE_NOT_OFFERED: 403,
+    Code.OPTION_INVALID: 400,
+    Code.PERSON_CAP: 409,
+    Code.COURSE_QUOTA: 409,
+    Code.NO_CAPACITY: 409,
+    Code.INVENTORY_STALE: 503,
+}
+WAITABLE = {Code.COURSE_QUOTA, Code.NO_CAPACITY, Code.INVENTORY_STALE}
+
+
+def names(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(sentence) if name}
+
+
+@pytest.mark.parametrize(("code", "variant"), VARIANTS, ids=lambda part: str(part) or "usual")
+def test_a_sentence_holds_its_values_as_they_are_and_ends(code: Code, variant: str) -> None:
+    wanted = names(ROWS[code].sentences[variant])
+    sentence = Reason(code, variant, dict.fromkeys(wanted, HOSTILE)).sentence
+    assert sentence.count(HOSTILE) == len(wanted)
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize("code", Code, ids=str)
+def test_status_and_waiting_are_the_pages(code: Code) -> None:
+    reason = Reason(code)
+    assert (reason.status, reason.waitable) == (STATUSES[code], code in WAITABLE)
+
+
+def test_what_is_never_possible_is_policy_and_not_worth_waiting_for() -> None:
+    reason = Reason(Code.COURSE_QUOTA, "never", retry_at=NOW)
+    assert (reason.status, reason.waitable) == (403, False)
+
+
+@pytest.mark.parametrize("code", Code, ids=str)
+def test_the_contact_is_named_where_staff_must_act(code: Code) -> None:
+    who = who_can_change(code, "it@test.example")
+    staff = code not in {
+        Code.NOT_ENROLLED,
+        Code.PROFILE_NOT_OFFERED,
+        Code.OPTION_INVALID,
+        Code.PERSON_CAP,
+    }
+    assert ("it@test.example" in who) == staff
+    assert who_can_change(code) == ROWS[code].who
