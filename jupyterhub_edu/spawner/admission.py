@@ -19,7 +19,7 @@ from jupyterhub_edu.domain.reasons import Code, Reason
 from jupyterhub_edu.ports import StoreError
 
 from . import page
-from .choices import Unreadable, Wish, map_wish, parse_fields, parse_wish
+from .choices import Unreadable, Wish, keep, map_wish, parse_fields, parse_wish
 
 __all__ = ["AdmissionMixin", "courses_of", "ready_core", "request_of"]
 
@@ -98,6 +98,7 @@ class AdmissionMixin(HasTraits):
     authenticator: Any
     log: Any
     name: str
+    orm_spawner: Any
     user: Any
     user_options: Any
     _log_name: str
@@ -139,6 +140,8 @@ class AdmissionMixin(HasTraits):
     async def start(self) -> Any:
         """Decide again, reserve in the same step, keep it durable, then start."""
         self._put_back()
+        if self.orm_spawner is not None:
+            self.orm_spawner.user_options = keep(self.orm_spawner.user_options)
         admission, campus = await self._admit()
         self._held, self._granted = admission.id, _describe(admission)
         self._apply(admission, campus)

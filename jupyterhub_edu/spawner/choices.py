@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.reasons import Code, Reason
@@ -18,6 +18,7 @@ __all__ = [
     "OPTION",
     "Unreadable",
     "Wish",
+    "keep",
     "map_wish",
     "option_field",
     "parse_fields",
@@ -32,6 +33,7 @@ OPTION: Final = "option:"
 _LONGEST: Final = 128
 _MOST_OPTIONS: Final = 50
 _KEYS: Final = frozenset({"course", "profile", "options"})
+_KEPT: Final = "edu"
 _NO_OPTIONS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -63,8 +65,17 @@ def option_field(course: str, profile: str, option: str) -> str:
     return f"{OPTION}{course}/{profile}/{option}"
 
 
+def keep(options: object) -> object:
+    """What the hub shall remember of ``user_options`` until the next start: the same under one key of ours.
+
+    A hub that is switched off again offers what is remembered to its own spawner, and KubeSpawner starts nothing for a
+    ``profile`` that it does not know.
+    """
+    return {_KEPT: options} if options and not _is_kept(options) else options
+
+
 def parse_wish(value: object) -> Wish:
-    """Read ``user_options`` as they came by REST, from the database or out of ``parse_fields``.
+    """Read ``user_options`` as they came by REST, as ``keep`` left them or out of ``parse_fields``.
 
     Always holds:
         - None and an empty object wish for nothing in particular;
@@ -76,6 +87,8 @@ def parse_wish(value: object) -> Wish:
     Raises:
         Unreadable: it is not ``{"course": text, "profile": text, "options": {text: text}}``, each key optional.
     """
+    if _is_kept(value):
+        value = value[_KEPT]
     if value is None:
         return Wish()
     if not isinstance(value, Mapping):
@@ -148,6 +161,10 @@ def _as_options(wish: Mapping[str, Any], options: Mapping[str, str]) -> dict[str
     found = {**wish, **({"options": dict(options)} if options else {})}
     parse_wish(found)
     return found
+
+
+def _is_kept(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping) and value.keys() == {_KEPT}
 
 
 def _known(keys: Iterable[object], known: Iterable[object]) -> None:

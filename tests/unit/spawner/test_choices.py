@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.reasons import Code
-from jupyterhub_edu.spawner.choices import Unreadable, Wish, map_wish, parse_fields, parse_wish
+from jupyterhub_edu.spawner.choices import (
+    Unreadable,
+    Wish,
+    keep,
+    map_wish,
+    parse_fields,
+    parse_wish,
+)
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -23,6 +30,10 @@ READABLE = {
     "everything": (
         {"course": "ml", "profile": "gpu", "options": {"devices": "two"}},
         Wish("ml", "gpu", {"devices": "two"}),
+    ),
+    "what the hub remembered": (
+        {"edu": {"course": "ml", "options": {"devices": "two"}}},
+        Wish("ml", None, {"devices": "two"}),
     ),
     "letters of any script": ({"profile": "größe"}, Wish(profile="größe")),
 }
@@ -58,6 +69,8 @@ UNREADABLE = {
     "a control character": {"profile": "gpu\x00"},
     "half a surrogate pair": {"profile": "\ud800"},
     "text that turns around": {"profile": "\u202egpu"},
+    "our key twice": {"edu": {"edu": {"course": "ml"}}},
+    "our key beside others": {"edu": {"course": "ml"}, "profile": "gpu"},
     "a thousand options": {"options": {str(n): "x" for n in range(1000)}},
 }
 
@@ -70,6 +83,20 @@ def test_user_options_that_are_refused(value):
     assert refused.value.reason.code is Code.OPTION_INVALID
     assert refused.value.reason.status == 400
     assert refused.value.reason.sentence.isprintable()
+
+
+KEPT = {
+    "a choice goes under our key": ({"profile": "gpu"}, {"edu": {"profile": "gpu"}}),
+    "a second start keeps it": ({"edu": {"profile": "gpu"}}, {"edu": {"profile": "gpu"}}),
+    "no choice stays none": ({}, {}),
+    "nothing stays nothing": (None, None),
+}
+
+
+@pytest.mark.parametrize(("options", "kept"), KEPT.values(), ids=KEPT)
+def test_what_the_hub_remembers_means_nothing_to_another_spawner(options, kept):
+    assert keep(options) == kept
+    assert parse_wish(kept) == parse_wish(options)
 
 
 def read(parse):
