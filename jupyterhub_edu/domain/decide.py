@@ -162,10 +162,17 @@ class _Case:
         "wrong",
     )
 
-    def __init__(self, request: StartRequest, facts: Facts, course: Course, now: datetime) -> None:
+    def __init__(
+        self,
+        request: StartRequest,
+        facts: Facts,
+        course: Course,
+        active: list[Enrolment],
+        now: datetime,
+    ) -> None:
         self.request, self.facts, self.now = request, facts, now
-        self.active = [e for e in facts.enrolments if e.state(now) is EnrolmentState.ACTIVE]
-        self.role = max((e.role for e in self.active), default=CourseRole.OBSERVER)
+        self.active = active
+        self.role = max(e.role for e in active)
         self.profile = facts.profile
         self.allowing = [e for e in self.active if self.offered(e.role, course)]
         self.wrong: list[Reason] = []
@@ -204,9 +211,10 @@ def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision
         docs/explanation/policy.md, rules 1-5, 8, 9, 13 and 14.
     """
     course = facts.course
-    if course is None or not any(e.state(now) is EnrolmentState.ACTIVE for e in facts.enrolments):
+    active = [e for e in facts.enrolments if e.state(now) is EnrolmentState.ACTIVE]
+    if course is None or not active:
         return Decision(None, (_not_enrolled(request, facts, now),))
-    case = _Case(request, facts, course, now)
+    case = _Case(request, facts, course, active, now)
     reasons: list[Reason] = []
     for rule in _RULES:
         reasons.extend(rule(case, course))
@@ -303,14 +311,14 @@ def _person_cap(case: _Case, course: Course) -> list[Reason]:
     held, campus = case.facts.held, case.facts.caps
     mine = [course.caps.get(role, _NO_CAPS) for role in {e.role for e in case.active}]
     reasons = []
-    here = _widest(caps.servers for caps in mine)
+    here = _widest([caps.servers for caps in mine])
     for have, cap in ((held.servers, here), (held.servers_all, campus.servers)):
         if cap is not None and have + 1 > cap:
             reasons.append(Reason(Code.PERSON_CAP, "", {"held": have, "cap": cap}))
             break
     if case.devices and case.profile is not None:
         flavor = case.profile.flavor
-        here = _widest(caps.devices.get(flavor.key) for caps in mine)
+        here = _widest([caps.devices.get(flavor.key) for caps in mine])
         for have, cap in (
             (held.devices, here),
             (held.devices_all, campus.devices.get(flavor.key)),
@@ -377,9 +385,9 @@ _RULES: Final[tuple[Callable[[_Case, Course], list[Reason]], ...]] = (
 _NO_CAPS: Final = Caps()
 
 
-def _widest(caps: Iterable[int | None]) -> int | None:
-    found = list(caps)
-    return None if None in found else max((cap for cap in found if cap is not None), default=None)
+def _widest(caps: list[int | None]) -> int | None:
+    known = [cap for cap in caps if cap is not None]
+    return max(known) if len(known) == len(caps) else None
 
 
 def _end(case: _Case, course: Course) -> tuple[datetime | None, EndRule | None]:
@@ -396,6 +404,8 @@ def _end(case: _Case, course: Course) -> tuple[datetime | None, EndRule | None]:
 
 def _enrolled_until(case: _Case, course: Course) -> datetime | None:
     """The end of the unbroken stretch of enrolments, from now on, that allow the profile."""
+    if any(e.ends is None for e in case.allowing):
+        return None
     until = case.now
     allowing = [e for e in case.facts.enrolments if case.offered(e.role, course)]
     for enrolment in sorted(allowing, key=lambda e: (e.starts is not None, e.starts or case.now)):

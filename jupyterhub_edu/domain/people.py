@@ -32,6 +32,8 @@ class _Ordered(Enum):
     def __str__(self) -> str:
         return self.name.lower()
 
+    __hash__ = object.__hash__  # members are single, and their hash is asked for at every decision
+
     def __lt__(self, other: Self) -> bool:
         return self._rank(self) < self._rank(other)
 

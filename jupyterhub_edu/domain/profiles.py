@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -166,9 +166,10 @@ def choose(
 
 
 def _with(amounts: Amounts, choice: Choice) -> Amounts:
-    changes = {
-        name: value
-        for name in ("cpu_guarantee", "cpu_limit", "memory_guarantee", "memory_limit", "devices")
-        if (value := getattr(choice, name)) is not None
-    }
-    return replace(amounts, **changes) if changes else amounts
+    return Amounts(
+        choice.cpu_guarantee or amounts.cpu_guarantee,
+        choice.cpu_limit or amounts.cpu_limit,
+        choice.memory_guarantee or amounts.memory_guarantee,
+        choice.memory_limit or amounts.memory_limit,
+        amounts.devices if choice.devices is None else choice.devices,
+    )
