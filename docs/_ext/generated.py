@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -68,21 +69,23 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     return ["", line(head), line(["---"] * len(head)), *map(line, rows), ""]
 
 
-def _reasons() -> list[str]:
+def _reasons() -> Iterator[str]:
+    head = ["rule", "code", "try again", "may wait", "HTTP"]
     rows = [
         [
             str(row.number),
-            f"`{code}`",
-            "<br>".join(_sentence(sentence) for sentence in row.sentences.values()),
-            _sentence(row.who),
+            f"[`{code}`](#{code})",
             _sentence(row.retry),
             "yes" if row.waitable else "no",
             str(row.status),
         ]
         for code, row in reasons.ROWS.items()
     ]
-    head = ["rule", "code", "in words", "who can change it", "try again", "may wait", "HTTP"]
-    return _table(head, rows)
+    yield from _table(head, rows)
+    for code, row in reasons.ROWS.items():
+        yield from [f"## {code}", ""]
+        yield from (f"- {_sentence(sentence)}" for sentence in row.sentences.values())
+        yield from ["", f"Who can change it: {_sentence(row.who)}.", ""]
 
 
 def _sentence(text: str) -> str:
@@ -211,7 +214,7 @@ def _kind(info: FieldInfo) -> str:
     examples = _schema_of(info).get("examples")
     words = _words(info.annotation)
     if examples:
-        return " or ".join(f"`{example}`" for example in examples)
+        return "such as " + ", ".join(f"`{example}`" for example in examples)
     return words
 
 
@@ -306,7 +309,8 @@ def _cli() -> Iterator[str]:
 
     for name, command in typer.main.get_command(main).commands.items():  # type: ignore[attr-defined]
         usage = " ".join(["jupyterhub-edu", name, *map(_in_usage, command.params)])
-        yield from [f"## {name}", "", "```text", usage, "```", "", _prose(command.help or "")]
+        lines = textwrap.wrap(usage, 88, subsequent_indent="    ", break_on_hyphens=False)
+        yield from [f"## {name}", "", "```text", *lines, "```", "", _prose(command.help or "")]
         rows = [[f"`{_spelt(one)}`", _prose(one.help or "")] for one in command.params]
         yield from _table(["argument", "meaning"], rows) if rows else [""]
 

@@ -21,6 +21,7 @@ from jupyterhub_edu.cli import main
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.reasons import ROWS, Code
 from jupyterhub_edu.identity import SOURCE_TYPES
+from jupyterhub_edu.identity.ldap.moving import from_ldapauthenticator
 from jupyterhub_edu.identity.roster import parse_people
 from jupyterhub_edu.ports import Denied, Gone, utc_now
 from tests.unit.deploy.chart import chart_schema
@@ -138,6 +139,23 @@ def test_a_configuration_switches_us_on(block: Block, monkeypatch: pytest.Monkey
 @named(blocks("python", BEFORE))
 def test_a_configuration_of_before_is_one(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_config(block.text, SHIPPED, monkeypatch)
+
+
+def test_moving_in_shows_what_the_options_of_ldapauthenticator_become(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = "moving-in.md"
+    (before,) = [b for b in blocks("python", BEFORE) if b.page.name == page and "LDAP" in b.text]
+    (after,) = [
+        b for b in blocks("yaml", FRAGMENT) if b.page.name == page and "type: ldap" in b.text
+    ]
+    shown = yaml.safe_load(after.text)["sources"]["directory"]
+    made = from_ldapauthenticator(run_config(before.text, SHIPPED, monkeypatch).LDAPAuthenticator)
+    assert isinstance(made, dict)
+    for key in ("schema", "people", "groups", "user_attribute", "allowed_groups"):
+        assert shown[key] == made[key], key
+    assert shown["bind"]["dn"] == made["bind"]["dn"]
+    assert [f"{server}:389" for server in shown["servers"]] == made["servers"]
 
 
 # -- the chart's values ----------------------------------------------------------------------------------------
