@@ -23,9 +23,8 @@ from jupyterhub_edu.domain.decide import (
     Start,
     StartRequest,
     decide_start,
-    role_in,
 )
-from jupyterhub_edu.domain.people import CourseRole, Enrolment, Person
+from jupyterhub_edu.domain.people import CourseRole, Enrolment, EnrolmentState, Person
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.profiles import Amounts, Granted, Profile
 from jupyterhub_edu.domain.quantities import Cpu, Memory
@@ -71,6 +70,7 @@ class Book:
         self._of_person: dict[str, set[str]] = {}
         self._tallies: dict[str, Tally] = {}
         self._ended: dict[str, asyncio.Event] = {}
+        self._leftovers: set[str] = set()
         self._rebuilt = False
         self._unsaved: set[asyncio.Task[None]] = set()
         self.on_end: list[Callable[[Admission], None]] = []
@@ -220,7 +220,7 @@ class Book:
     # -- inside ------------------------------------------------------------------------------------------------
 
     def _resolve(self, request: StartRequest, now: datetime) -> tuple[StartRequest, Facts]:
-        """Gather the facts of one request; a profile left out is the strongest role's first one."""
+        """Gather the facts of one request; a profile left out is the default of the person's roles."""
         campus = self._campus()
         course = campus.courses.get(request.course)
         person = self._roll.person(request.person)
@@ -314,15 +314,22 @@ class Book:
             admission, stage=Stage.ENDED, ended_at=at or self._clock(), estimated=estimated
         )
         self._drop(admission)
+        if id in self._leftovers:
+            self._leftovers.discard(id)
+            return None
         for listener in self.on_end:
             listener(ended)
         return ended
 
     def _adopt(self, sighting: PodSighting) -> None:
-        """Count a pod of ours that the book does not know: a leftover. It gets no row; it ends when it is gone."""
+        """Count a pod of ours that the book does not know: a leftover, until it is gone.
+
+        It gets no row and no listener hears of its end: what it was granted, to whom and when, is not known.
+        """
         person = self._roll.by_hub_name(sighting.hub_name)
         flavor = sighting.labels.get("jupyterhub-edu/flavor", "")
-        devices = sum(sighting.devices.values())
+        known = self._campus().flavors.get(flavor)
+        devices = sighting.devices.get(known.device, 0) if known and known.device else 0
         nothing = Amounts(Cpu(0), Cpu(0), Memory(0), Memory(0), devices)
         now = self._clock()
         admission = Admission(
@@ -342,6 +349,7 @@ class Book:
             stage=Stage.RUNNING,
             running_at=sighting.running_at or now,
         )
+        self._leftovers.add(admission.id)
         self._add(admission)
         if sighting.node is not None:
             self._tally(flavor).see(admission)
@@ -362,9 +370,10 @@ class Book:
 
 
 def _default_profile(course: Course, enrolments: Iterable[Enrolment], now: datetime) -> str | None:
-    """The first profile that the course offers to the person's strongest role, or None."""
-    role = role_in(enrolments, now)
-    return next(iter(course.offers.get(role, ())), None) if role is not None else None
+    """The first profile of the strongest role that the person has now and to which the course offers any, or None."""
+    roles = {e.role for e in enrolments if e.state(now) is EnrolmentState.ACTIVE}
+    offers = (course.offers.get(role, ()) for role in sorted(roles, reverse=True))
+    return next((keys[0] for keys in offers if keys), None)
 
 
 def _admission(
