@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -172,7 +172,7 @@ class _Case:
     ) -> None:
         self.request, self.facts, self.now = request, facts, now
         self.active = active
-        self.role = max(e.role for e in active)
+        self.role = active[0].role if len(active) == 1 else max(e.role for e in active)
         self.profile = facts.profile
         self.allowing = [e for e in self.active if self.offered(e.role, course)]
         self.wrong: list[Reason] = []
@@ -217,7 +217,8 @@ def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision
     case = _Case(request, facts, course, active, now)
     reasons: list[Reason] = []
     for rule in _RULES:
-        reasons.extend(rule(case, course))
+        if failing := rule(case, course):
+            reasons.extend(failing)
     if reasons or case.granted is None:
         return Decision(None, tuple(reasons))
     ends_at, ends_by = _end(case, course)
@@ -250,16 +251,16 @@ def _not_enrolled(request: StartRequest, facts: Facts, now: datetime) -> Reason:
     )
 
 
-def _roster_stale(case: _Case, course: Course) -> list[Reason]:
+def _roster_stale(case: _Case, course: Course) -> Sequence[Reason]:
     """Rule 2: a device needs at least one enrolment that is fresh enough."""
     if not case.devices:
-        return []
+        return ()
     oldest = case.now - case.facts.stale_after
     told = [e for e in case.allowing if e.answered_at is not None]
     if len(told) < len(case.allowing) or any(
         e.answered_at >= oldest for e in told if e.answered_at
     ):
-        return []
+        return ()
     last = max(told, key=lambda e: e.answered_at or oldest)
     title = case.facts.source_titles.get(last.origin, last.origin)
     return [
@@ -271,10 +272,10 @@ def _roster_stale(case: _Case, course: Course) -> list[Reason]:
     ]
 
 
-def _course_closed(case: _Case, course: Course) -> list[Reason]:
+def _course_closed(case: _Case, course: Course) -> Sequence[Reason]:
     """Rule 3."""
     if course.is_open(case.now):
-        return []
+        return ()
     contact, values = case.facts.contact, {"title": course.title}
     if course.state is not CourseState.OPEN:
         return [Reason(Code.COURSE_CLOSED, str(course.state), values, contact=contact)]
@@ -292,24 +293,25 @@ def _course_closed(case: _Case, course: Course) -> list[Reason]:
     return [Reason(Code.COURSE_CLOSED, "ended", {**values, "ended": ended}, contact=contact)]
 
 
-def _profile_not_offered(case: _Case, course: Course) -> list[Reason]:
+def _profile_not_offered(case: _Case, course: Course) -> Sequence[Reason]:
     """Rule 4. What the catalogue does not have answers like what is not offered."""
     if case.allowing:
-        return []
+        return ()
     asked = case.request.profile or "A server"
     values = {"profile": asked, "role": case.role, "title": course.title}
     return [Reason(Code.PROFILE_NOT_OFFERED, "", values)]
 
 
-def _option_invalid(case: _Case, course: Course) -> list[Reason]:
+def _option_invalid(case: _Case, course: Course) -> Sequence[Reason]:
     """Rule 5."""
     return case.wrong
 
 
-def _person_cap(case: _Case, course: Course) -> list[Reason]:
+def _person_cap(case: _Case, course: Course) -> Sequence[Reason]:
     """Rule 8: the smaller of the course's and the campus's cap binds; of two course roles the wider cap counts."""
     held, campus = case.facts.held, case.facts.caps
-    mine = [course.caps.get(role, _NO_CAPS) for role in {e.role for e in case.active}]
+    roles = {case.role} if len(case.active) == 1 else {e.role for e in case.active}
+    mine = [course.caps.get(role, _NO_CAPS) for role in roles]
     reasons = []
     here = _widest([caps.servers for caps in mine])
     for have, cap in ((held.servers, here), (held.servers_all, campus.servers)):
@@ -330,11 +332,11 @@ def _person_cap(case: _Case, course: Course) -> list[Reason]:
     return reasons
 
 
-def _course_quota(case: _Case, course: Course) -> list[Reason]:
+def _course_quota(case: _Case, course: Course) -> Sequence[Reason]:
     """Rule 9, with every open course's quota kept for it."""
     pool, profile = case.facts.pool, case.profile
     if case.claim not in (Claim.NEVER, Claim.NOT_NOW) or pool is None or profile is None:
-        return []
+        return ()
     values = {
         "flavor": profile.flavor.title,
         "title": course.title,
@@ -346,22 +348,22 @@ def _course_quota(case: _Case, course: Course) -> list[Reason]:
     return [Reason(Code.COURSE_QUOTA, "", values, pool.frees_at, case.facts.contact)]
 
 
-def _no_capacity(case: _Case, course: Course) -> list[Reason]:
+def _no_capacity(case: _Case, course: Course) -> Sequence[Reason]:
     """Rule 13; nothing is known of capacity while the inventory is stale."""
     pool, profile = case.facts.pool, case.profile
     if not case.devices or pool is None or profile is None or pool.stale_since is not None:
-        return []
+        return ()
     if fits_a_node(case.devices, pool):
-        return []
+        return ()
     values = {"wanted": case.devices, "flavor": profile.flavor.title}
     return [Reason(Code.NO_CAPACITY, "", values, pool.frees_at)]
 
 
-def _inventory_stale(case: _Case, course: Course) -> list[Reason]:
+def _inventory_stale(case: _Case, course: Course) -> Sequence[Reason]:
     """Rule 14."""
     pool = case.facts.pool
     if not case.devices or pool is None or pool.stale_since is None:
-        return []
+        return ()
     return [
         Reason(
             Code.INVENTORY_STALE,
@@ -372,7 +374,7 @@ def _inventory_stale(case: _Case, course: Course) -> list[Reason]:
     ]
 
 
-_RULES: Final[tuple[Callable[[_Case, Course], list[Reason]], ...]] = (
+_RULES: Final[tuple[Callable[[_Case, Course], Sequence[Reason]], ...]] = (
     _roster_stale,
     _course_closed,
     _profile_not_offered,
@@ -386,25 +388,24 @@ _NO_CAPS: Final = Caps()
 
 
 def _widest(caps: list[int | None]) -> int | None:
-    known = [cap for cap in caps if cap is not None]
-    return max(known) if len(known) == len(caps) else None
+    return None if None in caps else max(caps, key=lambda cap: cap or 0)
 
 
 def _end(case: _Case, course: Course) -> tuple[datetime | None, EndRule | None]:
-    """The earliest end, and the rule that sets it; on a tie the first rule of the list."""
+    """The earliest end, and the rule that sets it; on a tie the first rule."""
     longest = case.profile.longest if case.profile else None
-    ends = [
-        (case.now + longest if longest else None, EndRule.LONGEST),
-        (_enrolled_until(case, course), EndRule.ENROLMENT),
-        (course.ends, EndRule.COURSE),
-    ]
-    known = [(at, rule) for at, rule in ends if at is not None]
-    return min(known, key=lambda end: end[0]) if known else (None, None)
+    ends_at, ends_by = (case.now + longest, EndRule.LONGEST) if longest else (None, None)
+    until = _enrolled_until(case, course)
+    if until is not None and (ends_at is None or until < ends_at):
+        ends_at, ends_by = until, EndRule.ENROLMENT
+    if course.ends is not None and (ends_at is None or course.ends < ends_at):
+        ends_at, ends_by = course.ends, EndRule.COURSE
+    return ends_at, ends_by
 
 
 def _enrolled_until(case: _Case, course: Course) -> datetime | None:
     """The end of the unbroken stretch of enrolments, from now on, that allow the profile."""
-    if any(e.ends is None for e in case.allowing):
+    if None in [e.ends for e in case.allowing]:
         return None
     until = case.now
     allowing = [e for e in case.facts.enrolments if case.offered(e.role, course)]
