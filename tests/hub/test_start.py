@@ -100,17 +100,3 @@ def test_a_killed_hub_knows_the_same_book(hub: Hub) -> None:
     hub.start()
     assert sam.start(choice="ml/gpu").status_code == 409, hub.tail()
     assert stu.wait_for_server("stu").status_code == 200
-
-
-def test_refusals_never_stop_a_hub_and_real_failures_do(start_hub: Callable[..., Hub]) -> None:
-    limit = "\nc.JupyterHub.tornado_settings = {'slow_spawn_timeout': 0}\nc.Spawner.consecutive_failure_limit = 5\n"
-    hub = start_hub(CONFIG + limit)
-    for name in ("ina", "ola"):
-        log_in(hub, name)
-    for _ in range(50):
-        for name in ("ina", "ola"):
-            reply = hub.api(
-                f"users/{name}/server", method="POST", json={"course": "ml", "profile": "gpu"}
-            )
-            assert reply.status_code == 403
-    assert hub.returncode is None
