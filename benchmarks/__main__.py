@@ -2,8 +2,8 @@
 
 A benchmark is a module ``p*.py`` here with a function ``run()`` that returns a mapping: ``name``; ``unit`` of its figures;
 ``baseline``, what it is compared with, or ``""``; and ``rows``, mappings that become the lines of the table, in which
-``what`` comes first and ``raw`` is kept but not shown. Counts stand before seconds. Everything is written to
-``results/`` with the facts of the machine.
+each key is a column; what begins with ``raw`` is kept but not shown. Without rows, every other figure is a line. Counts
+stand before seconds. Everything is written to ``results/`` with the facts of the machine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,8 +26,6 @@ from rich.table import Table
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-_HIDDEN = {"raw"}
-_FIRST = ("what", "baseline", "ours", "ratio", "range")
 _PACKAGES = ("jupyterhub", "jupyterhub-kubespawner", "jupyterhub-ldapauthenticator", "ldap3")
 
 
@@ -72,9 +70,8 @@ def _commit() -> str:
 
 def show(result: Mapping[str, Any], console: Console) -> None:
     """Print one result as a table; whatever columns its rows have."""
-    rows: Sequence[Mapping[str, Any]] = result.get("rows", ())
-    keys = dict.fromkeys(key for row in rows for key in row if key not in _HIDDEN)
-    columns = [key for key in _FIRST if key in keys] + [key for key in keys if key not in _FIRST]
+    rows: Sequence[Mapping[str, Any]] = result.get("rows") or list(_figures(result))
+    columns = dict.fromkeys(key for row in rows for key in row if not key.startswith("raw"))
     against = f", against {result['baseline']}" if result.get("baseline") else ""
     unit = f" ({result['unit']})" if result.get("unit") else ""
     table = Table(
@@ -83,14 +80,26 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         box=box.SIMPLE_HEAD,
     )
     for column in columns:
-        table.add_column(column, justify="left" if column == "what" else "right")
+        is_text = all(isinstance(row.get(column, ""), str) for row in rows)
+        table.add_column(column, justify="left" if is_text else "right")
     for row in rows:
         table.add_row(*(_cell(row.get(column, "")) for column in columns))
     console.print(table)
 
 
+def _figures(result: Mapping[str, Any], place: str = "") -> Iterator[Mapping[str, Any]]:
+    """Single figures as rows, for a benchmark without rows."""
+    for key, value in result.items():
+        if isinstance(value, Mapping):
+            yield from _figures(value, f"{place}{key}.")
+        elif key not in {"name", "unit", "baseline", "rows"}:
+            yield {"what": f"{place}{key}".replace("_", " "), "value": value}
+
+
 def _cell(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+    return "-".join(map(_cell, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def main() -> None:
@@ -102,7 +111,7 @@ def main() -> None:
     console.print(f"{facts['processor']}, Python {facts['python']}, load {busy:.1f}")
     for module in find(names):
         console.print(f"-> {module}", style="dim")
-        result = importlib.import_module(f"benchmarks.{module}").run()
+        result = {"name": module, **importlib.import_module(f"benchmarks.{module}").run()}
         stamp = facts["at"].replace(":", "").replace("+0000", "Z")
         path = RESULTS / f"{module}-{stamp}.json"
         path.write_text(json.dumps({"machine": facts, **result}, indent=1, default=str))
