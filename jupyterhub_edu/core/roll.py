@@ -46,6 +46,7 @@ class Roll:
         self._told: dict[str, dict[str, tuple[Enrolment, ...]]] = {}
         self._pins: dict[str, str] = {}
         self._pinned: dict[str, tuple[FilePerson, ...]] = {}
+        self._unkept_pins: set[str] = set()
         self.on_change: list[Callable[[Person], None]] = []
 
     async def load(self) -> None:
@@ -153,13 +154,14 @@ class Roll:
             for course, role in sorted(mapped.courses)
         )
         entry = self._entry(person)
-        first = self._named_in_file(person) and entry not in self._pins
-        if first:
+        if self._named_in_file(person) and entry not in self._pins:
             self._pin(entry, person.key)
+            self._unkept_pins.add(entry)
         self._keep(person, origin, told)
         await self._store.save_answer(person, origin, told)
-        if first:
+        for entry in [e for e in self._unkept_pins if self._pins[e] == person.key]:
             await self._store.pin(entry, person.key)
+            self._unkept_pins.discard(entry)
         return person
 
     async def lose(self, person: Person, gone: Gone) -> Person:
