@@ -138,6 +138,8 @@ class Refresher:
         except Exception as error:
             _log.exception("source %s failed", person.source)
             answer = Unavailable(f"{type(error).__name__}: {error}")
+        if self.sources.get(person.source) is not source:
+            return Unavailable(f"{person.source} was set up anew meanwhile")
         self.heard(person.source, answer)
         try:
             if isinstance(answer, Identity) and answer.key == person.key:
