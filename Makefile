@@ -39,7 +39,7 @@ demo: ready-demo ## a hub with three courses and two pretend GPUs on this machin
 .PHONY: demo-cluster
 demo-cluster: ready-cluster ## the same on a real Kubernetes of its own (root)
 	@echo "-> Starting a Kubernetes, then the hub on it. Ctrl-C ends both."
-	@exec env $(WITH_PATH) JUPYTERHUB_EDU_DEMO=cluster .venv/bin/jupyterhub -f jupyterhub_config.py
+	@exec env $(WITH_PATH) .venv/bin/python -m tests.cluster demo
 
 ##@ For every change
 
@@ -100,7 +100,7 @@ types: ready-dev
 
 imports: ready-dev
 	@echo "-> Import contracts"
-	@.venv/bin/lint-imports --config setup.cfg
+	@.venv/bin/lint-imports --no-cache --config setup.cfg
 
 # --- what the targets need; stamps carry the key, so a changed requirement asks for a new one ---
 

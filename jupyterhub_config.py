@@ -8,10 +8,15 @@ import jupyterhub_edu
 c = get_config()
 
 HERE = Path(__file__).parent
-STATE = HERE / ".demo"
+STATE = Path(os.environ.get("DEMO_STATE", HERE / ".demo"))
+ON_CLUSTER = "DEMO_NAMESPACE" in os.environ  # `make demo-cluster` says so
 ADDRESS = os.environ.get("DEMO_URL", "http://127.0.0.1:8000")
 
-jupyterhub_edu.setup(c, HERE / "deploy" / "demo" / "campus.yaml", spawner="local")
+jupyterhub_edu.setup(
+    c,
+    HERE / "deploy" / "demo" / "campus.yaml",
+    spawner="kubernetes" if ON_CLUSTER else "local",
+)
 
 # A hub on this machine alone, with everything it writes in one folder.
 (STATE / "homes").mkdir(parents=True, exist_ok=True)
@@ -23,7 +28,18 @@ c.ConfigurableHTTPProxy.pid_file = str(STATE / "proxy.pid")
 c.EduLocalSpawner.home_dir_template = str(STATE / "homes" / "{username}")
 c.Spawner.default_url = "/lab"
 c.Spawner.notebook_dir = "~"
-if os.geteuid() == 0:  # in a container, as a rule; notebook servers want to be told
+if ON_CLUSTER:
+    # Pods come back to the hub at an address of this machine; homes are volumes.
+    c.JupyterHub.hub_ip = c.JupyterHub.hub_connect_ip = os.environ["DEMO_HUB_IP"]
+    c.KubeSpawner.namespace = os.environ["DEMO_NAMESPACE"]
+    c.KubeSpawner.image = os.environ["DEMO_IMAGE"]
+    c.KubeSpawner.image_pull_policy = "IfNotPresent"
+    c.KubeSpawner.storage_pvc_ensure = True
+    c.KubeSpawner.storage_capacity = "1Gi"
+    claim = {"claimName": "{pvc_name}"}
+    c.KubeSpawner.volumes = {"home": {"name": "home", "persistentVolumeClaim": claim}}
+    c.KubeSpawner.volume_mounts = {"home": {"name": "home", "mountPath": "/home/jovyan"}}
+elif os.geteuid() == 0:  # in a container, as a rule; notebook servers want to be told
     c.Spawner.args = ["--allow-root"]
 
 print(

@@ -19,6 +19,7 @@ Elsewhere::
 
     with Cluster(workdir) as cluster: ...                  # dies with this process
     python -m tests.cluster start | stop | status | kubeconfig    # outlives the command
+    python -m tests.cluster demo        # a cluster and the demo's hub on it, until Ctrl-C
     python -m tests.cluster build       # all that a start needs, so that a start takes 10 s
 
 What a Cluster offers (all calls block; from asyncio use ``asyncio.to_thread``):

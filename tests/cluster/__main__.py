@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.cluster.cluster import Cluster
+from tests.cluster.demo import run_demo
 from tests.cluster.image import notebook_archive
 from tests.cluster.places import ClusterFailed, ClusterUnavailable, package_names
 from tests.cluster.process import Namespaces, check_machine
@@ -53,6 +54,11 @@ def build(_: Path) -> None:
     print(image_store_as_root(built))
 
 
+def demo(_: Path) -> None:
+    """Run the demo on a cluster of its own until Ctrl-C."""
+    run_demo()
+
+
 def image(_: Path) -> None:
     """Build the notebook image only; prints its archive, for ``ctr`` or ``docker load``."""
     print(notebook_archive())
@@ -70,7 +76,7 @@ def packages(_: Path) -> None:
 
 def main() -> int:
     """Run one command."""
-    commands = (start, stop, status, kubeconfig, build, image, store, packages)
+    commands = (start, stop, status, kubeconfig, build, demo, image, store, packages)
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
     chosen = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in commands:
