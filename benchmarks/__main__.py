@@ -74,11 +74,8 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     columns = dict.fromkeys(key for row in rows for key in row if not key.startswith("raw"))
     against = f", against {result['baseline']}" if result.get("baseline") else ""
     unit = f" ({result['unit']})" if result.get("unit") else ""
-    table = Table(
-        title=f"{result.get('name', '?')}{unit}{against}",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-    )
+    console.print(f"{result.get('name', '?')}{unit}{against}", style="bold", highlight=False)
+    table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         is_text = all(isinstance(row.get(column, ""), str) for row in rows)
         table.add_column(column, justify="left" if is_text else "right")
