@@ -21,7 +21,6 @@ from jupyterhub_edu.cli import main
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.reasons import ROWS, Code
 from jupyterhub_edu.identity import SOURCE_TYPES
-from jupyterhub_edu.identity.ldap.moving import from_ldapauthenticator
 from jupyterhub_edu.identity.roster import parse_people
 from jupyterhub_edu.ports import Denied, Gone, utc_now
 from tests.unit.deploy.chart import chart_schema
@@ -35,10 +34,11 @@ WHOLE = "# campus.yaml, the whole file"
 FRAGMENT = "# campus.yaml"
 VALUES = "# values.yaml"
 SOURCE = "# a source"
+SHELL = "# in a Python shell"
 SHIPPED = "deploy/z2jh/campus.yaml"
 KNOWN = {
     "yaml": (FRAGMENT, VALUES),
-    "python": (CONFIG, SOURCE),
+    "python": (CONFIG, SHELL, SOURCE),
     "json": ("{",),
     "console": ("",),
     "text": ("",),
@@ -141,21 +141,42 @@ def test_a_configuration_of_before_is_one(block: Block, monkeypatch: pytest.Monk
     assert run_config(block.text, SHIPPED, monkeypatch)
 
 
-def test_moving_in_shows_what_the_options_of_ldapauthenticator_become(
-    monkeypatch: pytest.MonkeyPatch,
+def run_shell(word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the documented lines that hold a word, beside the documented configuration that they read."""
+    (block,) = [b for b in blocks("python", SHELL) if word in b.text]
+    section = "LDAPAuthenticator" if "ldap" in word else "profile_list"
+    (before,) = [b for b in blocks("python", BEFORE) if section in b.text]
+    (tmp_path / "jupyterhub_config.py").write_text(before.text)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block.text, "shell", "exec", dont_inherit=True), {})  # noqa: S102
+
+
+def test_what_options_of_ldapauthenticator_become_is_what_the_page_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = "moving-in.md"
-    (before,) = [b for b in blocks("python", BEFORE) if b.page.name == page and "LDAP" in b.text]
+    run_shell("from_ldapauthenticator", tmp_path, monkeypatch)
+    made = yaml.safe_load(capsys.readouterr().out)
     (after,) = [
-        b for b in blocks("yaml", FRAGMENT) if b.page.name == page and "type: ldap" in b.text
+        b
+        for b in blocks("yaml", FRAGMENT)
+        if b.page.name == "moving-in.md" and "type: ldap" in b.text
     ]
     shown = yaml.safe_load(after.text)["sources"]["directory"]
-    made = from_ldapauthenticator(run_config(before.text, SHIPPED, monkeypatch).LDAPAuthenticator)
-    assert isinstance(made, dict)
     for key in ("schema", "people", "groups", "user_attribute", "allowed_groups"):
         assert str(shown[key]).lower() == str(made[key]).lower(), key
     assert shown["bind"]["dn"] == made["bind"]["dn"]
     assert [f"{server}:389" for server in shown["servers"]] == made["servers"]
+
+
+def test_what_a_profile_list_becomes_is_what_the_page_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_shell("convert_profile_list", tmp_path, monkeypatch)
+    made = yaml.safe_load(capsys.readouterr().out)["profiles"]["gpu"]
+    (after,) = [b for b in blocks("yaml", FRAGMENT) if "GPU notebook" in b.text]
+    shown = yaml.safe_load(after.text)["profiles"]["gpu"]
+    for key in ("title", "devices", "cpu", "memory", "image", "kubespawner"):
+        assert made[key] == shown[key], key
 
 
 # -- the chart's values ----------------------------------------------------------------------------------------
