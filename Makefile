@@ -68,7 +68,7 @@ docs: ready-dev ## build the documentation; warnings are errors
 	  .venv/bin/python -m sphinx --fail-on-warning --keep-going --jobs auto -b html docs docs/_build/html
 
 .PHONY: bench
-bench: ready-dev ## benchmarks, all or one: make bench NAME=decide
+bench: ready-dev ## benchmarks, all or one: make bench NAME=decision
 	@$(WITH_PATH) .venv/bin/python -m benchmarks $(NAME)
 
 .PHONY: clean
