@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -73,7 +74,7 @@ class HubServers:
                 "users",
                 params={"state": "active", "limit": str(_PAGE), "offset": str(offset)},
             )
-            if status != 200:
+            if status != 200 or not isinstance(body, dict):
                 raise ServersError(_message(status, body))
             for user in body["items"]:
                 found.extend(_live(user))
@@ -98,12 +99,12 @@ class HubServers:
         status, body, _ = await self._call("GET", f"users/{quote(hub_name, safe='')}")
         if status == 404:
             return None
-        if status != 200:
+        if status != 200 or not isinstance(body, dict):
             raise ServersError(_message(status, body))
         return next((one for one in _live(body) if one.server == server), None)
 
     async def _call(self, method: str, path: str, **how: Any) -> tuple[int, Any, float]:
-        """One request: status, decoded body, seconds to wait before a retry."""
+        """One request: status, decoded body (None if it is no JSON), seconds to wait before a retry."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers={
@@ -123,8 +124,7 @@ class HubServers:
             raise ServersError(
                 f"the hub's API does not answer: {type(error).__name__}: {error}"
             ) from error
-        body = await reply.json(content_type=None) if text else None
-        return reply.status, body, float(retry) if retry.isdecimal() else 5.0
+        return reply.status, _decoded(text), float(retry) if retry.isdecimal() else 5.0
 
     def _deadline(self, sentence: str) -> _Deadline:
         return _Deadline(self._patience, sentence)
@@ -180,6 +180,13 @@ def _live(user: Mapping[str, Any]) -> list[LiveServer]:
 
 def _instant(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:  # nothing, or a page of something that stands between us and the hub
+        return None
 
 
 def _message(status: int, body: Any) -> str:

@@ -1,0 +1,1 @@
+"""Tests of what speaks to the running hub; nothing here runs one."""

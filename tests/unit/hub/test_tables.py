@@ -1,0 +1,147 @@
+"""Groups and accounts: ours are written, others stay; and what the hub and this package tell each other."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from jupyterhub import orm
+
+from jupyterhub_edu.hub import (
+    HubAccounts,
+    HubGroups,
+    add_check,
+    add_routes,
+    added_routes,
+    attach,
+    attached,
+    groups_beside,
+    is_ours,
+    run_checks,
+    running,
+)
+
+
+@pytest.fixture(autouse=True)
+def nothing_attached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_attached", None)
+    monkeypatch.setattr(running, "_routes", [])
+    monkeypatch.setattr(running, "_checks", [])
+    ours = logging.getLogger("jupyterhub_edu")
+    monkeypatch.setattr(ours, "parent", ours.parent)
+    monkeypatch.setattr(ours, "level", ours.level)
+
+
+class AUser:
+    """JupyterHub's User as far as groups go."""
+
+    def __init__(self, *groups: str) -> None:
+        self.orm_user = SimpleNamespace(groups=[SimpleNamespace(name=name) for name in groups])
+        self.synced: list[list[str]] = []
+
+    def sync_groups(self, names: list[str]) -> None:
+        self.synced.append(names)
+
+
+BESIDE: dict[str, tuple[Any, set[str], list[str]]] = {
+    "others stay, ours are replaced": (
+        AUser("staff", "edu:ml:student"),
+        {"edu:db:teacher"},
+        ["edu:db:teacher", "staff"],
+    ),
+    "without any of ours only others stay": (AUser("staff", "edu:ml:student"), set(), ["staff"]),
+    "what only looks like ours is another's": (
+        AUser("education", "EDU:x", "edu"),
+        set(),
+        ["EDU:x", "edu", "education"],
+    ),
+    "nothing is nothing": (AUser(), set(), []),
+    "an account that does not exist yet gets ours": (None, {"edu:ml:student"}, ["edu:ml:student"]),
+    "none stands twice": (AUser("edu:ml:student"), {"edu:ml:student"}, ["edu:ml:student"]),
+}
+
+
+@pytest.mark.parametrize(("user", "ours", "groups"), BESIDE.values(), ids=BESIDE)
+def test_groups_beside(user: Any, ours: set[str], groups: list[str]) -> None:
+    assert groups_beside(user, ours) == groups
+
+
+def an_app(**kwargs: Any) -> Any:
+    hub = {"ip": "127.0.0.1", "port": 8081, "proto": "http", "base_url": "/hub/"}
+    return SimpleNamespace(
+        log=logging.getLogger("a hub"), db="db", users={}, hub=SimpleNamespace(**hub | kwargs)
+    )
+
+
+async def test_groups_are_written_to_an_account_that_exists(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ada, app = AUser("staff", "edu:ml:student"), an_app()
+    app.users["row of ada"] = ada
+    attach(app)
+    found = {"ada": "row of ada"}
+    monkeypatch.setattr(orm.User, "find", lambda db, name: found.get(name))
+    await HubGroups().write("ada", ["edu:db:teacher"])
+    await HubGroups().write("nobody", ["edu:db:teacher"])
+    assert ada.synced == [["edu:db:teacher", "staff"]]
+    assert HubAccounts().exists("ada")
+    assert not HubAccounts().exists("nobody")
+
+
+ADDRESSES: dict[str, tuple[dict[str, Any], str]] = {
+    "its own": ({}, "http://127.0.0.1:8081/hub/api"),
+    "all interfaces are reached on loopback": ({"ip": ""}, "http://127.0.0.1:8081/hub/api"),
+    "also when spelt in full": ({"ip": "0.0.0.0"}, "http://127.0.0.1:8081/hub/api"),  # noqa: S104
+    "also in version 6": ({"ip": "::"}, "http://127.0.0.1:8081/hub/api"),
+    "an address of version 6 stands in brackets": ({"ip": "::1"}, "http://[::1]:8081/hub/api"),
+    "with internal TLS and a base address": (
+        {"proto": "https", "ip": "hub", "base_url": "/jhub/hub/"},
+        "https://hub:8081/jhub/hub/api",
+    ),
+}
+
+
+@pytest.mark.parametrize(("hub", "url"), ADDRESSES.values(), ids=ADDRESSES)
+def test_address(hub: dict[str, Any], url: str) -> None:
+    assert attach(an_app(**hub)).api_url == url
+    assert attached().api_url == url
+
+
+def test_without_a_hub_there_is_none() -> None:
+    with pytest.raises(RuntimeError, match="no hub runs"):
+        attached()
+
+
+def test_our_log_goes_where_the_hubs_goes() -> None:
+    app = an_app()
+    app.log.setLevel(logging.ERROR)
+    attach(app)
+    ours = logging.getLogger("jupyterhub_edu")
+    assert (ours.parent, ours.level) == (app.log, logging.ERROR)
+
+
+def test_routes_and_checks_are_added_once() -> None:
+    def hole(app: Any) -> list[str]:
+        return [f"hole in {app}"]
+
+    for _ in range(2):
+        add_routes([("/spawn", str), ("/edu", int)])
+        add_check(hole)
+    assert added_routes() == [("/spawn", str), ("/edu", int)]
+    assert run_checks("the hub") == ["hole in the hub"]
+
+
+@pytest.mark.parametrize(
+    ("authenticator", "ours"),
+    [
+        (SimpleNamespace(jupyterhub_edu=True), True),
+        (SimpleNamespace(jupyterhub_edu="yes"), False),
+        (SimpleNamespace(), False),
+        (None, False),
+    ],
+    ids=["ours", "something that says so", "another", "none"],
+)
+def test_authenticator(authenticator: object, ours: bool) -> None:
+    assert is_ours(authenticator) is ours
