@@ -87,5 +87,10 @@ def fits_a_node(devices: int, pool: Pool) -> bool:
     """
     if pool.room < devices:
         return False
-    spoiled_by = sum(free - devices + 1 for free in pool.nodes if free >= devices)
-    return spoiled_by > pool.unseen
+    spoiled_by = 0
+    for free in pool.nodes:
+        if free >= devices:
+            spoiled_by += free - devices + 1
+            if spoiled_by > pool.unseen:
+                return True
+    return False
