@@ -37,7 +37,10 @@ class NameTaken(Exception):
 
 
 class Roll:
-    """People and their enrolments."""
+    """People and their enrolments.
+
+    A Person that is handed in says who is meant; what they are and may is answered as it is now.
+    """
 
     def __init__(self, campus: Callable[[], Campus], store: Store) -> None:
         self._campus, self._store = campus, store
@@ -75,6 +78,7 @@ class Roll:
 
     def site_role(self, person: Person) -> SiteRole | None:
         """The person's site role now; admin only by a pinned entry of the campus file."""
+        person = self._people.get(person.key, person)
         if not person.active:
             return None
         if self._is_pinned(person, self._campus().admins):
@@ -87,9 +91,9 @@ class Roll:
 
     def enrolments(self, person: Person) -> Sequence[Enrolment]:
         """All enrolments of a person, from every origin; none that counts while the source says they are gone."""
-        told = [e for origin in self._told.get(person.key, {}).values() for e in origin]
-        if not person.active:
+        if not self._people.get(person.key, person).active:
             return []
+        told = [e for origin in self._told.get(person.key, {}).values() for e in origin]
         return [*told, *self._from_file(person)]
 
     def enrolments_in(self, person: Person, course: str) -> tuple[Enrolment, ...]:

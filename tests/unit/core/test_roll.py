@@ -197,6 +197,16 @@ async def test_after_a_negative_answer_nothing_counts_and_the_account_stays_thei
         await world.learn("ada", subject="other")
 
 
+async def test_who_still_holds_a_former_record_of_somebody_is_told_what_is_so_now(world):
+    world.campus = file(admins=frozenset({ADA}))
+    former = await world.learn()
+    await world.roll.add_manual(an_enrolment(former.key))
+    await world.roll.lose(former, GONE)
+    assert former.active
+    assert world.of(former) == set()
+    assert world.roll.site_role(former) is None
+
+
 async def test_who_comes_back_has_what_was_given_by_hand_and_by_the_file(world):
     world.campus = file(people={ADA: (an_enrolment("", "db"),)})
     ada = await world.learn(groups=frozenset({"ml-staff"}))
