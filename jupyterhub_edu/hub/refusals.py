@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import jupyterhub
 from tornado import web
@@ -33,7 +33,7 @@ def refusal(decision: Decision) -> Exception:
     error.jupyterhub_message = message
     error.headers = _headers(decision)
     error.edu_decision = decision
-    return error
+    return cast(Exception, error)
 
 
 def late_refusal(spawner: Any, decision: Decision) -> Exception:
