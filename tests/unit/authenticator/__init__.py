@@ -1,0 +1,1 @@
+"""Tests of the authenticator; the hub is played by plain objects."""
