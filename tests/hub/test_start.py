@@ -1,13 +1,16 @@
-"""From the login page to a running server and back, on a real hub of either version with local servers."""
+"""From the login page to a running server and back, on a real hub of either version with local servers.
+
+The servers are the ones that start at once; JupyterLab itself is started by the tests of the pages.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
 
 from .browser import Browser
-from .server import ROOT, Hub
+from .server import ROOT, VERSIONS, Hub
 
 DEMO = ROOT / "deploy" / "demo" / "campus.yaml"
 CONFIG = f"""
@@ -21,9 +24,30 @@ c.Spawner.args = ["--allow-root"]
 """
 
 
+SERVERS_AT_ONCE = f"""
+import sys
+
+c.Spawner.cmd = [sys.executable, {str(ROOT / "tests" / "hub" / "tiny_server.py")!r}]
+c.Spawner.args = []
+"""
+
+
+@pytest.fixture(scope="module", params=list(VERSIONS), ids=lambda version: f"hub-{version}")
+def one_hub(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Hub]:
+    hub = Hub(tmp_path_factory.mktemp("hub"), CONFIG + SERVERS_AT_ONCE, version=request.param)
+    hub.start()
+    yield hub
+    hub.stop()
+
+
 @pytest.fixture
-def hub(start_hub: Callable[..., Hub]) -> Hub:
-    return start_hub(CONFIG)
+def hub(one_hub: Hub) -> Iterator[Hub]:
+    """One hub for all tests of a version; every server is stopped after each."""
+    yield one_hub
+    for name in ("stu", "sue", "sam"):
+        one_hub.api(f"users/{name}/server", method="DELETE")
 
 
 def log_in(hub: Hub, name: str) -> Browser:
@@ -78,8 +102,8 @@ def test_wrong_passwords_and_unknown_names_get_the_same_answer(hub: Hub) -> None
 
 
 def test_an_account_that_exists_is_not_taken_over(hub: Hub) -> None:
-    hub.api("users/stu", method="POST")
-    reply = hub.browser().log_in("stu", "demo")
+    hub.api("users/ian", method="POST")
+    reply = hub.browser().log_in("ian", "demo")
     assert reply.status_code == 403
     assert "it@demo.example" in reply.text
 
