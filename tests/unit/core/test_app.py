@@ -190,6 +190,9 @@ async def test_the_core_begins_once_and_ends_everything():
         async def close(self) -> None:
             closed.append("inventory")
 
+    await a_core(store=Store(), inventory=Inventory()).close()
+    assert closed == ["inventory", "store"]
+    closed.clear()
     core = a_core(store=Store(), inventory=Inventory())
     assert core.begin() is core.begin()
     await core.ready()

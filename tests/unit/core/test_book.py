@@ -145,6 +145,20 @@ async def test_a_start_that_ended_while_it_was_written_stays_ended(world):
     assert world.book.admissions() == []
 
 
+async def test_a_start_that_ended_and_could_not_be_written_either_is_released_once(world):
+    world.store.opened.clear()
+    start = asyncio.create_task(world.start())
+    await world.store.asked.wait()
+    (reserved,) = world.book.admissions()
+    end = asyncio.create_task(world.book.end(reserved.id))
+    await asyncio.sleep(0)
+    world.store.broken = True
+    world.store.opened.set()
+    outcomes = await asyncio.gather(start, end, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreError] * 2
+    assert (world.book.used("t4"), world.book.free("t4")) == (0, 2)
+
+
 async def test_a_refusal_changes_nothing(world):
     with pytest.raises(Refused) as refused:
         await world.start("unknown")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jupyterhub_edu.domain.courses import Caps, Course
 from jupyterhub_edu.domain.decide import (
     Decision,
+    EndRule,
     Facts,
     Held,
     StartRequest,
@@ -152,6 +153,13 @@ def test_one_reason_that_cannot_be_waited_for_is_enough_not_to_wait() -> None:
 
 def _of(pool: Pool, changes: dict[str, Any]) -> dict[str, Any]:
     return {name: getattr(pool, name) for name in Pool.__slots__} | changes
+
+
+def test_an_enrolment_without_end_that_takes_over_in_time_ends_nothing() -> None:
+    """The dates of several enrolments are one stretch, though the second one has not begun yet."""
+    start = decide(an_enrolment(ends=NOW + HOUR), an_enrolment(starts=NOW + HOUR)).start
+    assert start is not None
+    assert (start.ends_at, start.ends_by) == (NOW + 4 * HOUR, EndRule.LONGEST)
 
 
 # -- laws ----------------------------------------------------------------------------------------------------------
