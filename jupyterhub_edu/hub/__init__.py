@@ -4,7 +4,7 @@ from .refusals import late_refusal, reasons_json, refusal
 from .rest import HubServers
 from .running import Attached, add_check, add_routes, attach, attached, is_ours, run_checks
 from .running import routes as added_routes
-from .tables import HubAccounts, HubGroups, groups_beside
+from .tables import HubAccounts, HubGroups, groups_beside, remember_options
 
 __all__ = [
     "Attached",
@@ -21,5 +21,6 @@ __all__ = [
     "late_refusal",
     "reasons_json",
     "refusal",
+    "remember_options",
     "run_checks",
 ]

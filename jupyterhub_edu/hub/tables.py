@@ -11,7 +11,7 @@ from jupyterhub_edu.domain.names import is_our_group
 
 from .running import attached
 
-__all__ = ["HubAccounts", "HubGroups", "groups_beside"]
+__all__ = ["HubAccounts", "HubGroups", "groups_beside", "remember_options"]
 
 
 class HubAccounts:
@@ -42,3 +42,12 @@ def groups_beside(user: Any, ours: Iterable[str]) -> list[str]:
     """
     has = [group.name for group in user.orm_user.groups] if user is not None else []
     return sorted({name for name in has if not is_our_group(name)} | set(ours))
+
+
+def remember_options(spawner: Any, options: object) -> None:
+    """Let the hub remember these start options of a server in the place of those that it has just stored.
+
+    Committed here: whatever is not when the start first waits is rolled back by the next request that ends.
+    """
+    spawner.orm_spawner.user_options = options
+    attached().app.db.commit()

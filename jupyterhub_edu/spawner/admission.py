@@ -141,7 +141,7 @@ class AdmissionMixin(HasTraits):
         """Decide again, reserve in the same step, keep it durable, then start."""
         self._put_back()
         if self.orm_spawner is not None:
-            self.orm_spawner.user_options = keep(self.orm_spawner.user_options)
+            hub.remember_options(self, keep(self.orm_spawner.user_options))
         admission, campus = await self._admit()
         self._held, self._granted = admission.id, _describe(admission)
         self._apply(admission, campus)

@@ -8,6 +8,7 @@ from tornado import web
 from jupyterhub_edu.core import provide
 from jupyterhub_edu.domain.admissions import Stage
 from jupyterhub_edu.domain.people import CourseRole
+from jupyterhub_edu.hub import Attached
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.spawner import EduLocalSpawner
 from tests.fakes.campus import a_core, enrol
@@ -91,6 +92,18 @@ async def test_what_was_granted_is_kept_in_the_state_and_told_to_the_server(core
     assert (env["CPU_LIMIT"], env["MEM_LIMIT"]) == ("2.0", str(2 * 1024**3))
     assert (env["JUPYTERHUB_EDU_COURSE"], env["JUPYTERHUB_EDU_PROFILE"]) == ("ml", "gpu")
     assert "CUDA_VISIBLE_DEVICES" not in env
+
+
+async def test_what_the_hub_remembers_is_committed_before_the_start_waits(core, make, monkeypatch):
+    committed = []
+    orm_spawner = SimpleNamespace(name="", user_options={"profile": "gpu"}, server=None)
+    database = SimpleNamespace(commit=lambda: committed.append(orm_spawner.user_options))
+    app = SimpleNamespace(db=database)
+    monkeypatch.setattr("jupyterhub_edu.hub.running._attached", Attached(app))
+
+    await spawn(make(orm_spawner=orm_spawner), {"profile": "gpu"})
+
+    assert committed == [{"edu": {"profile": "gpu"}}]
 
 
 async def test_a_server_that_dies_gives_back_when_the_hub_notices(core, make):
