@@ -45,7 +45,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
         Code.NO_SUCH_COURSE: Row(
             404,
             "There is no such course, or you do not take part in it.",
-            "the course's teacher, or the system that holds the enrolments",
+            "the system that holds the enrolments, or an administrator",
         ),
         Code.NO_SUCH_SESSION: Row(
             404, "There is no such session in this course now.", "nobody: it has ended"

@@ -299,7 +299,7 @@ def _profile_not_offered(case: _Case, course: Course) -> Sequence[Reason]:
         return ()
     asked = case.request.profile or "A server"
     values = {"profile": asked, "role": case.role, "title": course.title}
-    return [Reason(Code.PROFILE_NOT_OFFERED, "", values)]
+    return [Reason(Code.PROFILE_NOT_OFFERED, "", values, contact=case.facts.contact)]
 
 
 def _option_invalid(case: _Case, course: Course) -> Sequence[Reason]:

@@ -69,7 +69,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
         Code.NOT_ENROLLED: _row(
             1,
             "You are not enrolled in {course}.",
-            "the course's teacher, or the system that holds the enrolments",
+            "the system that holds the enrolments, or an administrator",
             "the enrolment's start date, if there is one",
             later="Your enrolment in {course} begins on {starts}.",
             ended="Your enrolment in {course} ended on {ended}.",
@@ -95,7 +95,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
         Code.PROFILE_NOT_OFFERED: _row(
             4,
             "{profile} is not offered to you as {role} in {title}.",
-            "the course's teacher, within the ceiling",
+            "an administrator, in the campus file",
             "when the course's offer changes",
         ),
         Code.OPTION_INVALID: _row(

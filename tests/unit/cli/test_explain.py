@@ -26,7 +26,7 @@ def test_what_a_student_of_the_roster_may_start_and_why_not_the_rest(explain):
         "",
         "no   gpu  GPU notebook",
         "     gpu is not offered to you as student in Machine Learning.  [profile-not-offered]",
-        "       who can change it: the course's teacher, within the ceiling",
+        "       who can change it: an administrator, in the campus file (it@fjord.example)",
     ]
 
 
@@ -62,7 +62,7 @@ def test_somebody_outside_the_course_is_told_once(explain):
         "",
         "no   anything",
         "     You are not enrolled in ml.  [not-enrolled]",
-        "       who can change it: the course's teacher, or the system that holds the enrolments",
+        "       who can change it: the system that holds the enrolments, or an administrator (it@fjord.example)",
     ]
 
 

@@ -159,7 +159,7 @@ def test_what_options_of_ldapauthenticator_become_is_what_the_page_shows(
     (after,) = [
         b
         for b in blocks("yaml", FRAGMENT)
-        if b.page.name == "moving-in.md" and "type: ldap" in b.text
+        if b.page.name == "moving-in.md" and "allowed_groups" in b.text
     ]
     shown = yaml.safe_load(after.text)["sources"]["directory"]
     for key in ("schema", "people", "groups", "user_attribute", "allowed_groups"):

@@ -284,17 +284,17 @@ SENTENCES: dict[str, tuple[dict[str, Any], str, str]] = {
     "not enrolled, and the course's title stays unsaid": (
         {"enrolments": ()},
         "You are not enrolled in ml.",
-        "teacher",
+        "an administrator",
     ),
     "an enrolment to come says when": (
         {"enrolments": (an_enrolment(starts=NOW + DAY),)},
         "Your enrolment in Machine Learning begins on 2026-11-04.",
-        "teacher",
+        "an administrator",
     ),
     "an enrolment that ended says its last day": (
         {"enrolments": (an_enrolment(ends=NOW - DAY),)},
         "Your enrolment in Machine Learning ended on 2026-11-02.",
-        "teacher",
+        "an administrator",
     ),
     "a stale answer says whose and since when": (
         {**gpu(), "enrolments": (an_enrolment(origin="source:ad", answered_at=NOW - DAY),)},
@@ -305,7 +305,7 @@ SENTENCES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a full course says so": (
         gpu(used_here=2, used=2, claimed=4, room=2),
         "All NVIDIA T4 that Machine Learning may use now are in use.",
-        "teacher",
+        "an administrator",
     ),
     "what is never possible says the most": (
         gpu(most=0, nominal=0, claimed=0),

@@ -249,7 +249,7 @@ async def test_json_carries_every_reason(world):
             {
                 "code": "profile-not-offered",
                 "sentence": sentence,
-                "who": "the course's teacher, within the ceiling",
+                "who": "an administrator, in the campus file (it@test.example)",
                 "retry_at": None,
             }
         ],
