@@ -14,6 +14,7 @@ from jupyterhub_edu.domain.campus import SourceInfo
 from jupyterhub_edu.domain.names import map_username
 from jupyterhub_edu.domain.people import Identity, Person, SiteRole
 from jupyterhub_edu.hub import added_routes, attach, groups_beside, run_checks
+from jupyterhub_edu.ports import StoreError
 
 from .form import FormLogin, LoginRefused
 
@@ -133,6 +134,12 @@ class EduAuthenticator(Authenticator):
             )
         try:
             return await self.core.sign_in(identity, self.normalize_username(hub_name))
+        except StoreError:
+            self.log.exception("the login of %s could not be kept", hub_name)
+            raise LoginRefused(
+                503,
+                "The hub cannot write its records at the moment; please try again in a minute.",
+            ) from None
         except NameTaken:
             self.log.warning("account %s exists and is not linked to %s", hub_name, identity.key)
             contact = self.core.campus.contact
@@ -169,6 +176,11 @@ class EduAuthenticator(Authenticator):
         if not self.manage_groups:
             holes.append(
                 "c.EduAuthenticator.manage_groups is False; leave it out: hub groups come from the roll"
+            )
+        if self.allow_existing_users and not self.allowed_users:
+            holes.append(
+                "c.EduAuthenticator.allow_existing_users is True, which shuts out whoever is new; leave it out: "
+                "whoever a source vouches for may log in"
             )
         if self.manage_roles:
             holes.append(

@@ -318,7 +318,10 @@ class Book:
             self._leftovers.discard(id)
             return None
         for listener in self.on_end:
-            listener(ended)
+            try:
+                listener(ended)
+            except Exception:
+                _log.exception("a listener failed for admission %s", id)
         return ended
 
     def _adopt(self, sighting: PodSighting) -> None:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -149,13 +150,13 @@ class Hub:
         return self._browsers[-1]
 
     def api(
-        self, path: str, *, method: str = "GET", token: str | None = None, **how: object
+        self, path: str, *, method: str = "GET", token: str | None = None, **how: Any
     ) -> httpx.Response:
         """Call the REST API, as the admin service unless a token is given."""
         headers = {"Authorization": f"token {token or self.admin_token}"}
         return httpx.request(
             method, f"{self.url}/hub/api/{path}", headers=headers, timeout=60, **how
-        )  # type: ignore[arg-type]
+        )
 
     def tail(self, lines: int = 60) -> str:
         """The end of the log."""

@@ -20,7 +20,7 @@ from jupyterhub_edu.core import Core, provide
 from jupyterhub_edu.domain.campus import FilePerson, SourceInfo
 from jupyterhub_edu.domain.people import CourseClaim, CourseRole
 from jupyterhub_edu.hub import add_check, add_routes, running
-from jupyterhub_edu.ports import Denied, Gone, Unavailable
+from jupyterhub_edu.ports import Denied, Gone, StoreError, Unavailable
 from tests.fakes.campus import NOW, a_campus, a_core, an_identity, enrol
 from tests.fakes.world import AClock, FakeHub, FakeSource
 
@@ -154,6 +154,20 @@ async def test_a_login_that_is_refused_says_why(answer, accounts, status, words)
     assert error.value.status_code == status
     assert words in str(error.value.args[0])
     assert world.core.roll.by_hub_name("ada") is None
+
+
+async def test_a_store_that_cannot_write_is_said_in_words(monkeypatch):
+    world = World()
+
+    async def fail(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    await world.core.ready()
+    monkeypatch.setattr(world.core.store, "save_answer", fail)
+    with pytest.raises(web.HTTPError) as error:
+        await world.log_in()
+    assert error.value.status_code == 503
+    assert "cannot write its records" in str(error.value.args)
 
 
 async def test_without_a_contact_an_administrator_is_to_be_asked():
@@ -295,6 +309,7 @@ HOLES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "refresh switched off": ({"auth_refresh_age": 0}, ["auth_refresh_age is 0"]),
     "groups switched off": ({"manage_groups": False}, ["manage_groups is False"]),
     "roles switched on": ({"manage_roles": True}, ["manage_roles is True"]),
+    "newcomers shut out": ({"allow_existing_users": True}, ["allow_existing_users is True"]),
     "everything at once": (
         {"auth_refresh_age": 0, "manage_groups": False, "manage_roles": True},
         ["auth_refresh_age is 0", "manage_groups is False", "manage_roles is True"],

@@ -407,3 +407,18 @@ async def test_admissions_are_listed_oldest_first_and_by_course(world):
     assert world.book.admissions("other") == []
     assert world.book.of_server("ada", "two") == [second]
     assert world.book.of_server(a_person("bob").hub_name, "") == []
+
+
+async def test_a_listener_that_fails_loses_no_end() -> None:
+    core = a_core()
+    ada = await enrol(core, "ada", ml=STUDENT)
+    admission = await core.book.admit(StartRequest(ada.key, "ml", "gpu"), ada, "")
+
+    def fail(_: Admission) -> None:
+        raise RuntimeError("no")
+
+    core.book.on_end.append(fail)
+    await core.book.end(admission.id)
+    kept = await core.store.find_admission(admission.id)
+    assert kept is not None
+    assert kept.stage is Stage.ENDED
