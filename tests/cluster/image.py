@@ -35,7 +35,6 @@ PAUSE_IMAGE = "localhost/jupyterhub-edu/pause:test"
 SUITE = "bookworm"
 SUITE_PYTHON = "3.11.2"
 SUITE_GLIBC_MINOR = 36
-MIRROR = os.environ.get("JUPYTERHUB_EDU_DEBIAN_MIRROR", "")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 PACKAGES = ["ca-certificates", "python3", "python3-venv", "tini"]
 IN_IMAGE = "tmp/notebook"
@@ -100,7 +99,11 @@ def _pack(root: Path, target: Path) -> None:
 
 
 def mirror() -> str:
-    """Return where Debian comes from: as told, as apt does it here, or Debian's own place."""
+    """Return where Debian comes from: as told, or as apt does it here.
+
+    Raises:
+        ClusterUnavailable: neither knows a place for the image's Debian.
+    """
     told = os.environ.get("JUPYTERHUB_EDU_DEBIAN_MIRROR")
     if told:
         return told
@@ -108,12 +111,15 @@ def mirror() -> str:
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     except OSError:
-        return MIRROR
+        answer = ""
     for line in answer.splitlines():
         site, codename, component = [*line.split(), "", "", ""][:3]
         if codename == SUITE and component == "main" and site.startswith("http"):
             return site
-    return MIRROR
+    raise ClusterUnavailable(
+        f"apt here knows no place for Debian {SUITE}: run apt-get update, or name a mirror in "
+        "JUPYTERHUB_EDU_DEBIAN_MIRROR"
+    )
 
 
 def _download(wheels: Path) -> None:
