@@ -14,6 +14,7 @@ export PYTHON
 # Programs of .venv come first on PATH, the hub's proxy among them.
 WITH_PATH := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTEST := $(WITH_PATH) .venv/bin/python -m pytest
+FIRST_HALF := tests/unit tests/contract tests/postgres
 SOURCES := $(wildcard jupyterhub_edu tests benchmarks docs docker deploy tools jupyterhub_config.py)
 
 # Only targets that need an environment look for a Python, so that `make help` works everywhere.
@@ -55,8 +56,13 @@ fix: ready-dev ## repair format and lint where a tool can
 
 .PHONY: test
 test: static docs ready-hub5 ready-cluster ## everything, with real servers (root or sudo the first time)
-	@echo "-> All tests: unit, contract, hubs, browser, real servers"
+ifdef ARGS
 	@$(PYTEST) $(ARGS)
+else
+	@echo "-> All tests, in two halves at once: unit and contract tests (shown at the end); hubs, browser, real servers"
+	@tools/side-by-side .cache/unit-and-contract.log '$(PYTEST) $(FIRST_HALF)' \
+	  '$(PYTEST) tests $(FIRST_HALF:%=--ignore=%)'
+endif
 
 .PHONY: test-long
 test-long: ready-dev ## property tests only, more than 1,000,000 steps (hours)

@@ -2,7 +2,7 @@
 
 Fixtures:
 
-    chromium   (session) the browser
+    chromium   (module) the browser
     demo_hub   (module) a hub with local servers and the demo's campus, on each release
     person     a function: a page of somebody who has logged in by the form
     picture    a function: keep a screenshot in the folder that PICTURES names, else in the test's own folder
@@ -34,8 +34,9 @@ _SWITCHES = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Ends with its module: its event loop stays in this thread, and no other could run beside it."""
     path = require(shutil.which("chromium"), "Chromium", "apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_SWITCHES)
