@@ -367,7 +367,7 @@ async def test_when_one_of_two_servers_dies_no_login_is_lost(
     tls = {"ca": directory.ca}
     if urlsplit(directory.url).hostname != "127.0.0.1":
         tls["name"] = str(urlsplit(directory.url).hostname)
-    subject = DirectorySubject(directory, servers=both, tls=tls)
+    subject = DirectorySubject(directory, servers=both, tls=tls, timeout="20s")
     person = subject.campus.some("student")
     _, known = await logged_in(subject, person)
     assert relay.connections > 0
