@@ -14,7 +14,7 @@ export PYTHON
 # Programs of .venv come first on PATH, the hub's proxy among them.
 WITH_PATH := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTEST := $(WITH_PATH) .venv/bin/python -m pytest
-FIRST_HALF := tests/unit tests/contract tests/postgres
+FIRST_HALF := tests/unit tests/contract tests/postgres tests/hub
 SOURCES := $(wildcard jupyterhub_edu tests benchmarks docs docker deploy tools jupyterhub_config.py)
 
 # Only targets that need an environment look for a Python, so that `make help` works everywhere.
@@ -59,8 +59,8 @@ test: static docs ready-hub5 ready-cluster ## everything, with real servers (roo
 ifdef ARGS
 	@$(PYTEST) $(ARGS)
 else
-	@echo "-> All tests, in two halves at once: unit and contract tests (shown at the end); hubs, browser, real servers"
-	@tools/side-by-side .cache/unit-and-contract.log '$(PYTEST) $(FIRST_HALF)' \
+	@echo "-> All tests, in two halves at once: unit, contract and hub tests (shown at the end); browser and real servers here"
+	@tools/side-by-side .cache/first-half.log '$(PYTEST) $(FIRST_HALF)' \
 	  '$(PYTEST) tests $(FIRST_HALF:%=--ignore=%)'
 endif
 
