@@ -100,7 +100,11 @@ class SambaAd(Directory):
             "tls certfile": str(folder / "server.crt"),
             "tls cafile": self.ca,
             "ldap server require strong auth": "yes",
+            # Two of them may run on one machine at a time.
+            "pid directory": str(folder / "run"),
+            "ncalrpc dir": str(folder / "ncalrpc"),
         }
+        (folder / "run").mkdir()
         # A smb.conf of the machine would be taken for the domain's.
         empty = folder / "none.conf"
         empty.write_text("")
