@@ -12,9 +12,17 @@ from jupyterhub_edu.core.roll import Roll
 from jupyterhub_edu.domain.campus import Campus, SourceInfo
 from jupyterhub_edu.domain.courses import Caps, Course, Quota
 from jupyterhub_edu.domain.decide import StartRequest
-from jupyterhub_edu.domain.people import CourseClaim, CourseRole, Enrolment, Identity, Person
+from jupyterhub_edu.domain.people import (
+    CourseClaim,
+    CourseRef,
+    CourseRole,
+    Enrolment,
+    Identity,
+    Person,
+)
 from jupyterhub_edu.domain.profiles import Amounts, Choice, Flavor, Option, Profile
 from jupyterhub_edu.domain.quantities import Cpu, Memory
+from jupyterhub_edu.domain.rules import CourseRule, map_pattern
 from jupyterhub_edu.ports import PodSighting, Stock
 from jupyterhub_edu.store.memory import MemoryStore
 
@@ -90,16 +98,18 @@ def a_campus(courses: int) -> Campus:
         "gpu": a_profile("gpu", flavors["t4"], 1),
         "scarce": a_profile("scarce", flavors["a100"], 1),
     }
+    made = {f"c{n}": _course(f"c{n}", tuple(profiles)) for n in range(courses)}
+    by_id = CourseRule((("id", map_pattern("<course>", made.values(), ())),))
     return Campus(
         name="Benchmark University",
         zone=ZoneInfo("Europe/Oslo"),
         contact="it@bench.example",
         stale_after=timedelta(hours=12),
-        sources={"ad": SourceInfo("ad", "roster", "Directory")},
+        sources={"ad": SourceInfo("ad", "roster", "Directory", courses=(by_id,))},
         rules=(),
         flavors=flavors,
         profiles=profiles,
-        courses={f"c{n}": _course(f"c{n}", tuple(profiles)) for n in range(courses)},
+        courses=made,
         caps=Caps(2, {"t4": 2}),
     )
 
@@ -135,7 +145,9 @@ async def a_book(campus: Campus, people: int) -> tuple[Book, dict[str, list[Star
     }
     for number in range(people):
         mine = chance.sample(names, min(3, len(names)))
-        claims = frozenset(CourseClaim(course, chance.choice(_ROLES)) for course in mine)
+        claims = frozenset(
+            CourseClaim(CourseRef(course), chance.choice(_ROLES)) for course in mine
+        )
         identity = Identity("ad", f"id{number}", f"p{number}", "", NOW, claims=claims)
         person = await roll.learn(identity, f"p{number}")
         scarce = StartRequest(person.key, mine[0], "scarce")

@@ -141,14 +141,19 @@ class _Loader:
         model = shape(document)
         common, settings = shape_sources(document, model, self.types, resolver)
         warnings = check(
-            document, model, common, written, now=self.now or utc_now(), traits=self.traits
+            document,
+            model,
+            common,
+            written,
+            fields={word: kind.course_fields for word, kind in self.types.items()},
+            now=self.now or utc_now(),
+            traits=self.traits,
         )
         if document.mistakes:
             raise CampusError(_in_order(document))
         url = model.store.url
-        titles = {word: kind.title for word, kind in self.types.items()}
         return Loaded(
-            campus=map_campus(model, common, titles, digest),
+            campus=map_campus(model, common, self.types, digest),
             sources=MappingProxyType(settings),
             settings=Settings(url.get_secret_value() if url else None, model.inventory),
             files=(*files, *resolver.files),

@@ -13,7 +13,7 @@ from jupyterhub_edu.domain.courses import Caps, Course, CourseState, Quota
 from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.people import FROM_FILE, CourseRole, Enrolment, SiteRole
 from jupyterhub_edu.domain.profiles import Amounts, Choice, Flavor, Option, Profile
-from jupyterhub_edu.domain.rules import Rule, map_pattern
+from jupyterhub_edu.domain.rules import CourseRule, Rule, map_pattern
 
 from .models import (
     CapsModel,
@@ -28,6 +28,7 @@ from .models import (
     RuleModel,
     SourceModel,
 )
+from .sources import SourceType
 
 __all__ = ["caps_of", "dates_of", "map_campus", "offers_of", "parse_person", "role_of"]
 
@@ -75,14 +76,14 @@ def dates_of(
 def map_campus(
     model: FileModel,
     sources: Mapping[str, SourceModel],
-    titles: Mapping[str, str],
+    types: Mapping[str, SourceType],
     digest: str,
 ) -> Campus:
     """Make the campus.
 
     Args:
         model: without mistakes.
-        titles: of the types of source, for sources without one.
+        types: of source, by their word.
     """
     zone = ZoneInfo(model.time_zone)
     flavors = {key: _flavor(key, flavor) for key, flavor in model.flavors.items()}
@@ -96,7 +97,7 @@ def map_campus(
         contact=model.contact,
         stale_after=model.stale_after,
         sources=MappingProxyType(
-            {id: _source(id, s, titles.get(s.type, id)) for id, s in sources.items()}
+            {id: _source(id, s, types[s.type], model, courses) for id, s in sources.items()}
         ),
         rules=tuple(_rule(rule, courses.values(), model.terms) for rule in model.rules),
         flavors=MappingProxyType(flavors),
@@ -121,8 +122,36 @@ def _after(day: dt.date | None, zone: ZoneInfo) -> dt.datetime | None:
     return None if day is None else _begin(day + dt.timedelta(days=1), zone)
 
 
-def _source(id: str, source: SourceModel, title: str) -> SourceInfo:
-    return SourceInfo(id, source.type, source.title or title, source.adopt, source.refresh)
+def _source(
+    id: str,
+    source: SourceModel,
+    kind: SourceType,
+    model: FileModel,
+    courses: Mapping[str, Course],
+) -> SourceInfo:
+    ways = source.courses or [{field: "<course>"} for field in kind.course_fields]
+    return SourceInfo(
+        id,
+        source.type,
+        source.title or kind.title,
+        source.adopt,
+        source.refresh,
+        tuple(_course_rule(way, model, courses.values()) for way in ways),
+    )
+
+
+def _course_rule(
+    way: Mapping[str, str], model: FileModel, courses: Iterable[Course]
+) -> CourseRule:
+    fixed = way.get("course")
+    return CourseRule(
+        tuple(
+            (field, map_pattern(pattern, courses, model.terms))
+            for field, pattern in way.items()
+            if field != "course"
+        ),
+        make_course_id(fixed) if fixed else None,
+    )
 
 
 def _rule(rule: RuleModel, courses: Iterable[Course], terms: Iterable[str]) -> Rule:

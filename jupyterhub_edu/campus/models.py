@@ -133,6 +133,10 @@ class SourceModel(Model):
     """First login takes over the hub account of the same name. At most one source may."""
     refresh: Duration = dt.timedelta(minutes=5)
     """How often each active person is read again, from 10s to 1d; left out: 5m."""
+    courses: list[dict[Text, Text]] = []
+    """How the source names our courses, for a source that states courses itself: one entry a way, each with fields of the
+    source's course and a pattern (``<course>``, ``<term>``, ``*``) that must match; ``course:`` names a course whose key is
+    not in the pattern. Left out: any of the fields is a course's key or code."""
 
 
 class RuleModel(Model):
@@ -141,7 +145,8 @@ class RuleModel(Model):
     source: Text
     """The source whose groups it reads."""
     group: Text
-    """Pattern over the whole name, any case: ``*`` is any text, ``<course>`` a course's key or code, ``<term>`` a term."""
+    """Pattern over the whole name, any case: ``*`` is any text, ``<course>`` a course's key or code, ``<term>`` a term,
+    ``<section>`` a section."""
     site_role: SiteRoleWord | SkipJsonSchema[None] = None
     """Site role that the group gives; admin is never given by a group."""
     course_role: CourseRoleWord | SkipJsonSchema[None] = None

@@ -38,6 +38,11 @@ class SourceType(Protocol):
         """What a source is called that has no title."""
         ...
 
+    @property
+    def course_fields(self) -> tuple[str, ...]:
+        """Fields of the courses that it states; none if it states none."""
+        ...
+
 
 @dataclass
 class Resolver:

@@ -3,5 +3,15 @@
 from .app import Core, current_core, provide
 from .book import Book, Refused
 from .roll import NameTaken, Roll
+from .safe import ForgetfulSafe
 
-__all__ = ["Book", "Core", "NameTaken", "Refused", "Roll", "current_core", "provide"]
+__all__ = [
+    "Book",
+    "Core",
+    "ForgetfulSafe",
+    "NameTaken",
+    "Refused",
+    "Roll",
+    "current_core",
+    "provide",
+]

@@ -126,6 +126,7 @@ class Roll:
 
         Always holds:
             - only this source's own enrolments are replaced; manual ones and the file's stay;
+            - what the source did not say stays as it was last heard, with the age that it has;
             - a known person keeps the hub account that they have, whatever ``hub_name`` says.
 
         Args:
@@ -140,7 +141,9 @@ class Roll:
         name = known.hub_name if known else hub_name
         if self._by_hub_name.get(name, identity.key) != identity.key:
             raise NameTaken(name)
-        mapped = map_identity(identity, campus.rules, campus.course_index)
+        source = campus.sources.get(identity.source)
+        ways = source.courses if source else ()
+        mapped = map_identity(identity, campus.rules, campus.course_index, ways)
         origin = source_origin(identity.source)
         person = Person(
             key=identity.key,
@@ -149,14 +152,21 @@ class Roll:
             subject=identity.subject,
             login=identity.login,
             name=identity.name,
-            site_role=mapped.site_role,
+            site_role=mapped.site_role
+            if identity.groups is not None or not known
+            else known.site_role,
             active=True,
             answered_at=identity.at,
         )
         told = tuple(
-            Enrolment(person.key, course, role, origin, answered_at=identity.at)
-            for course, role in sorted(mapped.courses)
+            Enrolment(person.key, course, role, origin, None, None, identity.at, sections=sections)
+            for course, role, sections in sorted(mapped.courses, key=lambda found: found[:2])
         )
+        if (covers := mapped.covers) is not None:
+            heard = {(e.course, e.role) for e in told}
+            former = self._told.get(person.key, {}).get(origin, ())
+            kept = (e for e in former if e.course not in covers)
+            told = (*(e for e in kept if (e.course, e.role) not in heard), *told)
         entry = self._entry(person)
         if self._named_in_file(person) and entry not in self._pins:
             self._pin(entry, person.key)

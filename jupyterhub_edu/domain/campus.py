@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from .courses import Caps, Course
 from .people import Enrolment
 from .profiles import Flavor, Profile
-from .rules import Rule
+from .rules import CourseRule, Rule
 
 __all__ = ["Campus", "FilePerson", "SourceInfo"]
 
@@ -27,6 +27,7 @@ class SourceInfo:
     Attributes:
         adopt: first login takes over the hub account of the same name.
         refresh: how often each active person is read again.
+        courses: how it names our courses.
     """
 
     id: str
@@ -34,6 +35,7 @@ class SourceInfo:
     title: str
     adopt: bool = False
     refresh: timedelta = timedelta(minutes=5)
+    courses: tuple[CourseRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

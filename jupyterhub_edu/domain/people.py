@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
+from types import MappingProxyType
 from typing import Final, Self
 
 __all__ = [
     "FROM_FILE",
     "MANUAL",
     "CourseClaim",
+    "CourseRef",
     "CourseRole",
     "Enrolment",
     "Identity",
+    "Member",
     "Person",
+    "Roster",
     "SiteRole",
     "person_key",
     "source_origin",
@@ -83,29 +88,50 @@ def source_origin(source: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class CourseRef:
+    """A course as one source names it.
+
+    Attributes:
+        id: the source's immutable id for it, or the only name that it has.
+        names: what else it is called there, as pairs of field and value (``("shortname", "INF4490")``); hostile text.
+    """
+
+    id: str
+    names: tuple[tuple[str, str], ...] = ()
+
+    def named(self, field: str) -> str | None:
+        """The value of one field; ``id`` is a field too."""
+        return self.id if field == "id" else dict(self.names).get(field)
+
+
+@dataclass(frozen=True, slots=True)
 class CourseClaim:
     """A course role that a source states itself (a roster file, an LMS), rather than by an external group.
 
     Attributes:
-        course: the course's key or one of its codes, as received.
+        sections: subgroups of the course that the person is in, as the source names them.
     """
 
-    course: str
+    course: CourseRef
     role: CourseRole
+    sections: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What one source said about one person: complete, at one instant.
+    """What one source said about one person at one instant. What it did not say is None, never empty.
 
     Attributes:
         source: the source's id in the campus file.
         subject: the source's immutable id for the person (entryUUID, objectGUID, ...).
         login: the canonical login name as the source spells it; a label, never a key.
         name: display name; hostile text.
-        groups: external groups, as the source names them.
-        claims: course roles that the source states itself.
         at: aware UTC instant of the answer.
+        groups: external groups, all of them, as the source names them; None if it did not say (a claim too large for
+            the token, an LMS that logs in without telling courses).
+        claims: course roles that the source states itself.
+        covers: the courses for which ``claims`` is complete; None: for every course of the source.
+        attributes: verified, immutable attributes that link rules compare (an employee number); never an e-mail address.
     """
 
     source: str
@@ -113,13 +139,42 @@ class Identity:
     login: str
     name: str
     at: datetime
-    groups: frozenset[str] = frozenset()
+    groups: frozenset[str] | None = frozenset()
     claims: frozenset[CourseClaim] = frozenset()
+    covers: frozenset[CourseRef] | None = None
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def key(self) -> str:
         """The person's key."""
         return person_key(self.source, self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person in the roster of one course, who may never have logged in.
+
+    Attributes:
+        subject: the source's immutable id for the person.
+        login: canonical login name at the source; a label.
+        name: display name; hostile text.
+        roles: at least one.
+    """
+
+    subject: str
+    login: str
+    name: str
+    roles: frozenset[CourseRole]
+    sections: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Everybody in one course as one source has it: complete, at one instant."""
+
+    course: CourseRef
+    members: tuple[Member, ...]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +219,7 @@ class Enrolment:
         ends: first instant after the enrolment (aware UTC), or None for no end.
         answered_at: last complete answer of the source about this person; None where no source is asked.
         by: who added it by hand, or ``""``.
+        sections: subgroups of the course, as the source names them.
     """
 
     person: str
@@ -174,6 +230,7 @@ class Enrolment:
     ends: datetime | None = None
     answered_at: datetime | None = None
     by: str = ""
+    sections: frozenset[str] = frozenset()
 
     def state(self, now: datetime) -> EnrolmentState:
         """Where ``now`` lies."""

@@ -1,7 +1,7 @@
 """The kinds of identity source that a campus file may name.
 
 ``preset`` hands this table to ``campus``, which validates each source's settings with the model and knows nothing else
-about it. Of a source's keys, ``type``, ``title``, ``adopt`` and ``refresh`` are the campus file's own.
+about it. Of a source's keys, ``type``, ``title``, ``adopt``, ``refresh`` and ``courses`` are the campus file's own.
 """
 
 from __future__ import annotations
@@ -12,12 +12,20 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from jupyterhub_edu.ports import Clock, FormSource
+from jupyterhub_edu.ports import Clock, IdentitySource, Safe
 
 from .ldap import LdapSettings, LdapSource
-from .roster import RosterSettings, RosterSource
+from .roster import RosterFileSource, RosterSettings
 
-__all__ = ["SOURCE_TYPES", "SourceType"]
+__all__ = ["SOURCE_TYPES", "SourceType", "Surroundings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every source is given beside its settings."""
+
+    clock: Clock
+    safe: Safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +37,27 @@ class SourceType:
             the file in which the source stands, and with secrets already in place.
         make: builds the source from its id and valid settings; opens nothing.
         title: what the login page calls a source that has no ``title``.
+        course_fields: fields of the courses that it states itself; none if it knows only groups.
+        needs_safe: it keeps secrets, so that the hub must have a key to seal them with.
     """
 
     settings: type[BaseModel]
-    make: Callable[[str, Any, Clock], FormSource]
+    make: Callable[[str, Any, Surroundings], IdentitySource]
     title: str
+    course_fields: tuple[str, ...] = ()
+    needs_safe: bool = False
 
 
 SOURCE_TYPES: Final[Mapping[str, SourceType]] = {
-    "ldap": SourceType(LdapSettings, LdapSource, "Directory account"),
-    "roster": SourceType(RosterSettings, RosterSource, "Course account"),
+    "ldap": SourceType(
+        LdapSettings,
+        lambda id, settings, world: LdapSource(id, settings, world.clock),
+        "Directory account",
+    ),
+    "roster": SourceType(
+        RosterSettings,
+        lambda id, settings, world: RosterFileSource(id, settings, world.clock),
+        "Course account",
+        course_fields=("id",),
+    ),
 }

@@ -23,13 +23,13 @@ from typing import ClassVar, Final, Generic, TypeVar
 import argon2
 from pydantic import BaseModel, ConfigDict, Field
 
-from jupyterhub_edu.domain.people import CourseClaim, CourseRole, Identity, Person
+from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Identity, Person
 from jupyterhub_edu.ports import Answer, Clock, Denied, Gone, Unavailable
 from jupyterhub_edu.ports.sources import LoginShape
 
 from .paths import CampusPath
 
-__all__ = ["RosterMistakes", "RosterSettings", "RosterSource", "hash_password"]
+__all__ = ["RosterFileSource", "RosterMistakes", "RosterSettings", "hash_password"]
 
 _Content = TypeVar("_Content")
 _log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def parse_people(path: Path, octets: bytes) -> dict[str, RosterPerson]:
             mistakes.append(f"line {line}: {person} was called {names[person]!r} before")
         claims.setdefault(person, set())
         if course:
-            claims[person].add(CourseClaim(course, _ROLES[role]))
+            claims[person].add(CourseClaim(CourseRef(course), _ROLES[role]))
     if mistakes:
         raise RosterMistakes(path, mistakes)
     return {
@@ -136,7 +136,7 @@ def parse_passwords(path: Path, octets: bytes) -> dict[str, str]:
     return hashes
 
 
-class RosterSource:
+class RosterFileSource:
     """People and passwords from two files, read again when they change.
 
     Always holds:

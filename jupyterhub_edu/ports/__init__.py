@@ -3,7 +3,21 @@
 from .clock import Clock, utc_now
 from .hub import Accounts, Groups, LiveServer, Servers, ServersError
 from .inventory import Inventory, PodSighting, Stock
-from .sources import Answer, Denied, FormSource, Gone, IdentitySource, Unavailable
+from .sources import (
+    Answer,
+    CodeGrant,
+    Denied,
+    FormSource,
+    Gone,
+    IdentitySource,
+    Login,
+    LoginShape,
+    Redirect,
+    RedirectSource,
+    RosterSource,
+    Safe,
+    Unavailable,
+)
 from .store import AuditEntry, Store, StoreError
 
 __all__ = [
@@ -11,6 +25,7 @@ __all__ = [
     "Answer",
     "AuditEntry",
     "Clock",
+    "CodeGrant",
     "Denied",
     "FormSource",
     "Gone",
@@ -18,7 +33,13 @@ __all__ = [
     "IdentitySource",
     "Inventory",
     "LiveServer",
+    "Login",
+    "LoginShape",
     "PodSighting",
+    "Redirect",
+    "RedirectSource",
+    "RosterSource",
+    "Safe",
     "Servers",
     "ServersError",
     "Stock",

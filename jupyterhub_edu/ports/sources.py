@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import ClassVar, Literal, Protocol
 
-from jupyterhub_edu.domain.people import Identity, Person
+from jupyterhub_edu.domain.people import CourseRef, Identity, Person, Roster
 
-__all__ = ["Answer", "Denied", "FormSource", "Gone", "IdentitySource", "LoginShape", "Unavailable"]
+__all__ = [
+    "Answer",
+    "CodeGrant",
+    "Denied",
+    "FormSource",
+    "Gone",
+    "IdentitySource",
+    "Login",
+    "LoginShape",
+    "Redirect",
+    "RedirectSource",
+    "RosterSource",
+    "Safe",
+    "Unavailable",
+]
 
 LoginShape = Literal["form", "redirect", "launch", "header", "none"]
 
@@ -27,7 +43,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The login failed (unknown name, wrong password); says nothing about anybody's enrolments.
+    """The login failed (unknown name, wrong password, forged token); says nothing about anybody's enrolments.
 
     Attributes:
         why: one sentence for the log; the login page never tells an unknown name from a wrong password.
@@ -78,4 +94,108 @@ class FormSource(IdentitySource, Protocol):
 
     async def authenticate(self, login: str, password: str) -> Answer | Denied:
         """Check a login; the identity's ``login`` is the source's canonical spelling, not what was typed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Where a browser is sent to log in, in the words of OAuth 2.0.
+
+    Attributes:
+        pkce: whether a code challenge (S256) is sent.
+        nonce: whether a nonce is sent, to be found again in the ID token.
+        extra: further parameters of the address.
+    """
+
+    authorize_url: str
+    client_id: str
+    scope: Sequence[str]
+    pkce: bool = True
+    nonce: bool = True
+    extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class CodeGrant:
+    """What a browser brought back, its state already checked; everything in it is hostile text.
+
+    Attributes:
+        redirect_uri: the callback's address, as it was sent with the redirect.
+        verifier: PKCE's, or ``""`` where none was used.
+        nonce: the one that was sent, or ``""``.
+        issuer: the parameter ``iss`` of RFC 9207, or ``""``.
+    """
+
+    code: str
+    redirect_uri: str
+    verifier: str = ""
+    nonce: str = ""
+    issuer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A login that succeeded.
+
+    Attributes:
+        auth_state: what the hub keeps, encrypted, where ``enable_auth_state`` is on; OAuthenticator's keys
+            (``access_token``, ``id_token``, ...); never a password.
+    """
+
+    identity: Identity
+    auth_state: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class RedirectSource(IdentitySource, Protocol):
+    """A source to which the browser goes to log in and from which it comes back with a code."""
+
+    async def redirect(self) -> Redirect | Unavailable:
+        """Where to send a browser now."""
+        ...
+
+    async def redeem(self, grant: CodeGrant) -> Login | Gone | Denied | Unavailable:
+        """Exchange a code for an identity, everything about it verified."""
+        ...
+
+    async def logout_url(self, person: Person, back_to: str) -> str | None:
+        """Where to send a browser to end the session at the source too; None: that is not wanted, or not possible."""
+        ...
+
+    async def logged_out(self, logout_token: str) -> str | None:
+        """The key of the person whose session the source has ended (OpenID Connect Back-Channel Logout 1.0).
+
+        Returns:
+            None for a token that is not the source's, not fresh, or seen before.
+        """
+        ...
+
+
+class RosterSource(Protocol):
+    """A source that knows who is in a course before anybody logs in."""
+
+    async def courses(self) -> Sequence[CourseRef] | Unavailable:
+        """Every course that it would tell about, complete."""
+        ...
+
+    async def roster(self, course: CourseRef) -> Roster | Unavailable:
+        """Everybody in one course, complete."""
+        ...
+
+
+class Safe(Protocol):
+    """Remembers what a source must not forget and nobody may read (refresh tokens, service addresses), sealed.
+
+    Names begin with ``<source>:`` of the source that asks; values are small.
+    """
+
+    async def load(self, name: str) -> Mapping[str, str] | None:
+        """What was kept under this name; None if nothing was, or if it cannot be opened any more."""
+        ...
+
+    async def save(self, name: str, secret: Mapping[str, str] | None) -> None:
+        """Keep it in the place of what was there; None forgets it.
+
+        Raises:
+            StoreError: it could not be kept.
+        """
         ...

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from jupyterhub_edu import campus, inventory
+from jupyterhub_edu.core import ForgetfulSafe
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.store import open_store
 
@@ -26,7 +27,7 @@ async def probe(loaded: campus.Loaded) -> AsyncIterator[tuple[str, list[str]]]:
         What was asked (``source ad``, ``store``, ``inventory: cluster``, ...) and the problems found, as sentences;
         none when all is well.
     """
-    for id, (_, source) in make_sources(loaded).items():
+    for id, (_, source) in make_sources(loaded, ForgetfulSafe()).items():
         try:
             yield f"source {id}", await source.check()
         finally:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyterhub_edu import campus
-from jupyterhub_edu.core import Core
+from jupyterhub_edu.core import Core, ForgetfulSafe
 from jupyterhub_edu.hub import HubAccounts, HubGroups, HubServers, attach, attached
-from jupyterhub_edu.identity import SOURCE_TYPES
+from jupyterhub_edu.identity import SOURCE_TYPES, Surroundings
 from jupyterhub_edu.inventory import CountedInventory, Kind, WatchedInventory, open_inventory
-from jupyterhub_edu.ports import IdentitySource, StoreError, utc_now
+from jupyterhub_edu.ports import IdentitySource, Safe, StoreError, utc_now
 from jupyterhub_edu.store import SqlStore, open_store
 from jupyterhub_edu.warden import Timer, Warden, default_timers
 
@@ -28,7 +28,9 @@ _LOOK_EVERY = 10.0
 
 
 def make_sources(
-    loaded: campus.Loaded, former: Mapping[str, tuple[Any, IdentitySource]] | None = None
+    loaded: campus.Loaded,
+    safe: Safe,
+    former: Mapping[str, tuple[Any, IdentitySource]] | None = None,
 ) -> dict[str, tuple[Any, IdentitySource]]:
     """Make the sources of a campus file; one whose settings have not changed is kept with its connections."""
     sources = {}
@@ -38,7 +40,10 @@ def make_sources(
             sources[id] = kept
         else:
             type_ = loaded.campus.sources[id].type
-            sources[id] = (settings, SOURCE_TYPES[type_].make(id, settings, utc_now))
+            sources[id] = (
+                settings,
+                SOURCE_TYPES[type_].make(id, settings, Surroundings(utc_now, safe)),
+            )
     return sources
 
 
@@ -65,6 +70,7 @@ class Wiring:
         self._store_url = store or loaded.settings.store_url
         self._inventory_kind = inventory or loaded.settings.inventory
         self._store: SqlStore | None = None
+        self._safe: Safe = ForgetfulSafe()
         self._sources: dict[str, tuple[Any, IdentitySource]] = {}
         self._core: Core | None = None
         self._inventory: CountedInventory | WatchedInventory | None = None
@@ -92,7 +98,7 @@ class Wiring:
         """Make the core; on the hub's loop, once the hub is attached."""
         app = attached().app
         loaded = self._loaded
-        self._sources = make_sources(loaded)
+        self._sources = make_sources(loaded, self._safe)
         self._inventory = open_inventory(
             self._inventory_kind,
             loaded.campus.flavors,
@@ -125,7 +131,7 @@ class Wiring:
         except campus.CampusError as error:
             _log.error("the campus file has mistakes; the former one stays in force:\n%s", error)
             return False
-        self._sources = make_sources(loaded, self._sources)
+        self._sources = make_sources(loaded, self._safe, self._sources)
         gone = self._core.replace_campus(
             loaded.campus, {id: source for id, (_, source) in self._sources.items()}
         )

@@ -6,13 +6,14 @@ import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
 
-from jupyterhub_edu.domain.people import CourseClaim, CourseRole, Identity, Person
-from jupyterhub_edu.identity import SOURCE_TYPES
+from jupyterhub_edu.core import ForgetfulSafe
+from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Identity, Person
+from jupyterhub_edu.identity import SOURCE_TYPES, Surroundings
 from jupyterhub_edu.identity.roster import hash_password
 from jupyterhub_edu.ports import Denied, FormSource, Gone, Unavailable, utc_now
 from tests.directories.campus import Campus, Somebody
@@ -38,7 +39,7 @@ class Subject:
         raise NotImplementedError
 
     def stated(self, identity: Identity) -> frozenset[Any]:
-        return identity.groups
+        return identity.groups or frozenset()
 
     @contextlib.contextmanager
     def without_group(self, person: Somebody) -> Iterator[frozenset[Any]]:
@@ -131,7 +132,9 @@ class RosterSubject(Subject):
 
     def expected(self, person: Somebody) -> frozenset[Any]:
         words = {str(role): role for role in CourseRole}
-        return frozenset(CourseClaim(course, words[role]) for course, role in person.roles.items())
+        return frozenset(
+            CourseClaim(CourseRef(course), words[role]) for course, role in person.roles.items()
+        )
 
     def stated(self, identity: Identity) -> frozenset[Any]:
         return identity.claims
@@ -157,7 +160,10 @@ class RosterSubject(Subject):
 
 def make_source(kind: str, keys: dict[str, Any]) -> FormSource:
     of_kind = SOURCE_TYPES[kind]
-    return of_kind.make("src", of_kind.settings.model_validate(keys), utc_now)
+    source = of_kind.make(
+        "src", of_kind.settings.model_validate(keys), Surroundings(utc_now, ForgetfulSafe())
+    )
+    return cast(FormSource, source)
 
 
 SUBJECTS: dict[str, Callable[[pytest.FixtureRequest], Subject]] = {
@@ -518,7 +524,7 @@ async def test_a_name_that_asks_for_escapes_finds_its_person_and_groups(slapd: S
             answer = await subject.source.authenticate(login, "a password")
             assert isinstance(answer, Identity)
             assert answer.login == login
-            assert answer.groups == {"CN=ml\\, intro\\+x=,OU=names,DC=fjord,DC=example"}
+            assert answer.groups == frozenset({"CN=ml\\, intro\\+x=,OU=names,DC=fjord,DC=example"})
         finally:
             administrator.delete(group)
             administrator.delete(dn)
@@ -543,5 +549,5 @@ async def test_the_name_alone_where_rules_want_that(slapd: Slapd):
     subject = DirectorySubject(slapd, group_name="cn")
     identity, _ = await logged_in(subject, slapd.campus.both)
 
-    assert identity.groups == slapd.campus.group_names("both", nested=False)
+    assert identity.groups == frozenset(slapd.campus.group_names("both", nested=False))
     await subject.source.close()

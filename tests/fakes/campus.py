@@ -9,6 +9,7 @@ Every builder takes the keyword arguments of what it builds; what is left out ha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,6 +27,7 @@ from jupyterhub_edu.domain.people import (
 )
 from jupyterhub_edu.domain.profiles import Amounts, Choice, Flavor, Option, Profile
 from jupyterhub_edu.domain.quantities import Cpu, Memory
+from jupyterhub_edu.domain.rules import CourseRule, map_pattern
 from jupyterhub_edu.ports import Clock
 from jupyterhub_edu.store.memory import MemoryStore
 
@@ -99,12 +101,14 @@ def a_campus(
     sources: Iterable[SourceInfo] | None = None,
     **kwargs: Any,
 ) -> Campus:
-    """One source ``ad``; flavors are those of the profiles."""
+    """One source ``ad``; flavors are those of the profiles; a source's courses are called as ours are."""
     profiles = list(
         profiles if profiles is not None else (a_profile(), a_profile("gpu", flavor=T4))
     )
     sources = sources if sources is not None else [SourceInfo("ad", "fake", "Directory")]
-    courses = courses if courses is not None else [a_course()]
+    courses = list(courses if courses is not None else [a_course()])
+    by_id = CourseRule((("id", map_pattern("<course>", courses, ())),))
+    sources = [s if s.courses else replace(s, courses=(by_id,)) for s in sources]
     defaults: dict[str, Any] = {
         "name": "Test University",
         "zone": ZoneInfo("Europe/Oslo"),

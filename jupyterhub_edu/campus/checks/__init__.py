@@ -37,6 +37,7 @@ def check(
     sources: Mapping[str, SourceModel],
     written: Mapping[str, Any],
     *,
+    fields: Mapping[str, tuple[str, ...]],
     now: datetime,
     traits: Collection[str] | None,
 ) -> list[Mistake]:
@@ -45,12 +46,13 @@ def check(
     Args:
         model: what is right on its own; what was broken has been left out.
         written: the whole as it was written, so that what was left out is still known.
+        fields: of the courses that each type of source states.
         traits: names that ``kubespawner:`` may hold, or None.
 
     Returns:
         Warnings: what works but deserves a look.
     """
-    checker = Checker(document, model, sources, written, now, traits)
+    checker = Checker(document, model, sources, written, fields, now, traits)
     for look in _CHECKS:
         look(checker)
     return checker.warnings

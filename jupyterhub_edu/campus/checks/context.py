@@ -23,12 +23,14 @@ class Checker:
     Attributes:
         model: what is right on its own.
         written: everything, as it was written.
+        fields: of the courses that each type of source states, by the type's word.
     """
 
     document: Document
     model: FileModel
     sources: Mapping[str, SourceModel]
     written: Mapping[str, Any]
+    fields: Mapping[str, tuple[str, ...]]
     now: datetime
     traits: Collection[str] | None
     warnings: list[Mistake] = field(default_factory=list)

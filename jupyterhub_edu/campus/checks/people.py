@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from ..mapping import parse_person
@@ -15,8 +16,8 @@ __all__ = ["check_admins", "check_person", "check_rules", "check_sources"]
 
 _SOURCE_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?", re.ASCII)
 _PLACEHOLDER: Final = re.compile(r"<([^<>]*)>")
-_WORDS: Final = ("course", "term")
-_LATER_WORDS: Final = ("section",)
+_WORDS: Final = ("course", "term", "section")
+_COURSE_WORDS: Final = ("course", "term")
 _TOUCHING: Final = re.compile(r"\*<|>\*|><")
 _REGEX: Final = re.compile(r"^\^|\$$|\.\*|\.\+|\\[.dws]|\(\?")
 _EVERYBODY: Final = re.compile(r"\s*(?:\w+=)?\s*\**\s*")
@@ -40,6 +41,32 @@ def check_sources(c: Checker) -> None:
         adopting = adopting or (id if source.adopt else "")
         if not _REFRESH[0] <= source.refresh <= _REFRESH[1]:
             c.wrong((*path, "refresh"), "out of range", "write 10s to 1d; 5m is usual")
+        for at, way in enumerate(source.courses):
+            _way(c, (*path, "courses", at), way, c.fields.get(source.type))
+
+
+def _way(c: Checker, path: Path, way: Mapping[str, str], fields: tuple[str, ...] | None) -> None:
+    """One way in which a source names our courses."""
+    if fields is None:
+        return  # the type is wrong, which has been told
+    if not fields:
+        c.wrong(path, "this type of source states no courses", "write rules: over its groups")
+        return
+    patterns = {field: text for field, text in way.items() if field != "course"}
+    for field, text in patterns.items():
+        if c.known((*path, field), "field of a course", field, [*fields, "course"]):
+            _is_pattern(c, (*path, field), text, _COURSE_WORDS)
+    named = any("<course>" in text for text in patterns.values())
+    if "course" in way:
+        c.known((*path, "course"), "course", way["course"], "courses")
+        if named:
+            c.wrong((*path, "course"), "the pattern has <course> already", "keep one of them")
+        if not patterns:
+            c.wrong(path, "matches every course", "add a field and its pattern")
+    elif not named:
+        c.wrong(path, "says no course", "write <course> in a pattern, or add course:")
+    elif not any("<term>" in text for text in patterns.values()):
+        _ambiguous(c, path)
 
 
 def check_admins(c: Checker) -> None:
@@ -67,7 +94,7 @@ def check_rules(c: Checker) -> None:
         path: Path = ("rules", at)
         c.known((*path, "source"), "source", rule.source, "sources")
         _roles(c, path, rule)
-        if _pattern(c, (*path, "group"), rule):
+        if _is_pattern(c, (*path, "group"), rule.group):
             _course(c, path, rule)
         first = seen.setdefault(tuple(rule.model_dump().values()), at)
         if first != at:
@@ -85,15 +112,12 @@ def _roles(c: Checker, path: Path, rule: RuleModel) -> None:
         )
 
 
-def _pattern(c: Checker, path: Path, rule: RuleModel) -> bool:
+def _is_pattern(c: Checker, path: Path, group: str, known: tuple[str, ...] = _WORDS) -> bool:
     """Whether a pattern is safe and can be understood."""
-    group = rule.group
     words = _PLACEHOLDER.findall(group)
-    bad = [word for word in words if word not in _WORDS]
-    if bad and bad[0] in _LATER_WORDS:
-        c.wrong(path, f"<{bad[0]}> is not known in this version", "write * in its place")
-    elif bad:
-        c.known(path, "word in <>", bad[0], _WORDS)
+    bad = [word for word in words if word not in known]
+    if bad:
+        c.known(path, "word in <>", bad[0], known)
     elif len(set(words)) < len(words):
         c.wrong(path, "a word in <> stands twice", "write * for the second")
     elif _REGEX.search(group):

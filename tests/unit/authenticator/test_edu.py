@@ -18,14 +18,14 @@ from tornado import web
 from jupyterhub_edu.authenticator import TEMPLATES, EduAuthenticator
 from jupyterhub_edu.core import Core, provide
 from jupyterhub_edu.domain.campus import FilePerson, SourceInfo
-from jupyterhub_edu.domain.people import CourseClaim, CourseRole
+from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole
 from jupyterhub_edu.hub import add_check, add_routes, running
 from jupyterhub_edu.ports import Denied, Gone, StoreError, Unavailable
 from tests.fakes.campus import NOW, a_campus, a_core, an_identity, enrol
 from tests.fakes.world import AClock, FakeHub, FakeSource
 
 STUDENT = CourseRole.STUDENT
-CLAIM = frozenset({CourseClaim("ml", STUDENT)})
+CLAIM = frozenset({CourseClaim(CourseRef("ml"), STUDENT)})
 ADA = FilePerson("ad", "ada")
 EVIL = "\"><script>alert(1)</script>{{ 7*7 }}'&"
 

@@ -10,7 +10,7 @@ import pytest
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.campus import SourceInfo
-from jupyterhub_edu.domain.people import CourseClaim, CourseRole, Person
+from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Person
 from jupyterhub_edu.ports import Gone, StoreError, Unavailable
 from jupyterhub_edu.store.memory import MemoryStore
 from tests.eventually import eventually
@@ -18,7 +18,7 @@ from tests.fakes.campus import NOW, a_campus, a_core, a_person, an_enrolment, an
 from tests.fakes.world import AClock, FakeSource
 
 STUDENT = CourseRole.STUDENT
-CLAIM = frozenset({CourseClaim("ml", STUDENT)})
+CLAIM = frozenset({CourseClaim(CourseRef("ml"), STUDENT)})
 LATER = NOW + timedelta(hours=1)
 
 

@@ -13,6 +13,7 @@ from jupyterhub_edu.domain.campus import Campus, FilePerson, SourceInfo
 from jupyterhub_edu.domain.people import (
     FROM_FILE,
     CourseClaim,
+    CourseRef,
     CourseRole,
     Enrolment,
     Identity,
@@ -70,7 +71,7 @@ class World:
 
 
 def claims(**courses: CourseRole) -> frozenset[CourseClaim]:
-    return frozenset(CourseClaim(course, role) for course, role in courses.items())
+    return frozenset(CourseClaim(CourseRef(course), role) for course, role in courses.items())
 
 
 @pytest.fixture

@@ -7,8 +7,15 @@ from typing import Any
 
 import pytest
 
-from jupyterhub_edu.domain.people import CourseClaim, CourseRole, SiteRole
-from jupyterhub_edu.domain.rules import Mapped, Rule, map_identity, map_pattern
+from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, SiteRole
+from jupyterhub_edu.domain.rules import (
+    CourseRule,
+    Mapped,
+    Rule,
+    map_course,
+    map_identity,
+    map_pattern,
+)
 from tests.fakes.campus import a_campus, a_course, an_identity
 
 STUDENT, TEACHER = CourseRole.STUDENT, CourseRole.TEACHER
@@ -88,7 +95,7 @@ def test_pattern(pattern: str, group: str, named: dict[str, str] | None) -> None
 
 
 MISTAKES = {
-    "a word that is not known": ("<section>", "<section> is not known"),
+    "a word that is not known": ("<room>", "<room> is not known"),
     "a course twice": ("<course>-<course>", "<course> stands twice"),
     "a term twice": ("<term><term>", "<term> stands twice"),
 }
@@ -115,9 +122,14 @@ def a_rule(group: str, **kwargs: Any) -> Rule:
 
 
 def told(rules: list[Rule], *groups: str, **kwargs: Any) -> Mapped:
-    return map_identity(an_identity(groups=frozenset(groups), **kwargs), rules, INDEX)
+    return map_identity(an_identity(groups=frozenset(groups), **kwargs), rules, INDEX, [BY_ID])
 
 
+def roles(mapped: Mapped) -> set[tuple[str, CourseRole]]:
+    return {(course, role) for course, role, _ in mapped.courses}
+
+
+BY_ID = CourseRule((("id", map_pattern("<course>", COURSES, TERMS)),))
 STAFF = a_rule("<course>-staff", course_role=TEACHER)
 STUDENTS = a_rule("<course>-s", course_role=STUDENT)
 DATED = a_rule("<course>/<term>", course_role=STUDENT)
@@ -153,7 +165,7 @@ COURSES_OF: dict[str, tuple[list[Rule], set[str], set[tuple[str, CourseRole]]]] 
 def test_courses(
     rules: list[Rule], groups: set[str], courses: set[tuple[str, CourseRole]]
 ) -> None:
-    assert told(rules, *groups).courses == courses
+    assert roles(told(rules, *groups)) == courses
 
 
 SITE_ROLES: dict[str, tuple[list[Rule], set[str], SiteRole | None]] = {
@@ -180,8 +192,10 @@ def test_groups_that_no_rule_matches_are_counted() -> None:
 
 def test_claims_of_a_source_name_courses_as_rules_do() -> None:
     claims = {"ML": TEACHER, "inf-101": STUDENT, "DB": TEACHER, "db-h26": STUDENT, "xx": TEACHER}
-    mapped = told([], claims=frozenset(CourseClaim(name, role) for name, role in claims.items()))
-    assert mapped.courses == {("ml", TEACHER), ("ml", STUDENT), ("db-h26", STUDENT)}
+    mapped = told(
+        [], claims=frozenset(CourseClaim(CourseRef(name), role) for name, role in claims.items())
+    )
+    assert roles(mapped) == {("ml", TEACHER), ("ml", STUDENT), ("db-h26", STUDENT)}
 
 
 def test_one_group_more_takes_nothing_away() -> None:
@@ -217,3 +231,58 @@ def test_stars_with_nothing_looked_back_at_match_what_they_always_did() -> None:
         plain = re.compile(re.escape(pattern).replace(r"\*", ".*"))
         ours = map_pattern(pattern, [], [])
         assert [t for t in texts if ours.fullmatch(t)] == [t for t in texts if plain.fullmatch(t)]
+
+
+def test_sections_of_several_groups_add_up() -> None:
+    rules = [a_rule("<course>-g<section>", course_role=STUDENT), STUDENTS]
+    mapped = told(rules, "ml-g1", "ml-g2", "ml-s", "ml-g")
+    assert mapped.courses == {("ml", STUDENT, frozenset({"1", "2"}))}
+
+
+@pytest.mark.parametrize("section", ["", "a,OU=x", "a=b", "a/b", "x" * 65])
+def test_what_is_no_section_does_not_match(section: str) -> None:
+    rules = [a_rule("<course>-g<section>", course_role=STUDENT)]
+    assert told(rules, f"ml-g{section}").courses == frozenset()
+
+
+def a_way(course: str | None = None, **fields: str) -> CourseRule:
+    patterns = ((field, map_pattern(text, COURSES, TERMS)) for field, text in fields.items())
+    return CourseRule(tuple(patterns), course)
+
+
+@pytest.mark.parametrize(
+    ("ways", "names", "course"),
+    [
+        pytest.param([a_way(shortname="<course>")], {"shortname": "ML"}, "ml", id="any case"),
+        pytest.param([a_way(shortname="<course>")], {"idnumber": "ml"}, None, id="another field"),
+        pytest.param([a_way(shortname="<course>")], {"shortname": "ml-x"}, None, id="a part only"),
+        pytest.param([a_way(shortname="<course>-<term>")], {"shortname": "DB-H26"}, "db-h26", id="the term tells"),
+        pytest.param([a_way(shortname="<course>")], {"shortname": "db"}, None, id="two terms, none told"),
+        pytest.param([a_way(category="<term>", shortname="<course>")], {"category": "h26", "shortname": "db"}, "db-h26", id="the term from another field"),
+        pytest.param([a_way(category="x", shortname="<course>")], {"category": "y", "shortname": "ml"}, None, id="all fields must match"),
+        pytest.param([a_way("ml", idnumber="17")], {"idnumber": "17"}, "ml", id="a course named by hand"),
+        pytest.param([a_way(shortname="<course>"), a_way(idnumber="<course>")], {"shortname": "ml", "idnumber": "ml"}, "ml", id="two ways agree"),
+        pytest.param([a_way(shortname="<course>"), a_way(idnumber="<course>-<term>")], {"shortname": "ml", "idnumber": "db-h26"}, None, id="two ways contradict"),
+        pytest.param([], {"shortname": "ml"}, None, id="no way"),
+    ],
+)  # fmt: skip
+def test_a_course_of_a_source_is_ours_or_none(
+    ways: list[CourseRule], names: dict[str, str], course: str | None
+) -> None:
+    assert map_course(CourseRef("7", tuple(names.items())), ways, INDEX) == course
+
+
+@pytest.mark.parametrize(
+    ("said", "covers"),
+    [
+        pytest.param({}, None, id="all was said"),
+        pytest.param({"groups": None}, frozenset(), id="groups were not said"),
+        pytest.param({"covers": frozenset({CourseRef("ml"), CourseRef("xx")})}, {"ml"}, id="one course was said"),
+        pytest.param({"covers": frozenset()}, frozenset(), id="courses were not said"),
+    ],
+)  # fmt: skip
+def test_what_an_answer_covers(said: dict[str, Any], covers: frozenset[str] | None) -> None:
+    mapped = map_identity(
+        an_identity(**{"groups": frozenset({"ml-s"}), **said}), [], INDEX, [BY_ID]
+    )
+    assert mapped.covers == covers

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from jupyterhub_edu.domain.people import CourseClaim, CourseRole, Identity, Person
+from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Identity, Person
 from jupyterhub_edu.identity import roster
 from jupyterhub_edu.identity.roster import (
+    RosterFileSource,
     RosterMistakes,
     RosterSettings,
-    RosterSource,
     hash_password,
     parse_passwords,
     parse_people,
@@ -55,9 +55,9 @@ def files(tmp_path: Path) -> Files:
 
 
 @pytest.fixture
-async def source(files: Files) -> AsyncIterator[RosterSource]:
+async def source(files: Files) -> AsyncIterator[RosterFileSource]:
     settings = RosterSettings(people=files.people, passwords=files.passwords)
-    source = RosterSource("visitors", settings, Clock())
+    source = RosterFileSource("visitors", settings, Clock())
     yield source
     await source.close()
 
@@ -72,8 +72,8 @@ async def test_a_login_states_name_and_courses(source):
     assert isinstance(answer, Identity)
     assert (answer.key, answer.login, answer.name) == ("visitors:ann", "ann", "Ann Berg")
     assert answer.claims == {
-        CourseClaim("ml", CourseRole.STUDENT),
-        CourseClaim("stat", CourseRole.TEACHER),
+        CourseClaim(CourseRef("ml"), CourseRole.STUDENT),
+        CourseClaim(CourseRef("stat"), CourseRole.TEACHER),
     }
 
 
@@ -111,7 +111,7 @@ async def test_a_changed_file_counts_at_once(source, files):
     answer = await source.reread(known("ann"))
     assert isinstance(answer, Identity)
     assert answer.name == "Ann Lund"
-    assert answer.claims == frozenset({CourseClaim("intro", CourseRole.ASSISTANT)})
+    assert answer.claims == frozenset({CourseClaim(CourseRef("intro"), CourseRole.ASSISTANT)})
     assert isinstance(await source.reread(known("ben")), Gone)
 
 
@@ -147,7 +147,7 @@ async def test_a_file_that_is_not_there_is_unknown_and_comes_back(source, files)
 
 async def test_never_read_is_unknown(tmp_path):
     settings = RosterSettings(people=tmp_path / "none.csv", passwords=tmp_path / "none")
-    source = RosterSource("visitors", settings, Clock())
+    source = RosterFileSource("visitors", settings, Clock())
 
     assert isinstance(await source.authenticate("ann", "sesame"), Unavailable)
     assert isinstance(await source.reread(known("ann")), Unavailable)
@@ -180,7 +180,7 @@ def test_the_same_person_in_many_files(case):
 
     assert list(people) == ["zoë"]
     assert people["zoë"].name == "Zoë"
-    assert people["zoë"].claims == {CourseClaim("ml", CourseRole.STUDENT)}
+    assert people["zoë"].claims == {CourseClaim(CourseRef("ml"), CourseRole.STUDENT)}
 
 
 MISTAKES = {

@@ -67,7 +67,7 @@ async def test_a_login_is_a_search_a_bind_and_a_search():
     answer = await source.authenticate("ann", "sesame")
 
     assert isinstance(answer, Identity)
-    assert (answer.key, len(answer.groups)) == ("ad:id-ann", 500)
+    assert (answer.key, len(answer.groups or ())) == ("ad:id-ann", 500)
     assert len(world.searches) == 2
     assert world.binds == [(person().dn, "sesame")]
 
