@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from .courses import Caps, Course, CourseState
 from .people import CourseRole, Enrolment, EnrolmentState
@@ -52,8 +52,7 @@ class StartRequest:
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """What the person holds now, pending starts included.
 
     Attributes:
@@ -67,8 +66,7 @@ class Held:
     devices_all: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What is known for one request at one instant; never a copy of the campus.
 
     Attributes:
@@ -89,13 +87,12 @@ class Facts:
     caps: Caps
     pool: Pool | None
     stale_after: timedelta
-    source_titles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    source_titles: Mapping[str, str] = MappingProxyType({})
     contact: str = ""
     zone: tzinfo = UTC
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """What an allowed start carries.
 
     Attributes:
@@ -174,21 +171,20 @@ class _Case:
         self.active = active
         self.role = active[0].role if len(active) == 1 else max(e.role for e in active)
         self.profile = facts.profile
-        self.allowing = [e for e in self.active if self.offered(e.role, course)]
+        self.allowing = _allowing(active, facts.profile, course)
         self.wrong: list[Reason] = []
         self.granted: Granted | None = None
-        if self.allowing and self.profile is not None:
-            chosen = choose(self.profile, request.options, self.role, course.image)
-            if isinstance(chosen, Granted):
-                self.granted = chosen
-            else:
-                self.wrong = chosen
-        self.devices = self.granted.amounts.devices if self.granted else 0
-        self.claim = classify(self.devices, facts.pool) if self.devices and facts.pool else None
-
-    def offered(self, role: CourseRole, course: Course) -> bool:
-        """Whether the course offers the profile to this role."""
-        return self.profile is not None and self.profile.key in course.offers.get(role, ())
+        self.devices = 0
+        self.claim: Claim | None = None
+        if self.profile is None or not self.allowing:
+            return
+        chosen = choose(self.profile, request.options, self.role, course.image)
+        if not isinstance(chosen, Granted):
+            self.wrong = chosen
+            return
+        self.granted, self.devices = chosen, chosen.amounts.devices
+        if self.devices and facts.pool is not None:
+            self.claim = classify(self.devices, facts.pool)
 
 
 def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision:
@@ -225,6 +221,16 @@ def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision
     return Decision(Start(case.granted, case.role, case.claim is not Claim.LOAN, ends_at, ends_by))
 
 
+def _allowing(
+    enrolments: Iterable[Enrolment], profile: Profile | None, course: Course
+) -> list[Enrolment]:
+    """Those to whose role the course offers the profile."""
+    if profile is None:
+        return []
+    key, offers = profile.key, course.offers
+    return [e for e in enrolments if key in offers.get(e.role, ())]
+
+
 def role_in(enrolments: Iterable[Enrolment], now: datetime) -> CourseRole | None:
     """The strongest course role among the enrolments that are active now, or None."""
     return max((e.role for e in enrolments if e.state(now) is EnrolmentState.ACTIVE), default=None)
@@ -256,12 +262,10 @@ def _roster_stale(case: _Case, course: Course) -> Sequence[Reason]:
     if not case.devices:
         return ()
     oldest = case.now - case.facts.stale_after
-    told = [e for e in case.allowing if e.answered_at is not None]
-    if len(told) < len(case.allowing) or any(
-        e.answered_at >= oldest for e in told if e.answered_at
-    ):
-        return ()
-    last = max(told, key=lambda e: e.answered_at or oldest)
+    for enrolment in case.allowing:
+        if enrolment.answered_at is None or enrolment.answered_at >= oldest:
+            return ()
+    last = max(case.allowing, key=lambda e: e.answered_at or oldest)
     title = case.facts.source_titles.get(last.origin, last.origin)
     return [
         Reason(
@@ -310,8 +314,7 @@ def _option_invalid(case: _Case, course: Course) -> Sequence[Reason]:
 def _person_cap(case: _Case, course: Course) -> Sequence[Reason]:
     """Rule 8: the smaller of the course's and the campus's cap binds; of two course roles the wider cap counts."""
     held, campus = case.facts.held, case.facts.caps
-    roles = {case.role} if len(case.active) == 1 else {e.role for e in case.active}
-    mine = [course.caps.get(role, _NO_CAPS) for role in roles]
+    mine = [course.caps.get(e.role, _NO_CAPS) for e in case.active]
     reasons = []
     here = _widest([caps.servers for caps in mine])
     for have, cap in ((held.servers, here), (held.servers_all, campus.servers)):
@@ -388,7 +391,8 @@ _NO_CAPS: Final = Caps()
 
 
 def _widest(caps: list[int | None]) -> int | None:
-    return None if None in caps else max(caps, key=lambda cap: cap or 0)
+    known = [cap for cap in caps if cap is not None]
+    return max(known) if len(known) == len(caps) else None
 
 
 def _end(case: _Case, course: Course) -> tuple[datetime | None, EndRule | None]:
@@ -408,7 +412,7 @@ def _enrolled_until(case: _Case, course: Course) -> datetime | None:
     if None in [e.ends for e in case.allowing]:
         return None
     until = case.now
-    allowing = [e for e in case.facts.enrolments if case.offered(e.role, course)]
+    allowing = _allowing(case.facts.enrolments, case.profile, course)
     for enrolment in sorted(allowing, key=lambda e: (e.starts is not None, e.starts or case.now)):
         if enrolment.starts is not None and enrolment.starts > until:
             break

@@ -7,9 +7,9 @@ to whoever asks. Courses do not lend their own idle devices yet: that needs recl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 __all__ = ["Claim", "Pool", "classify", "fits_a_node"]
 
@@ -25,8 +25,7 @@ class Claim(StrEnum):
     """A loan that may not be made now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(NamedTuple):
     """One flavor at one instant, as seen from one course.
 
     Attributes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .people import CourseRole
 from .quantities import Cpu, Memory
@@ -101,8 +101,7 @@ class Profile:
     kubespawner: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(NamedTuple):
     """A profile with its options chosen: exactly what the server gets."""
 
     profile: str
@@ -166,6 +165,11 @@ def choose(
 
 
 def _with(amounts: Amounts, choice: Choice) -> Amounts:
+    """The amounts with this choice; most choices set none."""
+    if choice.devices is None and not (
+        choice.cpu_guarantee or choice.cpu_limit or choice.memory_guarantee or choice.memory_limit
+    ):
+        return amounts
     return Amounts(
         choice.cpu_guarantee or amounts.cpu_guarantee,
         choice.cpu_limit or amounts.cpu_limit,

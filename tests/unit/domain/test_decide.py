@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -66,7 +65,7 @@ def decide(options: dict[str, str] | None = None, **kwargs: Any) -> Decision:
 
 
 def gpu(**kwargs: Any) -> dict[str, Any]:
-    return {"profile": GPU, "pool": replace(PLENTY, **kwargs)}
+    return {"profile": GPU, "pool": PLENTY._replace(**kwargs)}
 
 
 LIMITED = {CourseRole.STUDENT: Caps(servers=1, devices={"t4": 1})}

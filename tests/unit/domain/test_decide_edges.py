@@ -145,14 +145,10 @@ def test_an_enrolment_or_course_to_come_says_when() -> None:
 
 
 def test_one_reason_that_cannot_be_waited_for_is_enough_not_to_wait() -> None:
-    full = {"nodes": (), "room": 0}
-    lacks_devices = decide(an_enrolment(), pool=Pool(**_of(IDLE, full)))
-    capped = decide(an_enrolment(), pool=Pool(**_of(IDLE, full)), caps=Caps(servers=0))
+    full = IDLE._replace(nodes=(), room=0)
+    lacks_devices = decide(an_enrolment(), pool=full)
+    capped = decide(an_enrolment(), pool=full, caps=Caps(servers=0))
     assert (lacks_devices.waitable, capped.waitable) == (True, False)
-
-
-def _of(pool: Pool, changes: dict[str, Any]) -> dict[str, Any]:
-    return {name: getattr(pool, name) for name in Pool.__slots__} | changes
 
 
 def test_an_enrolment_without_end_that_takes_over_in_time_ends_nothing() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
@@ -115,11 +114,11 @@ def test_a_claim_is_what_the_page_says() -> None:
 
 
 def forgets_what_others_own(devices: int, pool: Pool) -> Claim:
-    return classify(devices, replace(pool, claimed=max(pool.used_here, pool.nominal)))
+    return classify(devices, pool._replace(claimed=max(pool.used_here, pool.nominal)))
 
 
 def forgets_itself(devices: int, pool: Pool) -> Claim:
-    return classify(devices, replace(pool, claimed=pool.claimed - devices))
+    return classify(devices, pool._replace(claimed=pool.claimed - devices))
 
 
 @pytest.mark.parametrize("flaw", [forgets_what_others_own, forgets_itself])
@@ -131,8 +130,8 @@ def test_the_oracle_catches_a_flawed_claim(
 
 
 def test_while_the_view_is_stale_only_the_courses_own_limits_are_asked() -> None:
-    stale = replace(a_pool((), used=9, claimed=99), stale_since=NOW - timedelta(minutes=1))
+    stale = a_pool((), used=9, claimed=99)._replace(stale_since=NOW - timedelta(minutes=1))
     assert classify(1, stale) is Claim.LOAN
-    assert classify(1, replace(stale, nominal=1)) is Claim.OWN
-    assert classify(1, replace(stale, most=0)) is Claim.NEVER
-    assert classify(1, replace(stale, used_here=1, most=1)) is Claim.NOT_NOW
+    assert classify(1, stale._replace(nominal=1)) is Claim.OWN
+    assert classify(1, stale._replace(most=0)) is Claim.NEVER
+    assert classify(1, stale._replace(used_here=1, most=1)) is Claim.NOT_NOW
