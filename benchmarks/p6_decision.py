@@ -66,8 +66,10 @@ def _require_meant(worlds: Mapping[str, _World]) -> None:
 
 
 def _latency(words: str, book: Book, wishes: list[StartRequest]) -> dict[str, Any]:
-    facts = [book._resolve(wish, NOW) for wish in wishes]
-    pure: list[Callable[[], object]] = [partial(decide_start, *pair, NOW) for pair in facts]
+    facts = [book.glance(wish.person, wish.course).facts(wish.profile) for wish in wishes]
+    pure: list[Callable[[], object]] = [
+        partial(decide_start, wish, known, NOW) for wish, known in zip(wishes, facts, strict=True)
+    ]
     whole: list[Callable[[], object]] = [partial(book.decide, wish) for wish in wishes]
     row: dict[str, Any] = {"what": words, "raw": {}}
     for layer, acts in (("decide_start", pure), ("Book.decide", whole)):

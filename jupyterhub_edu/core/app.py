@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
 from jupyterhub_edu.domain.acts import Act, decide_act
 from jupyterhub_edu.domain.admissions import Admission
@@ -26,12 +28,14 @@ from jupyterhub_edu.ports import (
 )
 
 from .book import Book
+from .glance import Glance
 from .refresh import Refresher
 from .roll import NameTaken, Roll
 
 __all__ = ["Card", "Core", "current_core", "provide"]
 
 _log = logging.getLogger(__name__)
+_DEFAULTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,15 @@ class Card:
     """One profile on the start page: what it is, what would happen, how much is free now.
 
     Attributes:
+        decision: on the profile's defaults, or on ``options`` where those alone are refused and these are not.
+        options: choices other than the defaults with which it may start (two GPUs by default, one free).
         free: devices of its flavor that nobody holds; None where it needs none or that is not known.
     """
 
     profile: Profile
     decision: Decision
     free: int | None
+    options: Mapping[str, str] = field(default_factory=lambda: _DEFAULTS)
 
 
 class Core:
@@ -142,14 +149,10 @@ class Core:
         course = self._campus.courses.get(course_id)
         if course is None:
             return []
-        roles = sorted({e.role for e in self.roll.enrolments_in(person, course_id)}, reverse=True)
+        glance = self.book.glance(person.key, course_id)
+        roles = sorted({e.role for e in glance.enrolments}, reverse=True)
         keys = dict.fromkeys(key for role in roles for key in course.offers.get(role, ()))
-        return [self._card(person, course_id, self._campus.profiles[key]) for key in keys]
-
-    def _card(self, person: Person, course: str, profile: Profile) -> Card:
-        decision = self.book.decide(StartRequest(person.key, course, profile.key))
-        free = self.book.free(profile.flavor.key) if profile.flavor.device else None
-        return Card(profile, decision, free)
+        return [_card(glance, person, course_id, self._campus.profiles[key]) for key in keys]
 
     # -- the desk ----------------------------------------------------------------------------------------------
 
@@ -199,6 +202,24 @@ class Core:
             sum(1 for _ in self.roll.people()),
             len(self.book.admissions()),
         )
+
+
+def _card(glance: Glance, person: Person, course: str, profile: Profile) -> Card:
+    free = glance.free(profile.flavor)
+    decision = glance.decide(StartRequest(person.key, course, profile.key))
+    if not decision.allowed:
+        for options in _fewer_devices(profile):
+            other = glance.decide(StartRequest(person.key, course, profile.key, options))
+            if other.allowed:
+                return Card(profile, other, free, options)
+    return Card(profile, decision, free)
+
+
+def _fewer_devices(profile: Profile) -> Iterator[dict[str, str]]:
+    for option in profile.options.values():
+        for choice in option.choices.values():
+            if choice.devices is not None and choice.key != option.default:
+                yield {option.key: choice.key}
 
 
 _provider: Callable[[], Core] | None = None

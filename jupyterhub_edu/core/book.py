@@ -16,20 +16,15 @@ from typing import Final
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
-from jupyterhub_edu.domain.decide import (
-    Decision,
-    Facts,
-    Held,
-    Start,
-    StartRequest,
-    decide_start,
-)
-from jupyterhub_edu.domain.people import CourseRole, Enrolment, EnrolmentState, Person
+from jupyterhub_edu.domain.decide import Decision, Start, StartRequest
+from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.pools import Pool
-from jupyterhub_edu.domain.profiles import Amounts, Granted, Profile
+from jupyterhub_edu.domain.profiles import Amounts, Flavor, Granted
 from jupyterhub_edu.domain.quantities import Cpu, Memory
-from jupyterhub_edu.ports import Clock, Inventory, PodSighting, Store
+from jupyterhub_edu.ports import Clock, Inventory, PodSighting, Stock, Store
 
+from .glance import Glance
+from .listeners import call_all
 from .roll import Roll
 from .tally import Tally
 
@@ -98,15 +93,26 @@ class Book:
 
     def decide(self, request: StartRequest) -> Decision:
         """Decide, and change nothing."""
-        now = self._clock()
-        return decide_start(*self._resolve(request, now), now)
+        return self.glance(request.person, request.course).decide(request)
+
+    def glance(self, person: str, course: str) -> Glance:
+        """What decisions on one person (by key) in one course rest on now; good until the next await."""
+        campus, known = self._campus(), self._roll.person(person)
+        return Glance(
+            campus,
+            campus.courses.get(course),
+            self._roll.enrolments_in(known, course) if known is not None else (),
+            [self._open[id] for id in self._of_person.get(person, ())],
+            self._pool_of,
+            self._clock(),
+        )
 
     def free(self, flavor: str) -> int | None:
         """Devices of this flavor that nobody holds; None while the inventory is stale."""
         now = self._clock()
         if self.stale_since(now) is not None:
             return None
-        return self._room(self._tally(flavor))
+        return self._room(self._tally(flavor), self._inventory.stock(flavor))
 
     def stale_since(self, now: datetime) -> datetime | None:
         """The last proof of life of the inventory if it is too old, else None."""
@@ -141,12 +147,11 @@ class Book:
         Raises:
             Refused: a rule refuses; nothing has changed.
         """
-        now = self._clock()
-        request, facts = self._resolve(request, now)
-        decision = decide_start(request, facts, now)
+        glance = self.glance(request.person, request.course)
+        decision = glance.decide(request)
         if decision.start is None:
             raise Refused(decision)
-        admission = _admission(decision.start, request, person, server, now)
+        admission = _admission(decision.start, request, person, server, glance.now)
         self._add(admission)
         return admission
 
@@ -204,8 +209,7 @@ class Book:
         pods = self._inventory.pods()
         lost = [row.id for row in rows if self._inventory.sees_pods and row.id not in pods]
         for row in rows:
-            if row.id not in self._open:
-                self._add(row)
+            self._add(row)
         self._rebuilt = True
         for sighting in list(pods.values()):
             self.sight(sighting)
@@ -219,63 +223,24 @@ class Book:
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _resolve(self, request: StartRequest, now: datetime) -> tuple[StartRequest, Facts]:
-        """Gather the facts of one request; a profile left out is the default of the person's roles."""
-        campus = self._campus()
-        course = campus.courses.get(request.course)
-        person = self._roll.person(request.person)
-        enrolments = self._roll.enrolments_in(person, request.course) if person else ()
-        if request.profile is None and course is not None:
-            request = replace(request, profile=_default_profile(course, enrolments, now))
-        profile = campus.profiles.get(request.profile) if request.profile is not None else None
-        facts = Facts(
-            course=course,
-            enrolments=enrolments,
-            profile=profile,
-            held=self._held(request, profile),
-            caps=campus.caps,
-            pool=self._pool(campus, course, profile, now),
-            stale_after=campus.stale_after,
-            source_titles=campus.source_titles,
-            contact=campus.contact,
-            zone=campus.zone,
-        )
-        return request, facts
-
-    def _held(self, request: StartRequest, profile: Profile | None) -> Held:
-        servers = devices = servers_all = devices_all = 0
-        for id in self._of_person.get(request.person, ()):
-            admission = self._open[id]
-            same = profile is not None and admission.flavor == profile.flavor.key
-            servers_all += 1
-            devices_all += admission.devices if same else 0
-            if admission.course == request.course:
-                servers += 1
-                devices += admission.devices if same else 0
-        return Held(servers, devices, servers_all, devices_all)
-
-    def _pool(
-        self, campus: Campus, course: Course | None, profile: Profile | None, now: datetime
-    ) -> Pool | None:
-        if course is None or profile is None or profile.flavor.device is None:
-            return None
-        tally = self._tally(profile.flavor.key)
+    def _pool_of(self, campus: Campus, course: Course, flavor: Flavor, now: datetime) -> Pool:
+        tally = self._tally(flavor.key)
+        stock = self._inventory.stock(flavor.key)
         return Pool(
-            nodes=self._inventory.stock(tally.flavor).nodes,
+            nodes=stock.nodes,
             unseen=tally.unseen,
-            room=self._room(tally),
+            room=self._room(tally, stock),
             used=tally.used,
             used_here=tally.by_course.get(course.id, 0),
             nominal=tally.nominal(campus, course.id, now),
-            most=course.quota_for(tally.flavor).most,
+            most=course.quota_for(flavor.key).most,
             claimed=tally.claimed(campus, now),
             stale_since=self.stale_since(now),
             frees_at=tally.frees_at(),
         )
 
-    def _room(self, tally: Tally) -> int:
+    def _room(self, tally: Tally, stock: Stock) -> int:
         """Free devices after those still on their way to a node, and within the flavor's ``count``."""
-        stock = self._inventory.stock(tally.flavor)
         room = sum(stock.nodes) - tally.unseen
         flavor = self._campus().flavors.get(tally.flavor)
         if flavor is not None and flavor.count is not None:
@@ -283,7 +248,10 @@ class Book:
         return max(room, 0)
 
     def _tally(self, flavor: str) -> Tally:
-        return self._tallies.setdefault(flavor, Tally(flavor))
+        tally = self._tallies.get(flavor)
+        if tally is None:
+            tally = self._tallies[flavor] = Tally(flavor)
+        return tally
 
     def _add(self, admission: Admission) -> None:
         self._open[admission.id] = admission
@@ -317,11 +285,7 @@ class Book:
         if id in self._leftovers:
             self._leftovers.discard(id)
             return None
-        for listener in self.on_end:
-            try:
-                listener(ended)
-            except Exception:
-                _log.exception("a listener failed for admission %s", id)
+        call_all(self.on_end, ended, f"admission {id}")
         return ended
 
     def _adopt(self, sighting: PodSighting) -> None:
@@ -370,13 +334,6 @@ class Book:
         task = asyncio.get_running_loop().create_task(save())
         self._unsaved.add(task)
         task.add_done_callback(self._unsaved.discard)
-
-
-def _default_profile(course: Course, enrolments: Iterable[Enrolment], now: datetime) -> str | None:
-    """The first profile of the strongest role that the person has now and to which the course offers any, or None."""
-    roles = {e.role for e in enrolments if e.state(now) is EnrolmentState.ACTIVE}
-    offers = (course.offers.get(role, ()) for role in sorted(roles, reverse=True))
-    return next((keys[0] for keys in offers if keys), None)
 
 
 def _admission(

@@ -5,10 +5,9 @@ A view is worked out from the core, then rendered; the template escapes everythi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -17,7 +16,7 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.app import Card
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
-from jupyterhub_edu.domain.decide import Decision, EndRule, StartRequest
+from jupyterhub_edu.domain.decide import Decision, EndRule
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.profiles import Granted, Profile, choose
 from jupyterhub_edu.domain.reasons import Reason
@@ -39,8 +38,7 @@ _template = ENVIRONMENT.get_template("start.html")
 _selects = Selects()
 
 
-@dataclass(frozen=True, slots=True)
-class ReasonView:
+class ReasonView(NamedTuple):
     """Why not, the way out (who can change it, or what to do), and when to try again."""
 
     sentence: str
@@ -48,8 +46,7 @@ class ReasonView:
     when: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileView:
+class ProfileView(NamedTuple):
     """One card; ``reasons`` is empty exactly when it can be chosen, and only then there are selects."""
 
     id: str
@@ -65,8 +62,7 @@ class ProfileView:
     reasons: tuple[ReasonView, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CourseView:
+class CourseView(NamedTuple):
     """One course with its cards."""
 
     title: str
@@ -75,8 +71,7 @@ class CourseView:
     profiles: tuple[ProfileView, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """The whole page.
 
     Attributes:
@@ -110,14 +105,7 @@ def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True
         wish: what to choose beforehand if it is still allowed: what was asked for last.
     """
     campus, roles = core.campus, core.roll.courses(person, core.clock())
-    offers = [
-        (
-            campus.courses[id],
-            role,
-            [_retried(core, person, id, card) for card in core.cards(person, id)],
-        )
-        for id, role in roles.items()
-    ]
+    offers = [(campus.courses[id], role, core.cards(person, id)) for id, role in roles.items()]
     chosen = _chosen(offers, wish)
     return View(
         campus=campus.name,
@@ -141,11 +129,11 @@ def _course(
         title=course.title,
         role=str(role),
         unfolded=unfolded or (chosen is not None and chosen[0] == course.id),
-        profiles=tuple(drawing.card(at, *card) for at, card in enumerate(cards, 1)),
+        profiles=tuple(drawing.card(at, card) for at, card in enumerate(cards, 1)),
     )
 
 
-_Offer = tuple[Course, CourseRole, list[tuple[Card, dict[str, str]]]]
+_Offer = tuple[Course, CourseRole, list[Card]]
 
 
 def _chosen(offers: Iterable[_Offer], wish: Wish) -> tuple[str, str] | None:
@@ -153,29 +141,11 @@ def _chosen(offers: Iterable[_Offer], wish: Wish) -> tuple[str, str] | None:
     allowed = [
         (course.id, card.profile.key)
         for course, _, cards in offers
-        for card, _ in cards
+        for card in cards
         if card.decision.allowed
     ]
     wished = (wish.course, wish.profile)
     return next((one for one in allowed if one == wished), allowed[0] if allowed else None)
-
-
-def _retried(core: Core, person: Person, course: str, card: Card) -> tuple[Card, dict[str, str]]:
-    """The card, and the options that make it startable where its defaults alone do not (two GPUs by default, one free)."""
-    if card.decision.allowed:
-        return card, {}
-    for options in _fewer_devices(card.profile):
-        decision = core.book.decide(StartRequest(person.key, course, card.profile.key, options))
-        if decision.allowed:
-            return Card(card.profile, decision, card.free), options
-    return card, {}
-
-
-def _fewer_devices(profile: Profile) -> Iterator[dict[str, str]]:
-    for option in profile.options.values():
-        for choice in option.choices.values():
-            if choice.devices is not None and choice.key != option.default:
-                yield {option.key: choice.key}
 
 
 class _Drawing:
@@ -193,8 +163,8 @@ class _Drawing:
         self._chosen, self._wish = chosen, wish
         self._owned: dict[str, bool] = {}
 
-    def card(self, at: int, card: Card, options: dict[str, str]) -> ProfileView:
-        profile, decision = card.profile, card.decision
+    def card(self, at: int, card: Card) -> ProfileView:
+        profile, decision, options = card.profile, card.decision, card.options
         id = f"edu_{self._course.id}_{at}"  # a course's id has no underscore
         checked = self._chosen == (self._course.id, profile.key)
         if checked and (self._wish.course, self._wish.profile) == self._chosen:
@@ -216,7 +186,7 @@ class _Drawing:
             reasons=tuple(self._reason(reason) for reason in decision.reasons),
         )
 
-    def _selects_of(self, profile: Profile, card: str, wished: dict[str, str]) -> Markup:
+    def _selects_of(self, profile: Profile, card: str, wished: Mapping[str, str]) -> Markup:
         campus = self._core.campus
         return _selects.draw(campus, card, self._course.id, profile, self._role, wished)
 

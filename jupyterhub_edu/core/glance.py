@@ -1,0 +1,99 @@
+"""What decisions on one person in one course rest on, gathered at one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+
+from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.domain.courses import Course
+from jupyterhub_edu.domain.decide import Decision, Facts, Held, StartRequest, decide_start
+from jupyterhub_edu.domain.people import Enrolment, EnrolmentState
+from jupyterhub_edu.domain.pools import Pool
+from jupyterhub_edu.domain.profiles import Flavor
+
+__all__ = ["Glance"]
+
+
+class Glance:
+    """One person in one course now, for any number of decisions; what concerns a flavor is gathered once.
+
+    Made by ``Book.glance``. Use it before the next await and keep it no longer: it follows no change.
+
+    Attributes:
+        enrolments: this person's in this course, from every origin.
+        now: aware UTC instant, the same for all decisions.
+    """
+
+    __slots__ = ("_by_flavor", "_campus", "_course", "_mine", "_pool_of", "enrolments", "now")
+
+    def __init__(
+        self,
+        campus: Campus,
+        course: Course | None,
+        enrolments: tuple[Enrolment, ...],
+        mine: Collection[Admission],
+        pool_of: Callable[[Campus, Course, Flavor, datetime], Pool],
+        now: datetime,
+    ) -> None:
+        self._campus, self._course, self._mine, self._pool_of = campus, course, mine, pool_of
+        self.enrolments, self.now = enrolments, now
+        self._by_flavor: dict[str, tuple[Held, Pool | None]] = {}
+
+    def decide(self, request: StartRequest) -> Decision:
+        """Decide about one start of this person in this course."""
+        return decide_start(request, self.facts(request.profile), self.now)
+
+    def facts(self, key: str | None) -> Facts:
+        """The facts of one profile; None is the default of the person's roles."""
+        campus, course = self._campus, self._course
+        if key is None and course is not None:
+            key = _default_profile(course, self.enrolments, self.now)
+        profile = campus.profiles.get(key) if key is not None else None
+        held, pool = self._of(profile.flavor) if profile is not None else (self._held(None), None)
+        return Facts(
+            course,
+            self.enrolments,
+            profile,
+            held,
+            campus.caps,
+            pool,
+            campus.stale_after,
+            campus.source_titles,
+            campus.contact,
+            campus.zone,
+        )
+
+    def free(self, flavor: Flavor) -> int | None:
+        """Devices of this flavor that nobody holds; None where it has none, or that is not known."""
+        _, pool = self._of(flavor)
+        return None if pool is None or pool.stale_since is not None else pool.room
+
+    def _of(self, flavor: Flavor) -> tuple[Held, Pool | None]:
+        found = self._by_flavor.get(flavor.key)
+        if found is None:
+            course, pool = self._course, None
+            if course is not None and flavor.device is not None:
+                pool = self._pool_of(self._campus, course, flavor, self.now)
+            found = self._by_flavor[flavor.key] = self._held(flavor.key), pool
+        return found
+
+    def _held(self, flavor: str | None) -> Held:
+        servers = devices = servers_all = devices_all = 0
+        course = self._course.id if self._course is not None else None
+        for admission in self._mine:
+            same = admission.devices if admission.flavor == flavor else 0
+            servers_all += 1
+            devices_all += same
+            if admission.course == course:
+                servers += 1
+                devices += same
+        return Held(servers, devices, servers_all, devices_all)
+
+
+def _default_profile(course: Course, enrolments: Iterable[Enrolment], now: datetime) -> str | None:
+    """The first profile of the strongest role that the person has now and to which the course offers any, or None."""
+    roles = {e.role for e in enrolments if e.state(now) is EnrolmentState.ACTIVE}
+    offers = (course.offers.get(role, ()) for role in sorted(roles, reverse=True))
+    return next((keys[0] for keys in offers if keys), None)
