@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import NamedTuple
 
 from jupyterhub_edu.domain.acts import Act, decide_act
 from jupyterhub_edu.domain.admissions import Admission
@@ -35,11 +34,9 @@ from .roll import NameTaken, Roll
 __all__ = ["Card", "Core", "current_core", "provide"]
 
 _log = logging.getLogger(__name__)
-_DEFAULTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(NamedTuple):
     """One profile on the start page: what it is, what would happen, how much is free now.
 
     Attributes:
@@ -51,7 +48,7 @@ class Card:
     profile: Profile
     decision: Decision
     free: int | None
-    options: Mapping[str, str] = field(default_factory=lambda: _DEFAULTS)
+    options: Mapping[str, str] = MappingProxyType({})
 
 
 class Core:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
@@ -35,8 +34,7 @@ class EndRule(StrEnum):
     COURSE = "course-end"
 
 
-@dataclass(frozen=True, slots=True)
-class StartRequest:
+class StartRequest(NamedTuple):
     """One wish to start a server.
 
     Attributes:
@@ -49,7 +47,7 @@ class StartRequest:
     person: str
     course: str
     profile: str | None = None
-    options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    options: Mapping[str, str] = MappingProxyType({})
 
 
 class Held(NamedTuple):
@@ -108,8 +106,7 @@ class Start(NamedTuple):
     ends_by: EndRule | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The outcome: a start, or every reason against it in table order."""
 
     start: Start | None
@@ -390,9 +387,14 @@ _RULES: Final[tuple[Callable[[_Case, Course], Sequence[Reason]], ...]] = (
 _NO_CAPS: Final = Caps()
 
 
-def _widest(caps: list[int | None]) -> int | None:
-    known = [cap for cap in caps if cap is not None]
-    return max(known) if len(known) == len(caps) else None
+def _widest(caps: Iterable[int | None]) -> int | None:
+    widest = 0
+    for cap in caps:
+        if cap is None:
+            return None
+        if cap > widest:
+            widest = cap
+    return widest
 
 
 def _end(case: _Case, course: Course) -> tuple[datetime | None, EndRule | None]:
@@ -409,8 +411,9 @@ def _end(case: _Case, course: Course) -> tuple[datetime | None, EndRule | None]:
 
 def _enrolled_until(case: _Case, course: Course) -> datetime | None:
     """The end of the unbroken stretch of enrolments, from now on, that allow the profile."""
-    if None in [e.ends for e in case.allowing]:
-        return None
+    for enrolment in case.allowing:
+        if enrolment.ends is None:
+            return None
     until = case.now
     allowing = _allowing(case.facts.enrolments, case.profile, course)
     for enrolment in sorted(allowing, key=lambda e: (e.starts is not None, e.starts or case.now)):

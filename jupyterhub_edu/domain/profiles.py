@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
@@ -38,8 +38,7 @@ class Flavor:
     tolerate: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Amounts:
+class Amounts(NamedTuple):
     """What one server is granted; ``devices`` counts whole devices of the profile's flavor."""
 
     cpu_guarantee: Cpu
@@ -133,8 +132,9 @@ def choose(
         for key in options
         if key not in profile.options
     ]
-    amounts, image = profile.amounts, course_image or profile.image
+    image = course_image or profile.image
     taken: dict[str, str] = {}
+    choices: list[Choice] = []
     for option in profile.options.values():
         value = options.get(option.key, option.default)
         choice = option.choices.get(value)
@@ -158,22 +158,21 @@ def choose(
         else:
             taken[option.key] = value
             image = choice.image or image
-            amounts = _with(amounts, choice)
-    return wrong or Granted(
-        profile.key, profile.flavor.key, amounts, image, MappingProxyType(taken)
-    )
+            choices.append(choice)
+    if wrong:
+        return wrong
+    amounts = _with(profile.amounts, choices) if choices else profile.amounts
+    return Granted(profile.key, profile.flavor.key, amounts, image, MappingProxyType(taken))
 
 
-def _with(amounts: Amounts, choice: Choice) -> Amounts:
-    """The amounts with this choice; most choices set none."""
-    if choice.devices is None and not (
-        choice.cpu_guarantee or choice.cpu_limit or choice.memory_guarantee or choice.memory_limit
-    ):
-        return amounts
-    return Amounts(
-        choice.cpu_guarantee or amounts.cpu_guarantee,
-        choice.cpu_limit or amounts.cpu_limit,
-        choice.memory_guarantee or amounts.memory_guarantee,
-        choice.memory_limit or amounts.memory_limit,
-        amounts.devices if choice.devices is None else choice.devices,
-    )
+def _with(amounts: Amounts, choices: Iterable[Choice]) -> Amounts:
+    """The amounts with these choices; of two that set the same the later one counts."""
+    cpu_guarantee, cpu_limit, memory_guarantee, memory_limit, devices = amounts
+    for choice in choices:
+        cpu_guarantee = choice.cpu_guarantee or cpu_guarantee
+        cpu_limit = choice.cpu_limit or cpu_limit
+        memory_guarantee = choice.memory_guarantee or memory_guarantee
+        memory_limit = choice.memory_limit or memory_limit
+        if choice.devices is not None:
+            devices = choice.devices
+    return Amounts(cpu_guarantee, cpu_limit, memory_guarantee, memory_limit, devices)
