@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyterhub.auth import Authenticator
-from tornado import web
 from traitlets import default
 
 from jupyterhub_edu.core import Core, NameTaken, current_core
@@ -14,9 +13,10 @@ from jupyterhub_edu.domain.campus import SourceInfo
 from jupyterhub_edu.domain.names import map_username
 from jupyterhub_edu.domain.people import Identity, Person, SiteRole
 from jupyterhub_edu.hub import added_routes, attach, groups_beside, run_checks
-from jupyterhub_edu.ports import StoreError
+from jupyterhub_edu.ports import Login, StoreError
 
-from .form import FormLogin, LoginRefused
+from .arrivals import LoginRefused, arrived
+from .form import FormLogin
 
 __all__ = ["TEMPLATES", "EduAuthenticator"]
 
@@ -78,17 +78,20 @@ class EduAuthenticator(Authenticator):
         return [*super().get_handlers(app), *added_routes()]
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
-        """Check a login form; None for a wrong name or password, the same for both."""
-        try:
-            identity = await FormLogin(self.core).check(
-                data, [source.id for source in self.form_sources]
-            )
-            if identity is None:
-                return None
-            person = await self._link(identity)
-        except LoginRefused as refused:
-            raise web.HTTPError(refused.status, "%s", refused.sentence) from None
-        return self._auth_model(person, handler.find_user(person.hub_name))
+        """Take in whoever arrives with a source's Login, else check a login form.
+
+        Returns:
+            The auth model; None for a wrong name or password, the same for both.
+        """
+        login = arrived(handler) or await self._check_form(data)
+        if login is None:
+            return None
+        person = await self._link(login.identity)
+        handler.signed_in_as = person.key
+        model = self._auth_model(person, handler.find_user(person.hub_name))
+        if self.enable_auth_state:
+            model["auth_state"] = dict(login.auth_state)
+        return model
 
     async def refresh_user(self, user: Any, handler: Any = None) -> bool | dict[str, Any]:
         """Bring an account up to date from its source, waiting at most 0.7 s; an error changes nothing.
@@ -119,6 +122,11 @@ class EduAuthenticator(Authenticator):
         return not self.allowed_users or bool(super().check_allowed(username, authentication))
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    async def _check_form(self, data: dict[str, str] | None) -> Login | None:
+        sources = [source.id for source in self.form_sources]
+        identity = await FormLogin(self.core).check(data or {}, sources)
+        return Login(identity) if identity is not None else None
 
     async def _link(self, identity: Identity) -> Person:
         hub_name = map_username(identity.login)

@@ -9,18 +9,12 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.people import Identity
 from jupyterhub_edu.ports import Denied, FormSource, Gone, Unavailable
 
+from .arrivals import LoginRefused
+
 __all__ = ["FormLogin", "LoginRefused"]
 
 _LONGEST_NAME: Final = 256
 _LONGEST_PASSWORD: Final = 4096
-
-
-class LoginRefused(Exception):
-    """The login cannot be made now, for a reason that the person may know."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence = status, sentence
 
 
 class FormLogin:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from jupyterhub import orm
 
@@ -13,6 +13,9 @@ from .running import attached
 
 __all__ = ["HubAccounts", "HubGroups", "groups_beside", "remember_options"]
 
+_OWN_CLIENT: Final = "jupyterhub"
+"""To whom the hub gives tokens that no browser asked for: those of servers, and those that people make."""
+
 
 class HubAccounts:
     """Implements ``ports.Accounts``."""
@@ -20,6 +23,28 @@ class HubAccounts:
     def exists(self, hub_name: str) -> bool:
         """Whether the hub has an account of this name."""
         return orm.User.find(attached().app.db, hub_name) is not None
+
+    async def log_out(self, hub_name: str) -> None:
+        """Log every browser of the account out; servers run on, and tokens that the person made stay."""
+        self._forget(hub_name, lambda token: token.client_id != _OWN_CLIENT)
+
+    async def end_sessions(self, hub_name: str) -> None:
+        """Let nobody in to the account any more by what was given out before: cookies, tokens of any kind."""
+        self._forget(hub_name, lambda token: True)
+
+    def _forget(self, hub_name: str, is_meant: Callable[[Any], bool]) -> None:
+        """New cookie id, and none of these tokens, nor codes that could still become tokens."""
+        database = attached().app.db
+        user = orm.User.find(database, hub_name)
+        if user is None:
+            return
+        user.cookie_id = orm.new_token()
+        for code in user.oauth_codes:
+            database.delete(code)
+        for token in user.api_tokens:
+            if is_meant(token):
+                database.delete(token)
+        database.commit()
 
 
 class HubGroups:

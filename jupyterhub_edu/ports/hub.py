@@ -72,3 +72,14 @@ class Accounts(Protocol):
     def exists(self, hub_name: str) -> bool:
         """Whether the hub has an account of this name."""
         ...
+
+    async def log_out(self, hub_name: str) -> None:
+        """Log every browser of the account out; servers run on, and tokens that the person made stay."""
+        ...
+
+    async def end_sessions(self, hub_name: str) -> None:
+        """Let nobody in to the account any more by what was given out before: cookies, tokens of any kind.
+
+        An account that does not exist is success.
+        """
+        ...

@@ -35,10 +35,13 @@ class Gone:
 
     Attributes:
         why: one sentence for staff and the log; for the person where it concerns them ("This account is disabled.").
+        subject: the immutable id of whom it is about, where nobody was asked about: somebody logs in by redirect or
+            launch and is refused for good.
     """
 
     at: datetime
     why: str
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

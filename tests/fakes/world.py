@@ -108,6 +108,8 @@ class FakeHub:
         self.running: list[LiveServer] = []
         self.started: list[tuple[str, str, Mapping[str, Any]]] = []
         self.stopped: list[tuple[str, str]] = []
+        self.logged_out: list[str] = []
+        self.sessions_ended: list[str] = []
         self.broken = ""
 
     def _work(self) -> None:
@@ -130,3 +132,9 @@ class FakeHub:
 
     def exists(self, hub_name: str) -> bool:
         return hub_name in self.accounts
+
+    async def log_out(self, hub_name: str) -> None:
+        self.logged_out.append(hub_name)
+
+    async def end_sessions(self, hub_name: str) -> None:
+        self.sessions_ended.append(hub_name)
