@@ -16,7 +16,9 @@ __all__ = [
     "CourseRef",
     "CourseRole",
     "Enrolment",
+    "Exclusion",
     "Identity",
+    "Listed",
     "Member",
     "Person",
     "Roster",
@@ -178,6 +180,38 @@ class Roster:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """Somebody whom a roster names and who has never logged in: enough to show them, and to know them when they come.
+
+    Attributes:
+        key: ``source:subject``, as it will be when they log in.
+        login: canonical login name at the source; a label.
+        name: display name; hostile text.
+    """
+
+    key: str
+    login: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """One person kept out of one course by hand, whatever any origin says.
+
+    Attributes:
+        by: who did it.
+        why: the reason given, or ``""``.
+        until: first instant (aware UTC) at which it no longer holds, or None for no end.
+    """
+
+    person: str
+    course: str
+    by: str
+    why: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """A person linked to a hub account.
 
@@ -187,6 +221,8 @@ class Person:
         login: canonical login name at the source, as last heard.
         active: False after a complete negative answer (disabled, gone).
         answered_at: aware UTC instant of the source's last complete answer about this person, positive or negative.
+        linked_to: key of the person whose hub account this one shares by a link rule; None: the account is their own.
+        attributes: of the identity's, those that link rules compare.
     """
 
     key: str
@@ -198,6 +234,8 @@ class Person:
     site_role: SiteRole | None
     active: bool
     answered_at: datetime
+    linked_to: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class EnrolmentState(StrEnum):
@@ -220,6 +258,7 @@ class Enrolment:
         answered_at: last complete answer of the source about this person; None where no source is asked.
         by: who added it by hand, or ``""``.
         sections: subgroups of the course, as the source names them.
+        why: the reason given by whoever added it by hand, or ``""``.
     """
 
     person: str
@@ -231,6 +270,7 @@ class Enrolment:
     answered_at: datetime | None = None
     by: str = ""
     sections: frozenset[str] = frozenset()
+    why: str = ""
 
     def state(self, now: datetime) -> EnrolmentState:
         """Where ``now`` lies."""

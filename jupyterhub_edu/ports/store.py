@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from jupyterhub_edu.domain.admissions import Admission
-from jupyterhub_edu.domain.people import Enrolment, Person
+from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 
 __all__ = ["AuditEntry", "Store", "StoreError"]
 
@@ -70,8 +70,46 @@ class Store(Protocol):
         """Keep a complete answer: the person as now known, and exactly these enrolments of this origin.
 
         Raises:
-            StoreError: among others when another person already holds ``person.hub_name``.
+            StoreError: among others when ``person.hub_name`` is another person's own (``linked_to`` None for both).
         """
+        ...
+
+    async def load_listed(self) -> Sequence[Listed]:
+        """Everybody whom a roster names and who has never logged in."""
+        ...
+
+    async def save_roster(
+        self,
+        origin: str,
+        course: str,
+        listed: Iterable[Listed],
+        enrolments: Iterable[Enrolment],
+    ) -> None:
+        """Keep a complete roster: exactly these enrolments of this origin in this course.
+
+        Args:
+            listed: those of them who have never logged in; who is in no course any more is forgotten.
+        """
+        ...
+
+    async def load_exclusions(self) -> Sequence[Exclusion]:
+        """Everybody kept out of a course, those whose time is over too."""
+        ...
+
+    async def add_exclusion(self, exclusion: Exclusion) -> None:
+        """Add or replace one exclusion (person, course)."""
+        ...
+
+    async def remove_exclusion(self, person: str, course: str) -> None:
+        """Remove one exclusion; nothing happens if it is not there."""
+        ...
+
+    async def load_secret(self, name: str) -> bytes | None:
+        """What was kept under this name, as it was sealed; None if nothing was."""
+        ...
+
+    async def save_secret(self, name: str, sealed: bytes | None) -> None:
+        """Keep sealed bytes in the place of what was there; None forgets them."""
         ...
 
     async def add_enrolment(self, enrolment: Enrolment) -> None:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
-from jupyterhub_edu.domain.people import CourseRole, Enrolment, Person
+from jupyterhub_edu.domain.people import CourseRole, Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.ports import AuditEntry, StoreError
 
 from . import rows
@@ -31,6 +31,9 @@ class MemoryStore:
     def __init__(self) -> None:
         self._people: dict[str, Person] = {}
         self._enrolments: dict[tuple[str, str, CourseRole, str], Enrolment] = {}
+        self._listed: dict[str, Listed] = {}
+        self._exclusions: dict[tuple[str, str], Exclusion] = {}
+        self._secrets: dict[str, bytes] = {}
         self._pins: dict[str, str] = {}
         self._admissions: dict[str, Admission] = {}
         self._audit: list[AuditEntry] = []
@@ -58,19 +61,71 @@ class MemoryStore:
         rows.person_row(person)
         rows.answer_rows(person, origin, told)
         for other in self._people.values():
-            if other.hub_name == person.hub_name and other.key != person.key:
+            own = other.linked_to is None and person.linked_to is None
+            if own and other.hub_name == person.hub_name and other.key != person.key:
                 raise StoreError(rows.name_taken(person, other.key))
         self._people[person.key] = person
+        self._listed.pop(person.key, None)
         self._enrolments = {
             key: e
             for key, e in self._enrolments.items()
             if (e.person, e.origin) != (person.key, origin)
         } | {_key(e): e for e in told}
 
+    async def load_listed(self) -> Sequence[Listed]:
+        """Everybody whom a roster names and who has never logged in."""
+        return sorted(self._listed.values(), key=lambda listed: listed.key)
+
+    async def save_roster(
+        self,
+        origin: str,
+        course: str,
+        listed: Iterable[Listed],
+        enrolments: Iterable[Enrolment],
+    ) -> None:
+        """Keep exactly these enrolments of this origin in this course."""
+        told, names = list(enrolments), list(listed)
+        rows.roster_rows(origin, course, told)
+        for entry in names:
+            rows.listed_row(entry)
+        former = [e for e in self._enrolments.values() if (e.origin, e.course) == (origin, course)]
+        for enrolment in former:
+            del self._enrolments[_key(enrolment)]
+        self._enrolments |= {_key(e): e for e in told}
+        self._listed |= {entry.key: entry for entry in names if entry.key not in self._people}
+        left = {enrolment.person for enrolment in self._enrolments.values()}
+        for enrolment in former:
+            if enrolment.person not in left:
+                self._listed.pop(enrolment.person, None)
+
+    async def load_exclusions(self) -> Sequence[Exclusion]:
+        """Everybody kept out of a course."""
+        return [self._exclusions[key] for key in sorted(self._exclusions)]
+
+    async def add_exclusion(self, exclusion: Exclusion) -> None:
+        """Add or replace one exclusion."""
+        rows.exclusion_row(exclusion)
+        self._exclusions[exclusion.person, exclusion.course] = exclusion
+
+    async def remove_exclusion(self, person: str, course: str) -> None:
+        """Remove one exclusion, if it is there."""
+        self._exclusions.pop((person, course), None)
+
+    async def load_secret(self, name: str) -> bytes | None:
+        """What was kept under this name, sealed."""
+        return self._secrets.get(name)
+
+    async def save_secret(self, name: str, sealed: bytes | None) -> None:
+        """Keep sealed bytes; None forgets them."""
+        if sealed is None:
+            self._secrets.pop(name, None)
+        else:
+            rows.secret_row(name, sealed)
+            self._secrets[name] = sealed
+
     async def add_enrolment(self, enrolment: Enrolment) -> None:
         """Add or replace one manual enrolment."""
         rows.enrolment_row(enrolment)
-        self._require_person(enrolment.person)
         self._enrolments[_key(enrolment)] = enrolment
 
     async def remove_enrolment(self, enrolment: Enrolment) -> None:

@@ -13,12 +13,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.decide import EndRule
-from jupyterhub_edu.domain.people import CourseRole, Enrolment, Person, SiteRole
+from jupyterhub_edu.domain.people import (
+    CourseRole,
+    Enrolment,
+    Exclusion,
+    Listed,
+    Person,
+    SiteRole,
+)
 from jupyterhub_edu.domain.profiles import Amounts, Granted
 from jupyterhub_edu.domain.quantities import Cpu, Memory
 from jupyterhub_edu.ports import AuditEntry, StoreError
@@ -28,13 +36,19 @@ __all__ = [
     "answer_rows",
     "audit_row",
     "enrolment_row",
+    "exclusion_row",
+    "listed_row",
     "name_taken",
     "person_row",
     "pin_row",
     "read_admission",
     "read_audit",
     "read_enrolment",
+    "read_exclusion",
+    "read_listed",
     "read_person",
+    "roster_rows",
+    "secret_row",
     "unknown_person",
 ]
 
@@ -57,6 +71,8 @@ def person_row(person: Person) -> dict[str, Any]:
             "site_role": _spell(person.site_role),
             "active": person.active,
             "answered_at": _micros(person.answered_at),
+            "linked_to": _maybe(_text, person.linked_to),
+            "attributes": json.dumps(dict(person.attributes), sort_keys=True),
         }
 
 
@@ -77,6 +93,8 @@ def read_person(row: Row) -> Person:
             site_role=_maybe(_word(SiteRole), row["site_role"]),
             active=row["active"],
             answered_at=_instant(row["answered_at"]),
+            linked_to=row["linked_to"],
+            attributes=MappingProxyType(_texts(json.loads(row["attributes"]))),
         )
 
 
@@ -92,6 +110,8 @@ def enrolment_row(enrolment: Enrolment) -> dict[str, Any]:
             "ends": _maybe(_micros, enrolment.ends),
             "answered_at": _maybe(_micros, enrolment.answered_at),
             "by": _text(enrolment.by),
+            "sections": json.dumps(sorted(enrolment.sections)),
+            "why": _text(enrolment.why),
         }
 
 
@@ -110,6 +130,70 @@ def answer_rows(
             raise ValueError(f"not an enrolment of {person.key} from {origin}: {enrolment}")
         told[enrolment.course, enrolment.role] = enrolment_row(enrolment)
     return list(told.values())
+
+
+def roster_rows(origin: str, course: str, enrolments: Iterable[Enrolment]) -> list[dict[str, Any]]:
+    """Spell the enrolments of a roster; of two for the same person and role the last counts.
+
+    Raises:
+        ValueError: an enrolment of another origin or course.
+        StoreError: one that cannot be kept.
+    """
+    told: dict[tuple[str, CourseRole], dict[str, Any]] = {}
+    for enrolment in enrolments:
+        if (enrolment.origin, enrolment.course) != (origin, course):
+            raise ValueError(f"not an enrolment in {course} from {origin}: {enrolment}")
+        told[enrolment.person, enrolment.role] = enrolment_row(enrolment)
+    return list(told.values())
+
+
+def listed_row(listed: Listed) -> dict[str, Any]:
+    """Spell somebody whom a roster names."""
+    with _writing("roster entry", listed.key):
+        return {
+            "key": _text(listed.key),
+            "login": _text(listed.login),
+            "name": _text(listed.name),
+        }
+
+
+def read_listed(row: Row) -> Listed:
+    """Read somebody whom a roster names."""
+    return Listed(row["key"], row["login"], row["name"])
+
+
+def exclusion_row(exclusion: Exclusion) -> dict[str, Any]:
+    """Spell an exclusion."""
+    with _writing("exclusion of", exclusion.person):
+        return {
+            "person": _text(exclusion.person),
+            "course": _text(exclusion.course),
+            "by": _text(exclusion.by),
+            "why": _text(exclusion.why),
+            "until": _maybe(_micros, exclusion.until),
+        }
+
+
+def read_exclusion(row: Row) -> Exclusion:
+    """Read an exclusion.
+
+    Raises:
+        StoreError: the row holds what this version does not know.
+    """
+    with _reading("edu_exclusions", row, "person", "course"):
+        return Exclusion(
+            person=row["person"],
+            course=row["course"],
+            by=row["by"],
+            why=row["why"],
+            until=_maybe(_instant, row["until"]),
+        )
+
+
+def secret_row(name: str, sealed: bytes) -> dict[str, Any]:
+    """Spell a sealed secret."""
+    with _writing("secret", name):
+        return {"name": _text(name), "sealed": sealed}
 
 
 def name_taken(person: Person, holder: str) -> str:
@@ -141,6 +225,8 @@ def read_enrolment(row: Row) -> Enrolment:
             ends=_maybe(_instant, row["ends"]),
             answered_at=_maybe(_instant, row["answered_at"]),
             by=row["by"],
+            sections=_set_of_texts(row["sections"]),
+            why=row["why"],
         )
 
 
@@ -259,7 +345,7 @@ def _read_granted(text: str) -> Granted:
         memory_limit=Memory(_whole(found["memory_limit_bytes"])),
         devices=_whole(found["devices"]),
     )
-    options = MappingProxyType({k: _string(v) for k, v in _object(found["options"]).items()})
+    options = MappingProxyType(_texts(found["options"]))
     image = _maybe(_string, found["image"])
     return Granted(_string(found["profile"]), _string(found["flavor"]), amounts, image, options)
 
@@ -325,6 +411,19 @@ def _object(value: object) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     raise ValueError(f"{value!r} is not a JSON object")
+
+
+def _texts(value: object) -> dict[str, str]:
+    return {key: _string(text) for key, text in _object(value).items()}
+
+
+@lru_cache(maxsize=4096)
+def _set_of_texts(text: str) -> frozenset[str]:
+    """A set from JSON; equal ones are one object, for most enrolments have the sections of many others."""
+    found = json.loads(text)
+    if not isinstance(found, list):
+        raise ValueError(f"{found!r} is not a JSON list")
+    return frozenset(map(_string, found))
 
 
 @contextmanager

@@ -9,11 +9,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
-from jupyterhub_edu.domain.people import Enrolment, Person
+from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.ports import AuditEntry, Clock, StoreError, utc_now
 
 from . import rows
@@ -21,12 +32,16 @@ from .database import Backend, Database, Job
 from .place import locate
 from .postgres import PostgresBackend
 from .sqlite import SqliteBackend
-from .tables import ADMISSIONS, AUDIT, ENROLMENTS, PEOPLE, PINS
+from .tables import ADMISSIONS, AUDIT, ENROLMENTS, EXCLUSIONS, MEMBERS, PEOPLE, PINS, SECRETS
 
 __all__ = ["SqlStore", "open_store"]
 
 _T = TypeVar("_T")
 _UNENDED: Final = ADMISSIONS.c.stage != Stage.ENDED.value
+_PERSON: Final = ENROLMENTS.c.person
+_FORGET: Final = delete(MEMBERS).where(
+    MEMBERS.c.key == bindparam("gone"), ~exists().where(MEMBERS.c.key == _PERSON)
+)
 _MOST_TOGETHER: Final = 200
 """Calls that share one transaction at most, so that the first of them does not wait long for the last."""
 
@@ -110,28 +125,87 @@ class SqlStore:
         told = rows.answer_rows(person, origin, enrolments)
         of_origin = and_(ENROLMENTS.c.person == person.key, ENROLMENTS.c.origin == origin)
         holder = select(PEOPLE.c.key).where(
-            PEOPLE.c.hub_name == person.hub_name, PEOPLE.c.key != person.key
+            PEOPLE.c.hub_name == person.hub_name,
+            PEOPLE.c.key != person.key,
+            PEOPLE.c.linked_to.is_(None),
         )
 
         def save(connection: Connection) -> None:
-            if (other := connection.execute(holder).scalar()) is not None:
+            other = None if person.linked_to else connection.execute(holder).scalar()
+            if other is not None:
                 raise StoreError(rows.name_taken(person, other))
             _upsert(connection, PEOPLE, values)
+            connection.execute(delete(MEMBERS).where(MEMBERS.c.key == person.key))
             connection.execute(delete(ENROLMENTS).where(of_origin))
             if told:
                 connection.execute(insert(ENROLMENTS), told)
 
         await self._do(save)
 
+    async def load_listed(self) -> Sequence[Listed]:
+        """Everybody whom a roster names and who has never logged in."""
+        query = select(MEMBERS).order_by(MEMBERS.c.key)
+        return await self._do(lambda c: _read(c, query, rows.read_listed))
+
+    async def save_roster(
+        self,
+        origin: str,
+        course: str,
+        listed: Iterable[Listed],
+        enrolments: Iterable[Enrolment],
+    ) -> None:
+        """Keep exactly these enrolments of this origin in this course."""
+        names, roster = list(listed), list(enrolments)
+        same = and_(ENROLMENTS.c.origin == origin, ENROLMENTS.c.course == course)
+        # Spelt on the thread as well: a large course would hold up the event loop.
+
+        def save(connection: Connection) -> None:
+            told = rows.roster_rows(origin, course, roster)
+            former = connection.execute(delete(ENROLMENTS).where(same).returning(_PERSON))
+            gone = {row.person for row in former} - {row["person"] for row in told}
+            if told:
+                connection.execute(insert(ENROLMENTS), told)
+            for values in map(rows.listed_row, names):
+                if not _is_known(connection, values["key"]):
+                    _upsert(connection, MEMBERS, values)
+            for key in gone:
+                connection.execute(_FORGET, {"gone": key})
+
+        await self._do(save)
+
+    async def load_exclusions(self) -> Sequence[Exclusion]:
+        """Everybody kept out of a course."""
+        query = select(EXCLUSIONS).order_by(*EXCLUSIONS.primary_key)
+        return await self._do(lambda c: _read(c, query, rows.read_exclusion))
+
+    async def add_exclusion(self, exclusion: Exclusion) -> None:
+        """Add or replace one exclusion."""
+        values = rows.exclusion_row(exclusion)
+        await self._do(lambda c: _upsert(c, EXCLUSIONS, values))
+
+    async def remove_exclusion(self, person: str, course: str) -> None:
+        """Remove one exclusion, if it is there."""
+        same = and_(EXCLUSIONS.c.person == person, EXCLUSIONS.c.course == course)
+        await self._do(lambda c: c.execute(delete(EXCLUSIONS).where(same)))
+
+    async def load_secret(self, name: str) -> bytes | None:
+        """What was kept under this name, sealed."""
+        query = select(SECRETS.c.sealed).where(SECRETS.c.name == name)
+        found = await self._do(lambda c: c.execute(query).scalar())
+        return None if found is None else bytes(found)
+
+    async def save_secret(self, name: str, sealed: bytes | None) -> None:
+        """Keep sealed bytes; None forgets them."""
+        if sealed is None:
+            await self._do(lambda c: c.execute(delete(SECRETS).where(SECRETS.c.name == name)))
+        else:
+            values = rows.secret_row(name, sealed)
+            await self._do(lambda c: _upsert(c, SECRETS, values))
+
     async def add_enrolment(self, enrolment: Enrolment) -> None:
         """Add or replace one manual enrolment."""
         values = rows.enrolment_row(enrolment)
-
-        def add(connection: Connection) -> None:
-            _require_person(connection, enrolment.person)
-            _upsert(connection, ENROLMENTS, values)
-
-        await self._do(add)
+        await self._do(lambda c: _upsert(c, ENROLMENTS, values))
 
     async def remove_enrolment(self, enrolment: Enrolment) -> None:
         """Remove one manual enrolment, if it is there."""
@@ -242,6 +316,10 @@ def _upsert(
     connection.execute(_replace(connection.dialect.name, table, where), values)
 
 
+def _is_known(connection: Connection, key: str) -> bool:
+    return connection.execute(select(PEOPLE.c.key).where(PEOPLE.c.key == key)).first() is not None
+
+
 def _require_person(connection: Connection, key: str) -> None:
-    if connection.execute(select(PEOPLE.c.key).where(PEOPLE.c.key == key)).first() is None:
+    if not _is_known(connection, key):
         raise StoreError(rows.unknown_person(key))

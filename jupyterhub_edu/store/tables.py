@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -23,11 +24,14 @@ __all__ = [
     "ADMISSIONS",
     "AUDIT",
     "ENROLMENTS",
+    "EXCLUSIONS",
     "HUB",
+    "MEMBERS",
     "METADATA",
     "PEOPLE",
     "PINS",
     "PREFIX",
+    "SECRETS",
     "VERSION_TABLE",
 ]
 
@@ -46,7 +50,7 @@ PEOPLE: Final = Table(
     "edu_people",
     METADATA,
     Column("key", Text, primary_key=True),
-    Column("hub_name", Text, nullable=False, unique=True),
+    Column("hub_name", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("login", Text, nullable=False),
@@ -54,12 +58,22 @@ PEOPLE: Final = Table(
     Column("site_role", Text),
     Column("active", Boolean, nullable=False),
     Column("answered_at", BigInteger, nullable=False),
+    Column("linked_to", Text),
+    Column("attributes", Text, nullable=False, server_default="{}"),
+)
+_OWN = PEOPLE.c.linked_to.is_(None)
+Index(
+    "edu_people_own_index",
+    PEOPLE.c.hub_name,
+    unique=True,
+    sqlite_where=_OWN,
+    postgresql_where=_OWN,
 )
 
 ENROLMENTS: Final = Table(
     "edu_enrolments",
     METADATA,
-    Column("person", Text, ForeignKey(PEOPLE.c.key), primary_key=True),
+    Column("person", Text, primary_key=True),
     Column("course", Text, primary_key=True),
     Column("role", Text, primary_key=True),
     Column("origin", Text, primary_key=True),
@@ -67,6 +81,35 @@ ENROLMENTS: Final = Table(
     Column("ends", BigInteger),
     Column("answered_at", BigInteger),
     Column("by", Text, nullable=False),
+    Column("sections", Text, nullable=False, server_default="[]"),
+    Column("why", Text, nullable=False, server_default=""),
+    # A roster is replaced by what it is of; the primary key begins with the person.
+    Index("edu_enrolments_roster_index", "origin", "course"),
+)
+
+MEMBERS: Final = Table(
+    "edu_members",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("login", Text, nullable=False),
+    Column("name", Text, nullable=False),
+)
+
+EXCLUSIONS: Final = Table(
+    "edu_exclusions",
+    METADATA,
+    Column("person", Text, primary_key=True),
+    Column("course", Text, primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("until", BigInteger),
+)
+
+SECRETS: Final = Table(
+    "edu_secrets",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
 )
 
 PINS: Final = Table(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from jupyterhub_edu.domain.admissions import Stage
-from jupyterhub_edu.domain.people import SiteRole
+from jupyterhub_edu.domain.people import Exclusion, SiteRole
 from jupyterhub_edu.ports import Store, StoreError
 from jupyterhub_edu.store import MemoryStore, open_store
 from tests.unit.store import values
@@ -21,6 +21,7 @@ from tests.unit.store.values import (
     NOW,
     STUDENT,
     TEACHER,
+    a_member,
     a_person,
     an_admission,
     an_entry,
@@ -52,6 +53,9 @@ async def store(request, tmp_path):
 async def test_a_new_store_is_empty(store):
     assert list(await store.load_people()) == []
     assert list(await store.load_enrolments()) == []
+    assert list(await store.load_listed()) == []
+    assert list(await store.load_exclusions()) == []
+    assert await store.load_secret("entra:ola") is None
     assert await store.load_pins() == {}
     assert list(await store.load_open_admissions()) == []
     assert list(await store.load_audit()) == []
@@ -109,6 +113,18 @@ async def test_a_hub_account_belongs_to_one_person(store):
     assert [e.person for e in await store.load_enrolments()] == ["ldap:ola"]
 
 
+async def test_several_identities_share_one_hub_account_where_they_are_linked(store):
+    first = a_person("ola", attributes={"employeeNumber": "17"})
+    linked = a_person("moodle-7", hub_name="ola", linked_to="ldap:ola")
+    await store.save_answer(first, DIRECTORY, [told()])
+
+    await store.save_answer(linked, DIRECTORY, [told("stats", subject="moodle-7")])
+    await store.save_answer(first, DIRECTORY, [])
+
+    assert list(await store.load_people()) == [linked, first]
+    assert [e.course for e in await store.load_enrolments()] == ["stats"]
+
+
 async def test_an_answer_holds_nothing_of_somebody_else_or_another_origin(store):
     for stray in (told(subject="kim"), by_hand()):
         with pytest.raises(ValueError, match="not an enrolment of ldap:ola"):
@@ -146,13 +162,19 @@ async def test_removing_a_manual_enrolment_leaves_every_other(store):
     }
 
 
-async def test_nothing_is_kept_about_somebody_who_never_logged_in(store):
-    with pytest.raises(StoreError, match="Nobody with the key 'ldap:ola'"):
-        await store.add_enrolment(by_hand())
+async def test_an_enrolment_by_hand_waits_for_somebody_who_never_logged_in(store):
+    waiting = by_hand(why="a guest lecturer", sections=frozenset({"A", "B"}))
+
+    await store.add_enrolment(waiting)
+
+    assert list(await store.load_enrolments()) == [waiting]
+    assert list(await store.load_people()) == []
+
+
+async def test_nobody_is_pinned_who_never_logged_in(store):
     with pytest.raises(StoreError, match="Nobody with the key 'ldap:ola'"):
         await store.pin("ldap:ola", "ldap:ola")
 
-    assert list(await store.load_enrolments()) == []
     assert await store.load_pins() == {}
 
 
@@ -164,6 +186,116 @@ async def test_the_first_pin_stays(store):
     await store.pin("ldap:boss", "ldap:kim")
 
     assert await store.load_pins() == {"ldap:boss": "ldap:ola"}
+
+
+# -- rosters -------------------------------------------------------------------------------------------------------
+
+
+async def _heard(store):
+    return {(e.person, e.course, e.origin) for e in await store.load_enrolments()}
+
+
+async def test_a_roster_is_kept_before_anybody_logs_in(store):
+    roster = [told(subject="ola"), told(role=TEACHER, subject="kim", sections=frozenset({"A"}))]
+
+    await store.save_roster(DIRECTORY, "ml", [a_member("ola"), a_member("kim")], roster)
+
+    assert list(await store.load_people()) == []
+    assert list(await store.load_listed()) == [a_member("kim"), a_member("ola")]
+    assert {(e.person, e.role, e.sections) for e in await store.load_enrolments()} == {
+        ("ldap:ola", STUDENT, frozenset()),
+        ("ldap:kim", TEACHER, frozenset({"A"})),
+    }
+
+
+async def test_a_roster_replaces_this_origin_in_this_course_alone(store):
+    moodle = "source:moodle"
+    await store.save_roster(DIRECTORY, "ml", [], [told("ml"), told("ml", subject="kim")])
+    await store.save_roster(DIRECTORY, "stats", [], [told("stats")])
+    await store.save_roster(moodle, "ml", [], [replace(told("ml"), origin=moodle)])
+    await store.add_enrolment(by_hand("ml"))
+
+    await store.save_roster(DIRECTORY, "ml", [], [told("ml", subject="eva")])
+
+    assert await _heard(store) == {
+        ("ldap:eva", "ml", DIRECTORY),
+        ("ldap:ola", "stats", DIRECTORY),
+        ("ldap:ola", "ml", moodle),
+        ("ldap:ola", "ml", "manual"),
+    }
+
+
+async def test_an_empty_roster_leaves_nobody(store):
+    await store.save_roster(DIRECTORY, "ml", [a_member()], [told()])
+
+    await store.save_roster(DIRECTORY, "ml", [], [])
+
+    assert await _heard(store) == set()
+    assert list(await store.load_listed()) == []
+
+
+async def test_who_is_in_another_course_still_is_remembered_by_name(store):
+    await store.save_roster(DIRECTORY, "ml", [a_member()], [told("ml")])
+    await store.save_roster(DIRECTORY, "stats", [a_member(name="Ola N")], [told("stats")])
+
+    await store.save_roster(DIRECTORY, "ml", [], [])
+    assert list(await store.load_listed()) == [a_member(name="Ola N")]
+
+    await store.save_roster(DIRECTORY, "stats", [], [])
+    assert list(await store.load_listed()) == []
+
+
+async def test_who_logs_in_is_a_person_and_no_longer_a_name_in_a_roster(store):
+    await store.save_roster(DIRECTORY, "ml", [a_member()], [told()])
+
+    await store.save_answer(a_person(), DIRECTORY, [told()])
+    assert list(await store.load_listed()) == []
+
+    await store.save_roster(DIRECTORY, "ml", [a_member()], [told()])
+    assert list(await store.load_listed()) == []
+
+
+async def test_a_roster_holds_nothing_of_another_course_or_origin(store):
+    await store.save_roster(DIRECTORY, "ml", [], [told()])
+
+    for stray in (told("stats"), by_hand()):
+        with pytest.raises(ValueError, match="not an enrolment in ml from source:ldap"):
+            await store.save_roster(DIRECTORY, "ml", [], [told(subject="kim"), stray])
+
+    assert await _heard(store) == {("ldap:ola", "ml", DIRECTORY)}
+
+
+async def test_an_exclusion_is_replaced_by_person_and_course(store):
+    first = Exclusion("ldap:ola", "ml", "turid", "until the appeal", NOW)
+    other = Exclusion("ldap:ola", "stats", "turid")
+    await store.add_exclusion(first)
+    await store.add_exclusion(other)
+
+    await store.add_exclusion(replace(first, why="for good", until=None))
+    assert list(await store.load_exclusions()) == [
+        replace(first, why="for good", until=None),
+        other,
+    ]
+
+    await store.remove_exclusion("ldap:ola", "ml")
+    await store.remove_exclusion("ldap:nobody", "ml")
+    assert list(await store.load_exclusions()) == [other]
+
+
+# -- secrets -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_secret_is_any_bytes_and_the_last_ones(store):
+    await store.save_secret("entra:ola", b"first")
+    await store.save_secret("entra:kim", b"another")
+    await store.save_secret("entra:ola", bytes(range(256)))
+
+    assert await store.load_secret("entra:ola") == bytes(range(256))
+
+    await store.save_secret("entra:ola", None)
+    await store.save_secret("entra:ola", None)
+    assert await store.load_secret("entra:ola") is None
+    assert await store.load_secret("entra:kim") == b"another"
 
 
 # -- admissions ----------------------------------------------------------------------------------------------------
@@ -229,7 +361,7 @@ async def test_one_call_that_fails_takes_none_of_its_neighbours_with_it(store):
         store.save_admission(an_admission(1)),
         store.save_answer(a_person("thief", hub_name="ola"), DIRECTORY, []),
         store.append_audit(an_entry()),
-        store.add_enrolment(by_hand(subject="nobody")),
+        store.pin("ldap:nobody", "ldap:nobody"),
         store.save_admission(an_admission(2)),
         return_exceptions=True,
     )
@@ -280,6 +412,19 @@ _UNKEPT = {
         lambda s: s.save_answer(a_person(), DIRECTORY, [told("m\0l")]),
         "NUL",
     ),
+    "NUL in a reason": (
+        lambda s: s.add_enrolment(by_hand(why="\0")),
+        "NUL",
+    ),
+    "NUL in a roster": (
+        lambda s: s.save_roster(DIRECTORY, "ml", [a_member(name="\0")], []),
+        "NUL",
+    ),
+    "NUL in an exclusion": (
+        lambda s: s.add_exclusion(Exclusion("ldap:ola", "ml", "\0")),
+        "NUL",
+    ),
+    "NUL in the name of a secret": (lambda s: s.save_secret("\0", b""), "NUL"),
     "NUL in a pin": (lambda s: s.pin("ldap:\0", "ldap:ola"), "NUL"),
     "NUL in a server's name": (lambda s: s.save_admission(an_admission(server="\0")), "NUL"),
     "NUL in the audit": (lambda s: s.append_audit(an_entry(target="\0")), "NUL"),
@@ -300,6 +445,8 @@ async def test_what_not_every_database_could_keep_is_refused_by_all(store, call,
         await call(store)
 
     assert list(await store.load_people()) == []
+    assert list(await store.load_enrolments()) == []
+    assert list(await store.load_exclusions()) == []
     assert list(await store.load_open_admissions()) == []
     assert list(await store.load_audit()) == []
 
@@ -385,3 +532,13 @@ def test_any_audit_entry_comes_back_as_it_was(ask, store, entry):
     ask(store.append_audit(entry))
 
     assert ask(store.load_audit(limit=1)) == [entry]
+
+
+@_few
+@given(exclusion=values.exclusions)
+def test_any_exclusion_comes_back_as_it_was(ask, store, exclusion):
+    exclusion = replace(exclusion, person=f"ldap:{next(_numbers)}")
+
+    ask(store.add_exclusion(exclusion))
+
+    assert exclusion in ask(store.load_exclusions())

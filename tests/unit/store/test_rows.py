@@ -2,6 +2,7 @@ import sqlite3
 
 import pytest
 
+from jupyterhub_edu.domain.people import Exclusion
 from jupyterhub_edu.ports import StoreError
 from tests.unit.store.values import DIRECTORY, a_person, an_admission, an_entry, told
 
@@ -25,6 +26,26 @@ _SPOILT = {
         "UPDATE edu_enrolments SET role = 'Student'",
         "load_enrolments",
         "'ldap:ola', 'ml', 'Student', 'source:ldap' of the table edu_enrolments",
+    ),
+    "sections that are no list": (
+        "UPDATE edu_enrolments SET sections = '{}'",
+        "load_enrolments",
+        "'ldap:ola', 'ml', 'student', 'source:ldap' of the table edu_enrolments .*not a JSON list",
+    ),
+    "a section that is a number": (
+        "UPDATE edu_enrolments SET sections = '[3]'",
+        "load_enrolments",
+        "3 is not text",
+    ),
+    "an attribute that is a number": (
+        """UPDATE edu_people SET attributes = '{"employeeNumber": 3}'""",
+        "load_people",
+        "3 is not text",
+    ),
+    "an exclusion without end that ends": (
+        "UPDATE edu_exclusions SET until = 'never'",
+        "load_exclusions",
+        "'ldap:ola', 'ml' of the table edu_exclusions .*'never' is not a whole number",
     ),
     "a stage of another version": (
         "UPDATE edu_admissions SET stage = 'warned'",
@@ -79,6 +100,7 @@ async def test_a_row_that_cannot_be_read_is_named(store, tmp_path, spoil, load, 
     await store.save_answer(a_person(), DIRECTORY, [told()])
     await store.save_admission(an_admission())
     await store.append_audit(an_entry())
+    await store.add_exclusion(Exclusion("ldap:ola", "ml", "turid"))
     await getattr(store, load)()
     with sqlite3.connect(tmp_path / "edu.sqlite") as shell:
         shell.executescript(spoil)

@@ -12,6 +12,8 @@ from jupyterhub_edu.domain.people import (
     MANUAL,
     CourseRole,
     Enrolment,
+    Exclusion,
+    Listed,
     Person,
     SiteRole,
     person_key,
@@ -47,6 +49,10 @@ def told(course="ml", role=STUDENT, subject="ola", **changes):
 
 def by_hand(course="ml", role=STUDENT, subject="ola", **changes):
     return Enrolment(person_key("ldap", subject), course, role, MANUAL, by="turid", **changes)
+
+
+def a_member(subject="ola", name="Ola"):
+    return Listed(person_key("ldap", subject), subject, name)
 
 
 def granted(**changes):
@@ -135,6 +141,8 @@ people = st.builds(
     site_role=_optional(st.sampled_from(SiteRole)),
     active=st.booleans(),
     answered_at=instants,
+    linked_to=_optional(texts),
+    attributes=st.dictionaries(any_texts, any_texts, max_size=3),
 )
 enrolments = st.builds(
     Enrolment,
@@ -146,6 +154,11 @@ enrolments = st.builds(
     ends=_optional(instants),
     answered_at=_optional(instants),
     by=texts,
+    sections=st.frozensets(any_texts, max_size=3),
+    why=texts,
+)
+exclusions = st.builds(
+    Exclusion, person=texts, course=texts, by=texts, why=texts, until=_optional(instants)
 )
 entries = st.builds(
     AuditEntry,
