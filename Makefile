@@ -45,9 +45,10 @@ demo-cluster: ready-cluster ## the same on a real Kubernetes of its own (root)
 ##@ For every change
 
 .PHONY: check
-check: static ready-dev ## format, lint, types, import contracts, unit tests (under 60 s)
-	@echo "-> Unit tests"
-	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-quick} $(PYTEST) tests/unit
+check: format lint imports ## format, lint, import contracts, types, unit tests (under 60 s)
+	@echo "-> Unit tests here, types beside them (shown at the end)"
+	@tools/side-by-side .cache/types.log '$(MAKE) types' \
+	  'HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-quick} $(PYTEST) tests/unit'
 
 .PHONY: fix
 fix: ready-dev ## repair format and lint where a tool can
