@@ -27,11 +27,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 import aiohttp
 from aiohttp import web
@@ -142,7 +144,10 @@ class FakeKubernetes:
 
     async def connect(self) -> Api:
         """Connect a client to this fake and nothing else."""
-        client = ApiClient(Configuration(host="http://kubernetes.fake"))
+        # For its own pool, replaced at once, the client would read all of the machine's certificates.
+        bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        with patch.object(ssl, "create_default_context", return_value=bare):
+            client = ApiClient(Configuration(host="http://kubernetes.fake"))
         await client.rest_client.pool_manager.close()
         client.rest_client.pool_manager = aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(self._socket), read_bufsize=2**21
