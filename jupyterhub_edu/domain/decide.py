@@ -311,16 +311,15 @@ def _option_invalid(case: _Case, course: Course) -> Sequence[Reason]:
 def _person_cap(case: _Case, course: Course) -> Sequence[Reason]:
     """Rule 8: the smaller of the course's and the campus's cap binds; of two course roles the wider cap counts."""
     held, campus = case.facts.held, case.facts.caps
-    mine = [course.caps.get(e.role, _NO_CAPS) for e in case.active]
     reasons = []
-    here = _widest([caps.servers for caps in mine])
+    here = _course_cap(case, course, None)
     for have, cap in ((held.servers, here), (held.servers_all, campus.servers)):
         if cap is not None and have + 1 > cap:
             reasons.append(Reason(Code.PERSON_CAP, "", {"held": have, "cap": cap}))
             break
     if case.devices and case.profile is not None:
         flavor = case.profile.flavor
-        here = _widest([caps.devices.get(flavor.key) for caps in mine])
+        here = _course_cap(case, course, flavor.key)
         for have, cap in (
             (held.devices, here),
             (held.devices_all, campus.devices.get(flavor.key)),
@@ -387,9 +386,12 @@ _RULES: Final[tuple[Callable[[_Case, Course], Sequence[Reason]], ...]] = (
 _NO_CAPS: Final = Caps()
 
 
-def _widest(caps: Iterable[int | None]) -> int | None:
+def _course_cap(case: _Case, course: Course, flavor: str | None) -> int | None:
+    """The widest cap of the person's roles in the course: on servers, or on devices of a flavor; None: no cap."""
     widest = 0
-    for cap in caps:
+    for enrolment in case.active:
+        caps = course.caps.get(enrolment.role, _NO_CAPS)
+        cap = caps.servers if flavor is None else caps.devices.get(flavor)
         if cap is None:
             return None
         if cap > widest:
