@@ -14,7 +14,7 @@ from jupyterhub_edu.store import open_store
 from jupyterhub_edu.store.migrate import migration_config
 from jupyterhub_edu.store.tables import METADATA, VERSION_TABLE
 from tests.postgres.server import database_url
-from tests.unit.store.values import an_admission, an_entry
+from tests.unit.store.values import OF_THE_FIRST_SCHEMA, an_admission, an_entry
 
 pytestmark = pytest.mark.real
 
@@ -67,7 +67,13 @@ async def test_down_and_up_again_is_as_new(postgres_url, engine):
 
 
 @pytest.mark.parametrize(
-    "change", ["UPDATE edu_audit SET actor = 'x'", "DELETE FROM edu_audit", "TRUNCATE edu_audit"]
+    "change",
+    [
+        "UPDATE edu_audit SET actor = 'x'",
+        "UPDATE edu_audit SET actor = 'erased-1', act = 'x'",
+        "DELETE FROM edu_audit",
+        "TRUNCATE edu_audit",
+    ],
 )
 async def test_the_audit_is_append_only_for_every_program(store, engine, change):
     await store.append_audit(an_entry())
@@ -77,6 +83,29 @@ async def test_the_audit_is_append_only_for_every_program(store, engine, change)
         pytest.raises(Exception, match="the audit is append-only"),
     ):
         connection.execute(text(change))
+
+
+async def test_a_row_of_the_audit_may_lose_a_name(store, engine):
+    await store.append_audit(an_entry(target="ola"))
+
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE edu_audit SET target = 'erased-1'"))
+
+    assert [entry.target for entry in await store.load_audit()] == ["erased-1"]
+
+
+async def test_what_the_first_schema_held_is_kept(postgres_url, engine):
+    with engine.begin() as connection:
+        command.upgrade(migration_config(connection), "0001")
+        for statement in OF_THE_FIRST_SCHEMA:
+            connection.execute(text(statement))
+
+    store = open_store(postgres_url)
+    await store.open()
+    assert [person.hub_name for person in await store.load_people()] == ["ola"]
+    assert [enrolment.course for enrolment in await store.load_enrolments()] == ["ml"]
+    assert await store.load_pins() == {"ldap:ola": "ldap:ola"}
+    await store.close()
 
 
 # -- one hub -------------------------------------------------------------------------------------------------------

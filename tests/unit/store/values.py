@@ -27,6 +27,15 @@ NOW = datetime(2026, 3, 2, 9, 30, 0, 123_456, tzinfo=UTC)
 STUDENT, TEACHER = CourseRole.STUDENT, CourseRole.TEACHER
 DIRECTORY = source_origin("ldap")
 
+OF_THE_FIRST_SCHEMA = (
+    "INSERT INTO edu_people VALUES "
+    "('ldap:ola', 'ola', 'ldap', 'ola', 'ola', 'Ola', 'teacher', true, 1000000)",
+    "INSERT INTO edu_enrolments VALUES "
+    "('ldap:ola', 'ml', 'student', 'source:ldap', NULL, NULL, 1000000, '')",
+    "INSERT INTO edu_pins VALUES ('ldap:ola', 'ldap:ola')",
+    "INSERT INTO edu_audit VALUES (1, 1000000, 'ola', 'stop', 'ml', 'kim', '::1', '{}')",
+)
+
 
 def a_person(subject="ola", **changes):
     known = {
