@@ -17,12 +17,16 @@ __all__ = [
     "FormSource",
     "Gone",
     "IdentitySource",
+    "Launch",
+    "LaunchRequest",
+    "LaunchSource",
     "Login",
     "LoginShape",
     "Redirect",
     "RedirectSource",
     "RosterSource",
     "Safe",
+    "Tool",
     "Unavailable",
 ]
 
@@ -170,6 +174,89 @@ class RedirectSource(IdentitySource, Protocol):
         Returns:
             None for a token that is not the source's, not fresh, or seen before.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """With what a platform sent a browser to us, before anything is proven; all of it hostile text.
+
+    Attributes:
+        hint, message_hint: for the platform's eyes; sent back to it as they came.
+        target: where the launch wants to go.
+        client_id, deployment: ``""`` where the platform left them out.
+
+    Source:
+        1EdTech Security Framework 1.0, section 5.1.1.1; LTI Core 1.3, section 4.1.
+    """
+
+    issuer: str
+    hint: str
+    target: str
+    client_id: str = ""
+    deployment: str = ""
+    message_hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A launch that has been checked.
+
+    Attributes:
+        course: where it comes from; None for a launch from outside any course.
+        target: where it wants to go; hostile text until it is known to be an address of the hub.
+    """
+
+    login: Login
+    course: CourseRef | None
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """What a platform needs to know of the hub to launch it.
+
+    Attributes:
+        scopes: services that are used.
+        custom: parameters that the platform is to fill in.
+    """
+
+    name: str
+    description: str
+    scopes: Sequence[str]
+    custom: Mapping[str, str]
+
+
+class LaunchSource(IdentitySource, Protocol):
+    """A source whose platforms send people along from a course page (LTI 1.3)."""
+
+    @property
+    def framing(self) -> Sequence[str]:
+        """Origins whose pages may show a launch in a frame."""
+        ...
+
+    @property
+    def tool(self) -> Tool:
+        """What platforms need to know of the hub."""
+        ...
+
+    def begin(self, request: LaunchRequest) -> Redirect | Denied:
+        """Where to send a browser that a platform sent to us; Denied for a platform that is not known."""
+        ...
+
+    async def launched(
+        self, request: LaunchRequest, id_token: str, nonce: str
+    ) -> Launch | Denied | Unavailable:
+        """Check what a platform answered, all of it, and read it.
+
+        Args:
+            request: the one that ``begin`` was given; its state has been checked.
+            nonce: the one that was sent; the caller sees to it that it is used once.
+        """
+        ...
+
+    async def keyset(self) -> Mapping[str, object]:
+        """Our public keys, as a set of keys (RFC 7517)."""
         ...
 
 
