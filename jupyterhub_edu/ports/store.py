@@ -78,16 +78,26 @@ class Store(Protocol):
         """Everybody whom a roster names and who has never logged in."""
         ...
 
+    async def load_rosters(self) -> Mapping[tuple[str, str], datetime]:
+        """When each roster was last complete, by origin and course."""
+        ...
+
+    async def touch_roster(self, origin: str, course: str, at: datetime) -> None:
+        """Keep that a roster was complete and said what it had said before."""
+        ...
+
     async def save_roster(
         self,
         origin: str,
         course: str,
+        at: datetime,
         listed: Iterable[Listed],
         enrolments: Iterable[Enrolment],
     ) -> None:
         """Keep a complete roster: exactly these enrolments of this origin in this course.
 
         Args:
+            at: aware UTC instant of the roster.
             listed: those of them who have never logged in; who is in no course any more is forgotten.
         """
         ...

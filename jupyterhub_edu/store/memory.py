@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.people import CourseRole, Enrolment, Exclusion, Listed, Person
@@ -32,6 +33,7 @@ class MemoryStore:
         self._people: dict[str, Person] = {}
         self._enrolments: dict[tuple[str, str, CourseRole, str], Enrolment] = {}
         self._listed: dict[str, Listed] = {}
+        self._rosters: dict[tuple[str, str], datetime] = {}
         self._exclusions: dict[tuple[str, str], Exclusion] = {}
         self._secrets: dict[str, bytes] = {}
         self._pins: dict[str, str] = {}
@@ -76,10 +78,20 @@ class MemoryStore:
         """Everybody whom a roster names and who has never logged in."""
         return sorted(self._listed.values(), key=lambda listed: listed.key)
 
+    async def load_rosters(self) -> Mapping[tuple[str, str], datetime]:
+        """When each roster was last complete."""
+        return dict(self._rosters)
+
+    async def touch_roster(self, origin: str, course: str, at: datetime) -> None:
+        """Keep that a roster was complete."""
+        rows.roster_row(origin, course, at)
+        self._rosters[origin, course] = at
+
     async def save_roster(
         self,
         origin: str,
         course: str,
+        at: datetime,
         listed: Iterable[Listed],
         enrolments: Iterable[Enrolment],
     ) -> None:
@@ -88,6 +100,7 @@ class MemoryStore:
         rows.roster_rows(origin, course, told)
         for entry in names:
             rows.listed_row(entry)
+        await self.touch_roster(origin, course, at)
         former = [e for e in self._enrolments.values() if (e.origin, e.course) == (origin, course)]
         for enrolment in former:
             del self._enrolments[_key(enrolment)]

@@ -47,6 +47,8 @@ __all__ = [
     "read_exclusion",
     "read_listed",
     "read_person",
+    "read_roster",
+    "roster_row",
     "roster_rows",
     "secret_row",
     "unknown_person",
@@ -145,6 +147,22 @@ def roster_rows(origin: str, course: str, enrolments: Iterable[Enrolment]) -> li
             raise ValueError(f"not an enrolment in {course} from {origin}: {enrolment}")
         told[enrolment.person, enrolment.role] = enrolment_row(enrolment)
     return list(told.values())
+
+
+def roster_row(origin: str, course: str, at: datetime) -> dict[str, Any]:
+    """Spell when a roster was complete."""
+    with _writing("roster of", course):
+        return {"origin": _text(origin), "course": _text(course), "answered_at": _micros(at)}
+
+
+def read_roster(row: Row) -> tuple[tuple[str, str], datetime]:
+    """Read when a roster was complete, by origin and course.
+
+    Raises:
+        StoreError: the row holds what this version does not know.
+    """
+    with _reading("edu_rosters", row, "origin", "course"):
+        return (row["origin"], row["course"]), _instant(row["answered_at"])
 
 
 def listed_row(listed: Listed) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -32,7 +33,17 @@ from .database import Backend, Database, Job
 from .place import locate
 from .postgres import PostgresBackend
 from .sqlite import SqliteBackend
-from .tables import ADMISSIONS, AUDIT, ENROLMENTS, EXCLUSIONS, MEMBERS, PEOPLE, PINS, SECRETS
+from .tables import (
+    ADMISSIONS,
+    AUDIT,
+    ENROLMENTS,
+    EXCLUSIONS,
+    MEMBERS,
+    PEOPLE,
+    PINS,
+    ROSTERS,
+    SECRETS,
+)
 
 __all__ = ["SqlStore", "open_store"]
 
@@ -147,27 +158,39 @@ class SqlStore:
         query = select(MEMBERS).order_by(MEMBERS.c.key)
         return await self._do(lambda c: _read(c, query, rows.read_listed))
 
+    async def load_rosters(self) -> Mapping[tuple[str, str], datetime]:
+        """When each roster was last complete."""
+        return dict(await self._do(lambda c: _read(c, select(ROSTERS), rows.read_roster)))
+
+    async def touch_roster(self, origin: str, course: str, at: datetime) -> None:
+        """Keep that a roster was complete."""
+        values = rows.roster_row(origin, course, at)
+        await self._do(lambda c: _upsert(c, ROSTERS, values))
+
     async def save_roster(
         self,
         origin: str,
         course: str,
+        at: datetime,
         listed: Iterable[Listed],
         enrolments: Iterable[Enrolment],
     ) -> None:
         """Keep exactly these enrolments of this origin in this course."""
         names, roster = list(listed), list(enrolments)
+        values = rows.roster_row(origin, course, at)
         same = and_(ENROLMENTS.c.origin == origin, ENROLMENTS.c.course == course)
         # Spelt on the thread as well: a large course would hold up the event loop.
 
         def save(connection: Connection) -> None:
             told = rows.roster_rows(origin, course, roster)
+            _upsert(connection, ROSTERS, values)
             former = connection.execute(delete(ENROLMENTS).where(same).returning(_PERSON))
             gone = {row.person for row in former} - {row["person"] for row in told}
             if told:
                 connection.execute(insert(ENROLMENTS), told)
-            for values in map(rows.listed_row, names):
-                if not _is_known(connection, values["key"]):
-                    _upsert(connection, MEMBERS, values)
+            for name in map(rows.listed_row, names):
+                if not _is_known(connection, name["key"]):
+                    _upsert(connection, MEMBERS, name)
             for key in gone:
                 connection.execute(_FORGET, {"gone": key})
 

@@ -31,6 +31,7 @@ __all__ = [
     "PEOPLE",
     "PINS",
     "PREFIX",
+    "ROSTERS",
     "SECRETS",
     "VERSION_TABLE",
 ]
@@ -93,6 +94,14 @@ MEMBERS: Final = Table(
     Column("key", Text, primary_key=True),
     Column("login", Text, nullable=False),
     Column("name", Text, nullable=False),
+)
+
+ROSTERS: Final = Table(
+    "edu_rosters",
+    METADATA,
+    Column("origin", Text, primary_key=True),
+    Column("course", Text, primary_key=True),
+    Column("answered_at", BigInteger, nullable=False),
 )
 
 EXCLUSIONS: Final = Table(

@@ -54,6 +54,7 @@ async def test_a_new_store_is_empty(store):
     assert list(await store.load_people()) == []
     assert list(await store.load_enrolments()) == []
     assert list(await store.load_listed()) == []
+    assert await store.load_rosters() == {}
     assert list(await store.load_exclusions()) == []
     assert await store.load_secret("entra:ola") is None
     assert await store.load_pins() == {}
@@ -198,7 +199,7 @@ async def _heard(store):
 async def test_a_roster_is_kept_before_anybody_logs_in(store):
     roster = [told(subject="ola"), told(role=TEACHER, subject="kim", sections=frozenset({"A"}))]
 
-    await store.save_roster(DIRECTORY, "ml", [a_member("ola"), a_member("kim")], roster)
+    await store.save_roster(DIRECTORY, "ml", NOW, [a_member("ola"), a_member("kim")], roster)
 
     assert list(await store.load_people()) == []
     assert list(await store.load_listed()) == [a_member("kim"), a_member("ola")]
@@ -210,12 +211,12 @@ async def test_a_roster_is_kept_before_anybody_logs_in(store):
 
 async def test_a_roster_replaces_this_origin_in_this_course_alone(store):
     moodle = "source:moodle"
-    await store.save_roster(DIRECTORY, "ml", [], [told("ml"), told("ml", subject="kim")])
-    await store.save_roster(DIRECTORY, "stats", [], [told("stats")])
-    await store.save_roster(moodle, "ml", [], [replace(told("ml"), origin=moodle)])
+    await store.save_roster(DIRECTORY, "ml", NOW, [], [told("ml"), told("ml", subject="kim")])
+    await store.save_roster(DIRECTORY, "stats", NOW, [], [told("stats")])
+    await store.save_roster(moodle, "ml", NOW, [], [replace(told("ml"), origin=moodle)])
     await store.add_enrolment(by_hand("ml"))
 
-    await store.save_roster(DIRECTORY, "ml", [], [told("ml", subject="eva")])
+    await store.save_roster(DIRECTORY, "ml", NOW, [], [told("ml", subject="eva")])
 
     assert await _heard(store) == {
         ("ldap:eva", "ml", DIRECTORY),
@@ -226,43 +227,54 @@ async def test_a_roster_replaces_this_origin_in_this_course_alone(store):
 
 
 async def test_an_empty_roster_leaves_nobody(store):
-    await store.save_roster(DIRECTORY, "ml", [a_member()], [told()])
+    await store.save_roster(DIRECTORY, "ml", NOW, [a_member()], [told()])
 
-    await store.save_roster(DIRECTORY, "ml", [], [])
+    await store.save_roster(DIRECTORY, "ml", NOW, [], [])
 
     assert await _heard(store) == set()
     assert list(await store.load_listed()) == []
 
 
 async def test_who_is_in_another_course_still_is_remembered_by_name(store):
-    await store.save_roster(DIRECTORY, "ml", [a_member()], [told("ml")])
-    await store.save_roster(DIRECTORY, "stats", [a_member(name="Ola N")], [told("stats")])
+    await store.save_roster(DIRECTORY, "ml", NOW, [a_member()], [told("ml")])
+    await store.save_roster(DIRECTORY, "stats", NOW, [a_member(name="Ola N")], [told("stats")])
 
-    await store.save_roster(DIRECTORY, "ml", [], [])
+    await store.save_roster(DIRECTORY, "ml", NOW, [], [])
     assert list(await store.load_listed()) == [a_member(name="Ola N")]
 
-    await store.save_roster(DIRECTORY, "stats", [], [])
+    await store.save_roster(DIRECTORY, "stats", NOW, [], [])
     assert list(await store.load_listed()) == []
 
 
 async def test_who_logs_in_is_a_person_and_no_longer_a_name_in_a_roster(store):
-    await store.save_roster(DIRECTORY, "ml", [a_member()], [told()])
+    await store.save_roster(DIRECTORY, "ml", NOW, [a_member()], [told()])
 
     await store.save_answer(a_person(), DIRECTORY, [told()])
     assert list(await store.load_listed()) == []
 
-    await store.save_roster(DIRECTORY, "ml", [a_member()], [told()])
+    await store.save_roster(DIRECTORY, "ml", NOW, [a_member()], [told()])
     assert list(await store.load_listed()) == []
 
 
 async def test_a_roster_holds_nothing_of_another_course_or_origin(store):
-    await store.save_roster(DIRECTORY, "ml", [], [told()])
+    await store.save_roster(DIRECTORY, "ml", NOW, [], [told()])
 
     for stray in (told("stats"), by_hand()):
         with pytest.raises(ValueError, match="not an enrolment in ml from source:ldap"):
-            await store.save_roster(DIRECTORY, "ml", [], [told(subject="kim"), stray])
+            await store.save_roster(DIRECTORY, "ml", NOW, [], [told(subject="kim"), stray])
 
     assert await _heard(store) == {("ldap:ola", "ml", DIRECTORY)}
+
+
+async def test_the_age_of_a_roster_is_kept_even_where_nobody_is_in_it(store):
+    later = NOW + timedelta(minutes=15)
+    await store.save_roster(DIRECTORY, "ml", NOW, [], [])
+    await store.save_roster(DIRECTORY, "stats", NOW, [], [told("stats")])
+
+    await store.touch_roster(DIRECTORY, "stats", later)
+
+    assert await store.load_rosters() == {(DIRECTORY, "ml"): NOW, (DIRECTORY, "stats"): later}
+    assert await _heard(store) == {("ldap:ola", "stats", DIRECTORY)}
 
 
 async def test_an_exclusion_is_replaced_by_person_and_course(store):
@@ -417,7 +429,7 @@ _UNKEPT = {
         "NUL",
     ),
     "NUL in a roster": (
-        lambda s: s.save_roster(DIRECTORY, "ml", [a_member(name="\0")], []),
+        lambda s: s.save_roster(DIRECTORY, "ml", NOW, [a_member(name="\0")], []),
         "NUL",
     ),
     "NUL in an exclusion": (

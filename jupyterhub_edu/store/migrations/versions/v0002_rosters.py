@@ -86,7 +86,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Forget what the first schema cannot hold."""
     _guard_audit("old")
-    for table in ("edu_secrets", "edu_exclusions", "edu_members"):
+    for table in ("edu_secrets", "edu_exclusions", "edu_rosters", "edu_members"):
         op.drop_table(table)
     op.execute(
         "DELETE FROM edu_pins WHERE person IN (SELECT key FROM edu_people WHERE linked_to IS NOT NULL)"
@@ -129,6 +129,13 @@ def _tables() -> None:
         sa.Column("login", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("key", name="edu_members_pk"),
+    )
+    op.create_table(
+        "edu_rosters",
+        sa.Column("origin", sa.Text, nullable=False),
+        sa.Column("course", sa.Text, nullable=False),
+        sa.Column("answered_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("origin", "course", name="edu_rosters_pk"),
     )
     op.create_table(
         "edu_exclusions",
