@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu import campus
@@ -17,21 +17,21 @@ from jupyterhub_edu.core.book import Book
 from jupyterhub_edu.core.roll import Roll
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
-from jupyterhub_edu.domain.decide import Decision, StartRequest, role_in
+from jupyterhub_edu.domain.decide import Decision, StartRequest
 from jupyterhub_edu.domain.names import map_username
 from jupyterhub_edu.domain.people import MANUAL, CourseRole, Enrolment, Identity, Person
 from jupyterhub_edu.domain.profiles import Profile
 from jupyterhub_edu.identity import SOURCE_TYPES
-from jupyterhub_edu.identity.roster import RosterSettings, RosterSource
+from jupyterhub_edu.identity.roster import RosterFileSource, RosterSettings
 from jupyterhub_edu.inventory.counted import CountedInventory
 from jupyterhub_edu.ports import Clock, Unavailable, utc_now
 from jupyterhub_edu.store.memory import MemoryStore
 
 from .check import print_mistakes
 from .output import BAD, say, say_json
-from .story import print_story
+from .story import Answer, Explained, print_story, to_json
 
-__all__ = ["Answer", "Explained", "Question", "explain", "explain_file"]
+__all__ = ["Question", "explain", "explain_file"]
 
 _PLENTY: Final = 10_000
 """Devices of a flavor without ``count``: only the running cluster knows how many there are."""
@@ -53,32 +53,6 @@ class Unanswerable(Exception):
     """The question names something that does not exist; the text says what does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The decision about one profile, and about each choice of its options taken alone."""
-
-    profile: Profile
-    decision: Decision
-    choices: Mapping[tuple[str, str], Decision]
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """What one person may start in one course at one instant."""
-
-    campus: Campus
-    course: Course
-    person: Person
-    at: datetime
-    enrolments: tuple[Enrolment, ...]
-    answers: tuple[Answer, ...]
-
-    @property
-    def role(self) -> CourseRole | None:
-        """The strongest role at that instant."""
-        return role_in(self.enrolments, self.at)
-
-
 def explain_file(path: Path, question: Question, *, as_json: bool) -> bool:
     """Load a file, answer the question in print, and say whether it could be answered."""
     try:
@@ -97,7 +71,7 @@ def explain_file(path: Path, question: Question, *, as_json: bool) -> bool:
             say((str(error), BAD), error=True)
         return False
     if as_json:
-        say_json(_as_json(explained))
+        say_json(to_json(explained))
     else:
         print_story(explained)
     return True
@@ -163,7 +137,7 @@ async def _identify(loaded: Loaded, question: Question, clock: Clock) -> Identit
     settings = loaded.sources[source]
     if not isinstance(settings, RosterSettings):
         return Identity(source, login, login, login, clock())
-    roster = RosterSource(source, settings, clock)
+    roster = RosterFileSource(source, settings, clock)
     try:
         nobody = Person("", "", source, login, login, login, None, True, clock())
         answer = await roster.reread(nobody)
@@ -218,56 +192,3 @@ def _parse_time(text: str, zone: ZoneInfo) -> datetime:
     except ValueError:
         raise Unanswerable(f"--at {text}: write for example 2026-10-01T10:15") from None
     return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
-
-
-def _as_json(explained: Explained) -> dict[str, Any]:
-    return {
-        "campus": explained.campus.name,
-        "course": explained.course.id,
-        "person": explained.person.key,
-        "at": explained.at.isoformat(),
-        "course_role": str(explained.role) if explained.role else None,
-        "enrolments": [
-            {"course_role": str(e.role), "origin": e.origin, "state": str(e.state(explained.at))}
-            for e in explained.enrolments
-        ],
-        "profiles": [
-            {
-                "profile": answer.profile.key,
-                **_decision(answer.decision),
-                "options": {
-                    key: {
-                        choice: _decision(answer.choices[key, choice]) for choice in option.choices
-                    }
-                    for key, option in answer.profile.options.items()
-                },
-            }
-            for answer in explained.answers
-        ],
-    }
-
-
-def _decision(decision: Decision) -> dict[str, Any]:
-    start = decision.start
-    if start is None:
-        reasons = [
-            {
-                "code": str(reason.code),
-                "sentence": reason.sentence,
-                "who": reason.who,
-                "retry_at": reason.retry_at.isoformat() if reason.retry_at else None,
-            }
-            for reason in decision.reasons
-        ]
-        return {"allowed": False, "status": decision.status, "reasons": reasons}
-    amounts = start.granted.amounts
-    return {
-        "allowed": True,
-        "own": start.own,
-        "devices": amounts.devices,
-        "cpu_limit": amounts.cpu_limit.cores,
-        "memory_limit_bytes": amounts.memory_limit.bytes,
-        "image": start.granted.image,
-        "ends_at": start.ends_at.isoformat() if start.ends_at else None,
-        "ends_by": str(start.ends_by) if start.ends_by else None,
-    }

@@ -1,20 +1,29 @@
-"""What ``explain`` found, told to a person."""
+"""What ``explain`` found, and how it is told: to a person, or as JSON to a program."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
-from jupyterhub_edu.domain.decide import Decision, EndRule, Start
-from jupyterhub_edu.domain.people import FROM_FILE, MANUAL, EnrolmentState
-from jupyterhub_edu.domain.profiles import Option
+from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.domain.courses import Course
+from jupyterhub_edu.domain.decide import Decision, EndRule, Start, role_in
+from jupyterhub_edu.domain.people import (
+    FROM_FILE,
+    MANUAL,
+    CourseRole,
+    Enrolment,
+    EnrolmentState,
+    Person,
+)
+from jupyterhub_edu.domain.profiles import Option, Profile
 from jupyterhub_edu.domain.reasons import Code
 
 from .output import BAD, DIM, GOOD, HEAD, NOTE, say
 
-if TYPE_CHECKING:
-    from .explain import Answer, Explained
-
-__all__ = ["print_story"]
+__all__ = ["Answer", "Explained", "print_story", "to_json"]
 
 _ENDS: Final = {
     EndRule.LONGEST: "longest session",
@@ -22,6 +31,32 @@ _ENDS: Final = {
     EndRule.COURSE: "end of the course",
 }
 _STATES: Final = {EnrolmentState.LATER: ", not yet", EnrolmentState.ENDED: ", no longer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The decision about one profile, and about each choice of its options taken alone."""
+
+    profile: Profile
+    decision: Decision
+    choices: Mapping[tuple[str, str], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What one person may start in one course at one instant."""
+
+    campus: Campus
+    course: Course
+    person: Person
+    at: datetime
+    enrolments: tuple[Enrolment, ...]
+    answers: tuple[Answer, ...]
+
+    @property
+    def role(self) -> CourseRole | None:
+        """The strongest role at that instant."""
+        return role_in(self.enrolments, self.at)
 
 
 def print_story(explained: Explained) -> None:
@@ -95,3 +130,57 @@ def _option(option: Option, answer: Answer) -> None:
             say(("no   ", BAD), f"{option.key}={key}  {choice.title}{usual}", indent=5)
             for reason in decision.reasons:
                 say(reason.sentence, (f"  [{reason.code}]", NOTE), indent=10)
+
+
+def to_json(explained: Explained) -> dict[str, Any]:
+    """The same as objects and lists that JSON knows."""
+    return {
+        "campus": explained.campus.name,
+        "course": explained.course.id,
+        "person": explained.person.key,
+        "at": explained.at.isoformat(),
+        "course_role": str(explained.role) if explained.role else None,
+        "enrolments": [
+            {"course_role": str(e.role), "origin": e.origin, "state": str(e.state(explained.at))}
+            for e in explained.enrolments
+        ],
+        "profiles": [
+            {
+                "profile": answer.profile.key,
+                **_decision(answer.decision),
+                "options": {
+                    key: {
+                        choice: _decision(answer.choices[key, choice]) for choice in option.choices
+                    }
+                    for key, option in answer.profile.options.items()
+                },
+            }
+            for answer in explained.answers
+        ],
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    start = decision.start
+    if start is None:
+        reasons = [
+            {
+                "code": str(reason.code),
+                "sentence": reason.sentence,
+                "who": reason.who,
+                "retry_at": reason.retry_at.isoformat() if reason.retry_at else None,
+            }
+            for reason in decision.reasons
+        ]
+        return {"allowed": False, "status": decision.status, "reasons": reasons}
+    amounts = start.granted.amounts
+    return {
+        "allowed": True,
+        "own": start.own,
+        "devices": amounts.devices,
+        "cpu_limit": amounts.cpu_limit.cores,
+        "memory_limit_bytes": amounts.memory_limit.bytes,
+        "image": start.granted.image,
+        "ends_at": start.ends_at.isoformat() if start.ends_at else None,
+        "ends_by": str(start.ends_by) if start.ends_by else None,
+    }
