@@ -237,6 +237,27 @@ async def test_a_profile_whose_default_is_too_much_now_offers_what_there_is():
     assert "1 × NVIDIA T4" in card(soup, "ml/gpu").get_text()
 
 
+async def test_a_page_asks_once_for_what_many_cards_share(monkeypatch):
+    two_first = an_option("devices", a_choice("two", devices=2), a_choice("one", devices=1))
+    keys = [f"gpu{n}" for n in range(4)]
+    gpus = [a_profile(key, flavor=T4, options=[two_first]) for key in keys]
+    core = a_core(a_campus(profiles=gpus, courses=[a_course(offers={STUDENT: tuple(keys)})]))
+    bob = await enrol(core, "bob", ml=STUDENT)
+    await core.book.admit(request(bob, "gpu0", devices="one"), bob, "")
+    asked, stock = [], core.inventory.stock
+
+    def count(flavor):
+        asked.append(flavor)
+        return stock(flavor)
+
+    monkeypatch.setattr(core.inventory, "stock", count)
+
+    soup = await show(core=core)
+
+    assert asked == ["t4"]
+    assert [o["value"] for o in soup.select("option[selected]")] == ["one"] * 4
+
+
 async def test_what_the_form_sends_is_what_the_hub_reads():
     campus = a_campus(profiles=[a_profile(), a_profile("gpu", flavor=T4, options=[DEVICES])])
     soup = await show(campus, Wish("ml", "gpu"), ml=TEACHER)
