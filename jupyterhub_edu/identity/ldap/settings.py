@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from jupyterhub_edu.identity.durations import Duration
 from jupyterhub_edu.identity.paths import CampusPath
 
 from .dn import is_below, parse_dn
@@ -30,7 +30,6 @@ Schema = Literal["openldap", "active-directory"]
 DEFAULT_GROUP_ATTRIBUTES: Final = ["member", "uniqueMember", "memberUid"]
 
 _ATTRIBUTE: Final = r"^[A-Za-z][A-Za-z0-9-]*$"
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)")
 _INSECURE: Final = "or, if you accept that passwords can be read on the way, insecure: i-know"
 
 
@@ -74,14 +73,6 @@ def parse_address(url: str) -> Address:
     return Address(parts.hostname, parts.port or (636 if tls else 389), tls)
 
 
-def _seconds(value: object) -> object:
-    if isinstance(value, str) and (found := _DURATION.fullmatch(value.strip())):
-        return float(found[1]) / (1000 if found[2] == "ms" else 1)
-    if isinstance(value, int | float):
-        raise ValueError(f"say the unit: {value}s")
-    return value
-
-
 def _dn(text: object) -> object:
     if isinstance(text, str):
         if not text.strip():
@@ -99,7 +90,6 @@ def _filter(text: object) -> object:
 Attribute = Annotated[str, Field(pattern=_ATTRIBUTE)]
 DnText = Annotated[str, BeforeValidator(_dn)]
 FilterText = Annotated[str, BeforeValidator(_filter)]
-Duration = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=str)]
 
 
 class _Model(BaseModel):
