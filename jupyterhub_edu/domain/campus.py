@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from .courses import Caps, Course
-from .people import Enrolment
+from .people import Enrolment, LinkRule
 from .profiles import Flavor, Profile
 from .rules import CourseRule, Rule
 
@@ -28,6 +28,8 @@ class SourceInfo:
         adopt: first login takes over the hub account of the same name.
         refresh: how often each active person is read again.
         courses: how it names our courses.
+        sync: how often its rosters are read.
+        guard: percent of a roster that one sync may take away without an admin.
     """
 
     id: str
@@ -36,6 +38,8 @@ class SourceInfo:
     adopt: bool = False
     refresh: timedelta = timedelta(minutes=5)
     courses: tuple[CourseRule, ...] = ()
+    sync: timedelta = timedelta(minutes=15)
+    guard: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Campus:
 
     Attributes:
         admins: exact people who are site admins.
+        links: which identities of several sources are one person.
         people: enrolments that stand in the file, by who; their ``person`` is ``""`` until the person is known.
         digest: SHA-256 of what was read, in hexadecimal.
     """
@@ -69,6 +74,7 @@ class Campus:
     admins: frozenset[FilePerson] = frozenset()
     people: Mapping[FilePerson, tuple[Enrolment, ...]] = field(default_factory=lambda: _NOTHING)
     digest: str = ""
+    links: tuple[LinkRule, ...] = ()
 
     @cached_property
     def course_index(self) -> Mapping[str, tuple[Course, ...]]:

@@ -18,6 +18,7 @@ __all__ = [
     "Enrolment",
     "Exclusion",
     "Identity",
+    "LinkRule",
     "Listed",
     "Member",
     "Person",
@@ -150,6 +151,21 @@ class Identity:
     def key(self) -> str:
         """The person's key."""
         return person_key(self.source, self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRule:
+    """Identities of two sources are one person where these attributes of theirs are equal."""
+
+    source: str
+    attribute: str
+    other: str
+    other_attribute: str
+
+    def sides(self) -> tuple[tuple[str, str, str, str], tuple[str, str, str, str]]:
+        """Both ways to read it: a source and its attribute, then the other's."""
+        here, there = (self.source, self.attribute), (self.other, self.other_attribute)
+        return (*here, *there), (*there, *here)
 
 
 @dataclass(frozen=True, slots=True)

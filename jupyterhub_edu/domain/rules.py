@@ -57,12 +57,14 @@ class Mapped:
         courses: course ids with role and sections.
         covers: ids of the courses for which ``courses`` is complete; None: for all.
         unmatched: how many external groups no rule matched.
+        by_rules: of the course ids and roles, those that external groups give: no roster speaks of them.
     """
 
     site_role: SiteRole | None
     courses: frozenset[tuple[str, CourseRole, frozenset[str]]]
     covers: frozenset[str] | None
     unmatched: int
+    by_rules: frozenset[tuple[str, CourseRole]] = frozenset()
 
 
 def map_pattern(pattern: str, courses: Iterable[Course], terms: Iterable[str]) -> re.Pattern[str]:
@@ -156,6 +158,7 @@ def map_identity(
             if rule.course_role is not None and (course := _course_of(rule, match, index)):
                 section = match.groupdict().get("section")
                 add(course, rule.course_role, frozenset({section} if section else ()))
+    by_rules = frozenset(courses)
     course_rules = tuple(course_rules)
     for claim in identity.claims:
         if course := map_course(claim.course, course_rules, index):
@@ -165,6 +168,7 @@ def map_identity(
         frozenset((course, role, sections) for (course, role), sections in courses.items()),
         _covered(identity, course_rules, index),
         len((identity.groups or frozenset()) - matched),
+        by_rules,
     )
 
 
