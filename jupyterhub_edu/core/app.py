@@ -29,6 +29,7 @@ from jupyterhub_edu.ports import (
 from .book import Book
 from .glance import Glance
 from .refresh import Refresher
+from .revocation import Revocation
 from .roll import NameTaken, Roll
 
 __all__ = ["Card", "Core", "current_core", "provide"]
@@ -75,6 +76,9 @@ class Core:
         self.roll = Roll(lambda: self._campus, store)
         self.book = Book(lambda: self._campus, self.roll, store, inventory, clock)
         self.refresher = Refresher(sources, lambda: self._campus, self.roll, clock)
+        self.revocation = Revocation(
+            self.roll, self.book, accounts, servers, lambda admission: self.stop("", admission)
+        )
         self._ready: asyncio.Task[None] | None = None
 
     @property
@@ -103,6 +107,7 @@ class Core:
             await asyncio.gather(self._ready, return_exceptions=True)
         await self.inventory.close()
         await self.refresher.close()
+        await self.revocation.close()
         await self.book.settle()
         await self.store.close()
 
@@ -194,6 +199,7 @@ class Core:
         await self.roll.load()
         await self.inventory.start(self.book.sight)
         await self.book.rebuild()
+        self.revocation.catch_up()
         _log.info(
             "ready: %d people, %d servers in the book",
             sum(1 for _ in self.roll.people()),
