@@ -29,7 +29,15 @@ from jupyterhub_edu.ports import (
     Unavailable,
 )
 
-__all__ = ["Arrival", "LoginRefused", "Remembering", "arrived", "hub_path", "login_path"]
+__all__ = [
+    "Arrival",
+    "LoginRefused",
+    "Remembering",
+    "arrived",
+    "ask",
+    "hub_path",
+    "login_path",
+]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -107,17 +115,6 @@ class Arrival(Remembering):
         """What the campus calls a source."""
         info = self.core.campus.sources.get(id)
         return info.title if info else id
-
-    async def ask(self, id: str, answer: Awaitable[_T]) -> _T | Unavailable:
-        """Wait for what a source says, at most 2.9 s; a source that fails has said nothing."""
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                return await answer
-        except TimeoutError:
-            return Unavailable(f"no answer within {_PATIENCE:g} s")
-        except Exception as error:
-            _log.exception("source %s failed", id)
-            return Unavailable(type(error).__name__)
 
     async def arrive(
         self, id: str, answer: Login | Gone | Denied | Unavailable, next_url: str = ""
@@ -202,6 +199,19 @@ class Arrival(Remembering):
             await self.core.roll.lose(person, gone)
         except StoreError:
             _log.exception("the answer about %s holds, but could not be kept", person.hub_name)
+
+
+async def ask(source: str, answer: Awaitable[_T]) -> _T | Unavailable:
+    """Wait for what a source says, at most 2.9 s; a source that fails has said nothing."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await answer
+    except TimeoutError:
+        _log.warning("source %s takes its time", source)
+        return Unavailable(f"no answer within {_PATIENCE:g} s")
+    except Exception as error:
+        _log.exception("source %s failed", source)
+        return Unavailable(type(error).__name__)
 
 
 def arrived(handler: object) -> Login | None:

@@ -15,6 +15,7 @@ from jupyterhub_edu.domain.people import Identity, Person, SiteRole
 from jupyterhub_edu.hub import added_routes, attach, groups_beside, run_checks
 from jupyterhub_edu.ports import Login, StoreError
 
+from . import logout, page, redirect
 from .arrivals import LoginRefused, arrived
 from .form import FormLogin
 
@@ -22,6 +23,8 @@ __all__ = ["TEMPLATES", "EduAuthenticator"]
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 """Folder of the login page, for ``JupyterHub.template_paths``."""
+
+_ON_THE_PAGE: Final = frozenset({"form", "redirect"})
 
 
 class EduAuthenticator(Authenticator):
@@ -52,14 +55,23 @@ class EduAuthenticator(Authenticator):
         return current_core()
 
     @property
+    def ways_in(self) -> list[SourceInfo]:
+        """Sources by which somebody can log in from the login page, in the campus file's order."""
+        return [i for i in self.core.campus.sources.values() if self.shape(i) in _ON_THE_PAGE]
+
+    @property
     def form_sources(self) -> list[SourceInfo]:
-        """Sources that ask for a name and a password, in the campus file's order; for the login page."""
-        sources = self.core.refresher.sources
-        return [
-            i
-            for i in self.core.campus.sources.values()
-            if getattr(sources.get(i.id), "shape", "") == "form"
-        ]
+        """Those that ask for a name and a password."""
+        return [source for source in self.ways_in if self.shape(source) == "form"]
+
+    @property
+    def redirect_sources(self) -> list[SourceInfo]:
+        """Those to which the browser goes."""
+        return [source for source in self.ways_in if self.shape(source) == "redirect"]
+
+    def shape(self, source: SourceInfo) -> str:
+        """A source's login shape; ``""`` for one that is not there."""
+        return getattr(self.core.refresher.sources.get(source.id), "shape", "")
 
     # -- what the hub calls ------------------------------------------------------------------------------------
 
@@ -75,7 +87,7 @@ class EduAuthenticator(Authenticator):
         """Our routes, which stand before the hub's own; from here on the core runs."""
         attach(app)
         self.core.begin()
-        return [*super().get_handlers(app), *added_routes()]
+        return [*page.ROUTES, *redirect.ROUTES, *logout.ROUTES, *added_routes()]
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
         """Take in whoever arrives with a source's Login, else check a login form.

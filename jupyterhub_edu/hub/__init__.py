@@ -2,7 +2,7 @@
 
 from .refusals import late_refusal, reasons_json, refusal
 from .rest import HubServers
-from .running import Attached, add_check, add_routes, attach, attached, is_ours, run_checks
+from .running import Attached, Route, add_check, add_routes, attach, attached, is_ours, run_checks
 from .running import routes as added_routes
 from .tables import HubAccounts, HubGroups, groups_beside, remember_options
 
@@ -11,6 +11,7 @@ __all__ = [
     "HubAccounts",
     "HubGroups",
     "HubServers",
+    "Route",
     "add_check",
     "add_routes",
     "added_routes",

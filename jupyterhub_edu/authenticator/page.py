@@ -1,0 +1,69 @@
+"""The login page: one form and one button per source to which the browser goes, in the campus's order.
+
+No source is asked to show it, so none can hide another.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jupyterhub.handlers import LoginHandler
+from jupyterhub.utils import url_path_join
+from tornado import web
+from tornado.httputil import url_concat
+
+from jupyterhub_edu.domain.campus import SourceInfo
+from jupyterhub_edu.hub import Route
+
+from .arrivals import Remembering, login_path
+
+__all__ = ["ROUTES", "LoginPage"]
+
+
+class LoginPage(Remembering, LoginHandler):
+    """``/hub/login``, with ``?source=<id>`` to choose a source: on to it, or preselected in the form."""
+
+    async def get(self) -> None:
+        """Show the page, or go on where there is nothing to choose."""
+        if self.current_user is None:
+            chosen = self._chosen_redirect() or self._only_redirect()
+            if chosen is not None:
+                self.redirect(self._begin(chosen, self.get_argument("next", "")))
+                return
+            if (
+                self.authenticator.auto_login
+            ):  # the hub's own page would log in by itself, by no form
+                self.finish(await self._render(username=self.get_argument("username", "")))
+                return
+        await super().get()
+
+    async def post(self) -> None:
+        """Check the form."""
+        if "username" not in self.request.body_arguments:
+            raise web.HTTPError(400, "The form was incomplete; please try again.")
+        await super().post()
+
+    def render_template(self, name: str, **ns: Any) -> Any:
+        """The page knows which source was chosen, and where each button leads."""
+        going_on = self.get_argument("next", "")
+        ns.setdefault("chosen", self.get_argument("source", ""))
+        ns.setdefault("begin", lambda source: self._begin(source, going_on))
+        return super().render_template(name, **ns)
+
+    def _chosen_redirect(self) -> SourceInfo | None:
+        chosen = self.get_argument("source", "")
+        return next((s for s in self.authenticator.redirect_sources if s.id == chosen), None)
+
+    def _only_redirect(self) -> SourceInfo | None:
+        """The one way in, where the configuration says that nobody has to click."""
+        ways = self.authenticator.ways_in
+        if not self.authenticator.auto_login or len(ways) != 1:
+            return None
+        return next(iter(self.authenticator.redirect_sources), None)
+
+    def _begin(self, source: SourceInfo, going_on: str) -> str:
+        address = url_path_join(self.hub.base_url, login_path(source.id))
+        return url_concat(address, {"next": going_on}) if going_on else address
+
+
+ROUTES: Final[list[Route]] = [("/login", LoginPage)]
