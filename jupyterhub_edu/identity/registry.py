@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from jupyterhub_edu.ports import Clock, IdentitySource, Safe
 
+from .entra import COURSE_FIELDS, EntraSettings, make_entra
 from .ldap import LdapSettings, LdapSource
 from .roster import RosterFileSource, RosterSettings
 
@@ -49,6 +50,13 @@ class SourceType:
 
 
 SOURCE_TYPES: Final[Mapping[str, SourceType]] = {
+    "entra": SourceType(
+        EntraSettings,
+        lambda id, settings, world: make_entra(id, settings, world.clock, world.safe),
+        "Work or school account",
+        course_fields=COURSE_FIELDS,
+        needs_safe=True,
+    ),
     "ldap": SourceType(
         LdapSettings,
         lambda id, settings, world: LdapSource(id, settings, world.clock),

@@ -1,0 +1,103 @@
+"""Education classes: who teaches and who takes them, of one person or of a whole class."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Member
+
+from .graph import Bearer, Graph, text
+from .people import map_login, subject_of
+from .settings import parse_guid
+
+__all__ = ["COURSE_FIELDS", "all_classes", "classes_of", "members_of"]
+
+COURSE_FIELDS: Final = ("id", "code", "external_id", "name")
+_CLASS: Final = {"$select": "id,displayName,classCode,externalId", "$top": "999"}
+_MEMBER: Final = {"$select": "id,displayName,userPrincipalName,accountEnabled", "$top": "999"}
+_NAMES: Final = {"code": "classCode", "external_id": "externalId", "name": "displayName"}
+_LONGEST: Final = 256
+
+
+async def classes_of(
+    graph: Graph, object_id: str, bearer: Bearer, patience: float
+) -> frozenset[CourseClaim]:
+    """The classes of a person: teacher where the class is theirs, else student.
+
+    A class is one group that holds teachers and students alike, so being in it does not say which.
+
+    Raises:
+        NoAnswer, NotThere
+
+    Source:
+        educationclass.md; educationuser-list-taughtclasses.md.
+    """
+    taken, taught = await asyncio.gather(
+        *(
+            graph.list_of(f"/education/users/{object_id}/{which}", _CLASS, bearer, patience)
+            for which in ("classes", "taughtClasses")
+        )
+    )
+    teaches = {text(row, "id") for row in taught}
+    rows = {text(row, "id"): row for row in (*taken, *taught)}
+    return frozenset(
+        CourseClaim(_course(row), CourseRole.TEACHER if id in teaches else CourseRole.STUDENT)
+        for id, row in rows.items()
+    )
+
+
+async def all_classes(graph: Graph, bearer: Bearer, patience: float) -> list[CourseRef]:
+    """Every class of the tenant.
+
+    Raises:
+        NoAnswer, NotThere
+    """
+    rows = await graph.list_of("/education/classes", _CLASS, bearer, patience, aside=True)
+    return [_course(row) for row in rows]
+
+
+async def members_of(
+    graph: Graph, tenant: str, course: str, domain: str | None, bearer: Bearer, patience: float
+) -> tuple[Member, ...]:
+    """Everybody in one class whose account is in use.
+
+    Args:
+        tenant: the tenant's id, part of every subject.
+        domain: what is left off logins.
+
+    Raises:
+        NoAnswer, NotThere
+    """
+    everybody, teachers = await asyncio.gather(
+        *(
+            graph.list_of(
+                f"/education/classes/{course}/{which}", _MEMBER, bearer, patience, aside=True
+            )
+            for which in ("members", "teachers")
+        )
+    )
+    teaches = {text(row, "id") for row in teachers}
+    rows = {text(row, "id"): row for row in (*everybody, *teachers)}
+    return tuple(
+        _member(row, tenant, domain, CourseRole.TEACHER if id in teaches else CourseRole.STUDENT)
+        for id, row in rows.items()
+        if parse_guid(id) and row.get("accountEnabled") is not False
+    )
+
+
+def _course(row: Mapping[str, Any]) -> CourseRef:
+    names = ((ours, row.get(theirs)) for ours, theirs in _NAMES.items())
+    told = ((ours, value[:_LONGEST]) for ours, value in names if isinstance(value, str) and value)
+    return CourseRef(text(row, "id"), tuple(told))
+
+
+def _member(row: Mapping[str, Any], tenant: str, domain: str | None, role: CourseRole) -> Member:
+    upn, name = text(row, "userPrincipalName"), row.get("displayName")
+    return Member(
+        subject_of(tenant, text(row, "id").lower()),
+        map_login(upn, domain, guest=False),
+        name[:_LONGEST] if isinstance(name, str) and name else upn,
+        frozenset({role}),
+    )

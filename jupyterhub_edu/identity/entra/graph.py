@@ -1,0 +1,191 @@
+"""Microsoft Graph: what it says, whole or not at all, within one budget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+from jupyterhub_edu.identity.web import NoAnswer, Reply, Web
+
+from .budget import Budget
+
+__all__ = ["Bearer", "Forbidden", "Graph", "NotThere", "text"]
+
+_MOST_PAGES: Final = 1_000
+_EVENTUAL: Final = {"ConsistencyLevel": "eventual"}
+_MEMBERSHIPS: Final = 2
+"""Units of one page of memberships; that ``$select`` may make it cheaper is not counted on."""
+
+
+class NotThere(Exception):
+    """Graph says that the tenant has no such object."""
+
+
+class Forbidden(NoAnswer):
+    """Graph does not show this to who asks."""
+
+
+class Bearer(Protocol):
+    """Whose access token a question is asked with."""
+
+    async def token(self) -> str:
+        """A token that should be good.
+
+        Raises:
+            NoAnswer: there is none to be had.
+        """
+        ...
+
+    def reject(self, token: str) -> bool:
+        """Graph does not take this token; whether another may be had."""
+        ...
+
+
+class Graph:
+    """One source's questions to Graph, as whomever it speaks for.
+
+    Always holds:
+        - a list is complete, or there is none;
+        - tokens go to Graph's own origin only, whatever stands in an answer.
+
+    Source:
+        user-list-transitivememberof.md, educationuser-list-taughtclasses.md, throttling.md, paging.md.
+    """
+
+    def __init__(self, web: Web, url: str, budget: Budget) -> None:
+        self._web, self._base, self._budget = web, f"{url}/v1.0", budget
+
+    async def groups_of(self, object_id: str, bearer: Bearer, patience: float) -> frozenset[str]:
+        """Ids of the groups that somebody is in, directly or not.
+
+        Raises:
+            NoAnswer, NotThere
+        """
+        path = f"/users/{object_id}/transitiveMemberOf/microsoft.graph.group"
+        query = {"$select": "id", "$count": "true", "$top": "999"}
+        rows = await self.list_of(path, query, bearer, patience, units=_MEMBERSHIPS)
+        return frozenset(text(row, "id").lower() for row in rows)
+
+    async def list_of(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        bearer: Bearer,
+        patience: float,
+        *,
+        units: int = 1,
+        aside: bool = False,
+    ) -> list[Mapping[str, Any]]:
+        """Every page of a list.
+
+        Args:
+            path: below ``/v1.0``.
+            patience: seconds for all pages together.
+            units: cost of each page.
+            aside: nobody waits for this.
+
+        Raises:
+            NoAnswer: a page is missing, or the list has no end.
+            NotThere: the tenant has no such object.
+        """
+        found: list[Mapping[str, Any]] = []
+        seen: set[str] = set()
+        url: str | None = f"{self._base}{path}"
+        give_up = time.monotonic() + patience
+        params: Mapping[str, str] | None = query
+        while url:
+            if url in seen or len(seen) >= _MOST_PAGES:
+                raise NoAnswer(f"Graph's list {path} has no end")
+            seen.add(url)
+            left = give_up - time.monotonic()
+            page = await self._get(url, params, bearer, left, units=units, aside=aside)
+            rows, params = page.get("value"), None
+            if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+                raise NoAnswer(f"Graph's list {path} is none")
+            found += rows
+            url = self._next(page, path)
+        return found
+
+    async def one(
+        self, path: str, query: Mapping[str, str], bearer: Bearer, patience: float
+    ) -> Mapping[str, Any]:
+        """One object, or the first page of a list.
+
+        Raises:
+            NoAnswer, NotThere
+        """
+        return await self._get(
+            f"{self._base}{path}", query, bearer, patience, units=2, aside=False
+        )
+
+    def _next(self, page: Mapping[str, Any], path: str) -> str | None:
+        """The next page's address, followed as it is, if it is Graph's."""
+        url = page.get("@odata.nextLink")
+        if url is None:
+            return None
+        if not isinstance(url, str) or not url.startswith(f"{self._base}/"):
+            raise NoAnswer(f"Graph's list {path} goes on at another place, which is not followed")
+        return url
+
+    async def _get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None,
+        bearer: Bearer,
+        patience: float,
+        *,
+        units: int,
+        aside: bool,
+    ) -> Mapping[str, Any]:
+        give_up = time.monotonic() + patience
+        rejected = False
+        while True:
+            token = await bearer.token()
+            await self._budget.take(units, give_up - time.monotonic(), aside=aside)
+            headers = {
+                **_EVENTUAL,
+                "Authorization": f"Bearer {token}",
+                "x-ms-throttle-priority": "low" if aside else "high",
+            }
+            left = max(give_up - time.monotonic(), 0.05)
+            reply = await self._web.get(url, params=params, headers=headers, deadline=left)
+            if reply.status == 429:
+                self._budget.refused(reply.headers.get("Retry-After"))
+            elif reply.status == 401 and not rejected and bearer.reject(token):
+                rejected = True
+            else:
+                self._budget.heard()
+                return _content(reply)
+
+
+def _content(reply: Reply) -> Mapping[str, Any]:
+    place = urlsplit(reply.url).path
+    if reply.status == 403:
+        raise Forbidden(f"Graph does not show {place}; a permission is missing", 403)
+    content = reply.json()
+    if not isinstance(content, Mapping):
+        raise NoAnswer(f"Graph's answer about {place} makes no sense")
+    if reply.status == 404 and _code(content) == "Request_ResourceNotFound":
+        raise NotThere(place)
+    if reply.status != 200:
+        raise NoAnswer(f"Graph answers {reply.status} about {place}", reply.status)
+    return content
+
+
+def _code(content: Mapping[str, Any]) -> object:
+    error = content.get("error")
+    return error.get("code") if isinstance(error, Mapping) else None
+
+
+def text(row: Mapping[str, Any], key: str) -> str:
+    """A text of a row that must be there.
+
+    Raises:
+        NoAnswer: it is not.
+    """
+    found = row.get(key)
+    if not isinstance(found, str) or not found:
+        raise NoAnswer(f"Graph's list has a row without {key}")
+    return found

@@ -1,0 +1,356 @@
+"""The Entra source: logins and re-reads by verified tokens, groups from the token or from Graph."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
+
+from jupyterhub_edu.domain.people import CourseClaim, CourseRef, Identity, Person, Roster
+from jupyterhub_edu.identity.tokens import BadToken, KeySet, TokenChecker
+from jupyterhub_edu.identity.web import NoAnswer, Web
+from jupyterhub_edu.ports import (
+    Answer,
+    Clock,
+    CodeGrant,
+    Denied,
+    Gone,
+    Login,
+    Redirect,
+    Safe,
+    StoreError,
+    Unavailable,
+)
+from jupyterhub_edu.ports.sources import LoginShape
+
+from .authority import AppBearer, Authority, PersonBearer, Tokens
+from .budget import Budget
+from .checks import check_connection
+from .classes import all_classes, classes_of, members_of
+from .graph import Bearer, Graph, NotThere
+from .people import Somebody, map_claims, tenant_and_object
+from .refusals import DEAD_TOKENS, GONE, Refusal
+from .settings import EntraSettings
+
+__all__ = ["EntraRosterSource", "EntraSource", "make_entra"]
+
+_log = logging.getLogger(__name__)
+_SYNC_SECONDS: Final = 60.0
+
+
+class EntraSource:
+    """People of one tenant, or of several that are listed.
+
+    Always holds:
+        - people are known by tenant and object id, and by nothing that may change or be chosen;
+        - a token counts only if our tenant's key signed it, for us, now, in answer to our question;
+        - groups that were not told are None; Graph's failing takes nothing from anybody and keeps nobody out;
+        - Gone is told only by an answer about that very person, of that person's own tenant.
+
+    Calls: a login asks the token endpoint once, a re-read too; Graph once more if the token does not hold the groups,
+    and twice for education classes.
+
+    Source:
+        id-tokens.md, claims-validation.md, id-token-claims-reference.md (groups overage), refresh-tokens.md.
+    """
+
+    shape: ClassVar[LoginShape] = "redirect"
+
+    def __init__(
+        self,
+        id: str,
+        settings: EntraSettings,
+        clock: Clock,
+        safe: Safe,
+        *,
+        web: Web | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Open nothing.
+
+        Args:
+            web: what calls go through, for tests.
+            now: seconds, by which Graph's budget is counted.
+        """
+        self._id, self._settings, self._clock, self._safe = id, settings, clock, safe
+        self._web = web or Web(deadline=settings.timeout)
+        self._authority = Authority(settings, self._web)
+        self._keys = KeySet(self._web, settings.keys_url, clock)
+        self._checker = TokenChecker(
+            self._keys,
+            issuer=self._is_ours,
+            audience=settings.client_id,
+            algorithms=("RS256",),
+            clock=clock,
+        )
+        self._graph = Graph(self._web, settings.graph, Budget(settings.graph_units, now))
+        self._apps = {
+            tenant: AppBearer(self._authority, tenant, clock)
+            for tenant in settings.allowed_tenants
+        }
+
+    @property
+    def id(self) -> str:
+        """The source's id in the campus file."""
+        return self._id
+
+    async def redirect(self) -> Redirect | Unavailable:
+        """Entra's authorize endpoint; needs no call."""
+        return Redirect(
+            self._settings.endpoint("authorize"),
+            self._settings.client_id,
+            self._settings.scopes,
+            extra={"response_mode": "query"},
+        )
+
+    async def redeem(self, grant: CodeGrant) -> Login | Gone | Denied | Unavailable:
+        """Exchange a code for an identity."""
+        give_up = time.monotonic() + self._settings.timeout
+        if not grant.nonce or not grant.verifier:
+            return Denied("a login without nonce or code verifier")
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                tokens = await self._authority.redeem(grant)
+                if isinstance(tokens, Refusal):
+                    return self._not_redeemed(tokens)
+                somebody = await self._checked(tokens, grant.nonce)
+        except (NoAnswer, TimeoutError) as error:
+            return Unavailable(_why(error))
+        except BadToken as error:
+            return Denied(f"the ID token proves nothing: {error.why}")
+        await self._keep(somebody.subject, tokens.refresh)
+        identity = await self._identity(somebody, tokens, give_up)
+        return Login(identity, {"access_token": tokens.access, "id_token": tokens.id})
+
+    async def reread(self, person: Person) -> Answer:
+        """Ask for new tokens with the refresh token of the last login, which Entra grants to accounts in use."""
+        give_up = time.monotonic() + self._settings.timeout
+        found = tenant_and_object(person.subject)
+        if found is None or found[0] not in self._settings.allowed_tenants:
+            return Unavailable("the person is of a tenant that the campus file does not name")
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                tokens = await self._refreshed(found[0], person.subject)
+                if not isinstance(tokens, Tokens):
+                    return await self._without_token(*found, tokens)
+                somebody = await self._checked(tokens, None)
+        except (NoAnswer, BadToken) as error:
+            return Unavailable(error.why)
+        except TimeoutError as error:
+            return Unavailable(_why(error))
+        if somebody.subject != person.subject:
+            return Unavailable("Entra answers about somebody else")
+        await self._keep(person.subject, tokens.refresh)
+        return await self._identity(somebody, tokens, give_up)
+
+    async def logout_url(self, person: Person, back_to: str) -> str | None:
+        """Entra's logout page, where the settings want that; it asks which account to sign out if there are several."""
+        if not self._settings.logout:
+            return None
+        query = urlencode({"post_logout_redirect_uri": back_to})
+        return f"{self._settings.endpoint('logout')}?{query}"
+
+    async def logged_out(self, logout_token: str) -> str | None:
+        """Nobody: Entra has no back-channel logout, and its front-channel logout proves nothing."""
+        return None
+
+    async def check(self) -> list[str]:
+        """Ask every service once."""
+        return await check_connection(
+            self._settings, self._web, self._keys, self._authority, self._graph, self._clock
+        )
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._web.close()
+
+    # -- tokens -------------------------------------------------------------------------------------------------
+
+    def _is_ours(self, claims: Mapping[str, Any]) -> bool:
+        """The issuer is that of the tenant that the token names, and the tenant is allowed."""
+        tenant = claims.get("tid")
+        return (
+            isinstance(tenant, str)
+            and tenant in self._settings.allowed_tenants
+            and claims["iss"] == self._settings.issuer(tenant)
+        )
+
+    async def _checked(self, tokens: Tokens, nonce: str | None) -> Somebody:
+        """Who an ID token is about.
+
+        Raises:
+            BadToken, NoAnswer
+        """
+        if not tokens.id:
+            raise BadToken("there is none")
+        claims = await self._checker.check(
+            tokens.id, nonce=nonce, required=("sub", "oid", "tid", "ver")
+        )
+        somebody = map_claims(claims, self._settings)
+        if isinstance(somebody, str):
+            raise BadToken(somebody)
+        return somebody
+
+    def _not_redeemed(self, refusal: Refusal) -> Gone | Denied | Unavailable:
+        if refusal.number in GONE:
+            return Gone(self._clock(), GONE[refusal.number])
+        return (Denied if refusal.is_about_login else Unavailable)(refusal.why)
+
+    async def _refreshed(self, tenant: str, subject: str) -> Tokens | Refusal | None:
+        """New tokens; None if no refresh token is kept.
+
+        Raises:
+            NoAnswer
+        """
+        kept = await self._safe.load(self._name(subject))
+        token = (kept or {}).get("token")
+        if not token:
+            return None
+        answer = await self._authority.refresh(tenant, token)
+        if isinstance(answer, Refusal) and answer.number in DEAD_TOKENS:
+            await self._forget(subject)
+        return answer
+
+    async def _without_token(
+        self, tenant: str, object_id: str, refusal: Refusal | None
+    ) -> Gone | Unavailable:
+        """What is known of somebody whom Entra gives no tokens for: by its refusal, or by asking Graph as the app.
+
+        Raises:
+            NoAnswer
+        """
+        if refusal is not None and refusal.number in GONE:
+            return Gone(self._clock(), GONE[refusal.number])
+        if self._settings.app_permissions and (
+            refusal is None or refusal.error == "invalid_grant"
+        ):
+            bearer, query = self._apps[tenant], {"$select": "id,accountEnabled"}
+            try:
+                row = await self._graph.one(
+                    f"/users/{object_id}", query, bearer, self._settings.timeout
+                )
+            except NotThere:
+                return Gone(self._clock(), "This account is no longer in the directory.")
+            if row.get("accountEnabled") is False and row.get("id") == object_id:
+                return Gone(self._clock(), "This account is disabled.")
+        why = refusal.why if refusal is not None else "no refresh token is kept"
+        return Unavailable(f"a new login is needed: {why}")
+
+    def _name(self, subject: str) -> str:
+        return f"{self._id}:{subject}"
+
+    async def _keep(self, subject: str, token: str) -> None:
+        """Entra hands out a new refresh token each time; the old one stays good if this fails."""
+        if token:
+            try:
+                await self._safe.save(self._name(subject), {"token": token})
+            except StoreError as error:
+                _log.warning("source %s cannot keep a refresh token: %s", self._id, error)
+
+    async def _forget(self, subject: str) -> None:
+        try:
+            await self._safe.save(self._name(subject), None)
+        except StoreError as error:
+            _log.warning("source %s cannot forget a refresh token: %s", self._id, error)
+
+    # -- groups and classes -------------------------------------------------------------------------------------
+
+    async def _identity(self, somebody: Somebody, tokens: Tokens, give_up: float) -> Identity:
+        at, patience = self._clock(), give_up - time.monotonic()
+        groups, claims = await asyncio.gather(
+            self._groups(somebody, PersonBearer(tokens), patience),
+            self._classes(somebody, PersonBearer(tokens), patience),
+        )
+        return Identity(
+            source=self._id,
+            subject=somebody.subject,
+            login=somebody.login,
+            name=somebody.name,
+            at=at,
+            groups=groups,
+            claims=claims or frozenset(),
+            covers=frozenset() if claims is None else None,
+        )
+
+    async def _groups(
+        self, somebody: Somebody, bearer: Bearer, patience: float
+    ) -> frozenset[str] | None:
+        """All external groups; None if that is not known."""
+        if self._settings.groups == "none":
+            return somebody.marks
+        if somebody.groups is not None:
+            return somebody.marks | somebody.groups
+        try:
+            async with asyncio.timeout(patience):
+                found = await self._graph.groups_of(somebody.object_id, bearer, patience)
+        except (NoAnswer, NotThere, TimeoutError) as error:
+            _log.warning("source %s does not know somebody's groups: %s", self._id, _why(error))
+            return None
+        return somebody.marks | found
+
+    async def _classes(
+        self, somebody: Somebody, bearer: Bearer, patience: float
+    ) -> frozenset[CourseClaim] | None:
+        """All classes; None if they are not known."""
+        if not self._settings.education:
+            return frozenset()
+        if self._settings.app_permissions:
+            bearer = self._apps[somebody.tenant]
+        try:
+            async with asyncio.timeout(patience):
+                return await classes_of(self._graph, somebody.object_id, bearer, patience)
+        except NotThere:
+            return frozenset()  # somebody whom Education does not know has no class
+        except (NoAnswer, TimeoutError) as error:
+            _log.warning("source %s does not know somebody's classes: %s", self._id, _why(error))
+            return None
+
+
+class EntraRosterSource(EntraSource):
+    """The same with the rosters of education classes, read with the app's own permissions in the background."""
+
+    async def courses(self) -> Sequence[CourseRef] | Unavailable:
+        """Every class of the tenant."""
+        try:
+            async with asyncio.timeout(_SYNC_SECONDS):
+                return await all_classes(self._graph, self._app, _SYNC_SECONDS)
+        except (NoAnswer, NotThere, TimeoutError) as error:
+            return Unavailable(_why(error))
+
+    async def roster(self, course: CourseRef) -> Roster | Unavailable:
+        """Everybody in one class whose account is in use."""
+        at, settings = self._clock(), self._settings
+        try:
+            async with asyncio.timeout(_SYNC_SECONDS):
+                members = await members_of(
+                    self._graph,
+                    settings.tenant,
+                    course.id,
+                    settings.login_domain,
+                    self._app,
+                    _SYNC_SECONDS,
+                )
+        except (NoAnswer, NotThere, TimeoutError) as error:
+            return Unavailable(_why(error))
+        return Roster(course, members, at)
+
+    @property
+    def _app(self) -> AppBearer:
+        return self._apps[self._settings.tenant]
+
+
+def make_entra(id: str, settings: EntraSettings, clock: Clock, safe: Safe) -> EntraSource:
+    """The source for these settings; one that knows rosters if it may read them."""
+    knows_rosters = settings.education and settings.app_permissions
+    return (EntraRosterSource if knows_rosters else EntraSource)(id, settings, clock, safe)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, NoAnswer):
+        return error.why
+    if isinstance(error, NotThere):
+        return f"Graph does not know {error}"
+    return "Entra takes too long"
