@@ -14,6 +14,7 @@ export PYTHON
 # Programs of .venv come first on PATH, the hub's proxy among them.
 WITH_PATH := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTEST := $(WITH_PATH) .venv/bin/python -m pytest
+TYPES := .venv/bin/mypy jupyterhub_edu tests $(if $(wildcard benchmarks/*.py),benchmarks)
 FIRST_HALF := tests/unit tests/contract tests/postgres tests/hub
 SOURCES := $(wildcard jupyterhub_edu tests benchmarks docs docker deploy tools jupyterhub_config.py)
 
@@ -45,9 +46,9 @@ demo-cluster: ready-cluster ## the same on a real Kubernetes of its own (root)
 ##@ For every change
 
 .PHONY: check
-check: format lint imports ## format, lint, import contracts, types, unit tests (under 60 s)
+check: format lint imports ready-dev ## format, lint, import contracts, types, unit tests (under 60 s)
 	@echo "-> Unit tests here, types beside them (shown at the end)"
-	@tools/side-by-side .cache/types.log '$(MAKE) types' \
+	@tools/side-by-side .cache/types.log '$(TYPES)' \
 	  'HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-quick} $(PYTEST) tests/unit'
 
 .PHONY: fix
@@ -103,7 +104,7 @@ lint: ready-dev
 
 types: ready-dev
 	@echo "-> Types"
-	@.venv/bin/mypy jupyterhub_edu tests $(if $(wildcard benchmarks/*.py),benchmarks)
+	@$(TYPES)
 
 imports: ready-dev
 	@echo "-> Import contracts"
