@@ -1,5 +1,10 @@
 """Floor 4: Identity to JupyterHub's auth model; the login page; refresh. One file per login shape."""
 
 from .edu import TEMPLATES, EduAuthenticator
+from .launch import ROUTES
+from .launch_former import FORMER_ROUTES
+from .launch_tool import TOOL_ROUTES
 
-__all__ = ["TEMPLATES", "EduAuthenticator"]
+__all__ = ["LAUNCH_ROUTES", "TEMPLATES", "EduAuthenticator"]
+
+LAUNCH_ROUTES = [*ROUTES, *TOOL_ROUTES, *FORMER_ROUTES]

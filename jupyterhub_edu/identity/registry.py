@@ -16,6 +16,7 @@ from jupyterhub_edu.ports import Clock, IdentitySource, Safe
 
 from .entra import COURSE_FIELDS, EntraSettings, make_entra
 from .ldap import LdapSettings, LdapSource
+from .lti import LtiSettings, LtiSource
 from .roster import RosterFileSource, RosterSettings
 
 __all__ = ["SOURCE_TYPES", "SourceType", "Surroundings"]
@@ -61,6 +62,13 @@ SOURCE_TYPES: Final[Mapping[str, SourceType]] = {
         LdapSettings,
         lambda id, settings, world: LdapSource(id, settings, world.clock),
         "Directory account",
+    ),
+    "lti": SourceType(
+        LtiSettings,
+        lambda id, settings, world: LtiSource(id, settings, world.clock, world.safe),
+        "Learning platform",
+        course_fields=("id", "label", "title", "sourcedid", "platform"),
+        needs_safe=True,
     ),
     "roster": SourceType(
         RosterSettings,

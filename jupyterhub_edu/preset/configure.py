@@ -78,7 +78,7 @@ def setup(
     )
     provide(wiring.make_core)
     add_check(lambda app: final_holes(app, SERVICE, wiring))
-    add_routes([*spawn_routes(), *desk.desk_routes()])
+    add_routes([*spawn_routes(), *desk.desk_routes(), *authenticator.LAUNCH_ROUTES])
     _log.info(
         "%s: %d courses from %s",
         SERVICE,
