@@ -215,16 +215,19 @@ class AdmissionMixin(HasTraits):
         if person is None:
             return page.render(page.empty(core.campus))
         person = await core.refresher.freshen(person, younger_than=page.FRESH_ENOUGH)
-        wish, self.refused_wish = self.refused_wish or self._wish_of_last_time(), None
+        wish, self.refused_wish = self.refused_wish or self._wish_before(), None
         return page.render(
             page.view(core, person, wish or Wish(), enforces_limits=self.enforces_limits)
         )
 
-    def _wish_of_last_time(self) -> Wish | None:
+    def _wish_before(self) -> Wish | None:
+        """What was asked for last time; where a link says the course, in that course."""
         try:
-            return parse_wish(self.user_options)
+            last = parse_wish(self.user_options)
         except Unreadable:
-            return None
+            last = Wish()
+        course = getattr(self.handler, "chosen_course", "")
+        return last if course in {"", last.course} else Wish(course)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

@@ -102,7 +102,7 @@ def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True
     """Work the page out; changes nothing.
 
     Args:
-        wish: what to choose beforehand if it is still allowed: what was asked for last.
+        wish: what to choose beforehand if it is still allowed: what was asked for last, or a course alone.
     """
     campus, roles = core.campus, core.roll.courses(person, core.clock())
     offers = [(campus.courses[id], role, core.cards(person, id)) for id, role in roles.items()]
@@ -128,7 +128,7 @@ def _course(
     return CourseView(
         title=course.title,
         role=str(role),
-        unfolded=unfolded or (chosen is not None and chosen[0] == course.id),
+        unfolded=unfolded or course.id in {wish.course, chosen[0] if chosen else None},
         profiles=tuple(drawing.card(at, card) for at, card in enumerate(cards, 1)),
     )
 
@@ -137,15 +137,16 @@ _Offer = tuple[Course, CourseRole, list[Card]]
 
 
 def _chosen(offers: Iterable[_Offer], wish: Wish) -> tuple[str, str] | None:
-    """Course and profile to choose beforehand: the wish if it is allowed, else the first that is."""
+    """Course and profile to choose beforehand: the wish if it is allowed, else the first that is, in its course if any."""
     allowed = [
         (course.id, card.profile.key)
         for course, _, cards in offers
         for card in cards
         if card.decision.allowed
     ]
-    wished = (wish.course, wish.profile)
-    return next((one for one in allowed if one == wished), allowed[0] if allowed else None)
+    exact = [one for one in allowed if one == (wish.course, wish.profile)]
+    near = [one for one in allowed if one[0] == wish.course]
+    return next(iter((*exact, *near, *allowed)), None)
 
 
 class _Drawing:

@@ -80,9 +80,17 @@ class _Asking:
 class EduSpawnHandler(_Asking, SpawnHandler):
     """The hub's spawn page."""
 
+    chosen_course = ""
+    """Id of the course in which the page shall choose beforehand; hostile text."""
+
     def get(self, user_name: str | None = None, server_name: str = "") -> Any:
-        """The form, or a start by query arguments; the token that the form's address carries is no such argument."""
+        """The form, or a start by query arguments; neither the form's token nor ``chosen`` is such an argument.
+
+        ``chosen=<course>`` shows the form with that course chosen and starts nothing.
+        """
         self.request.query_arguments.pop("_xsrf", None)
+        chosen = self.request.query_arguments.pop("chosen", [b""])
+        self.chosen_course = chosen[-1].decode("utf8", "replace")
         return super().get(user_name, server_name)
 
     async def _wrap_spawn_single_user(

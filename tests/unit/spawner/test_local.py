@@ -249,6 +249,18 @@ async def test_the_page_chooses_what_was_remembered(make):
     assert 'value="ml/gpu" required checked' in form
 
 
+@pytest.mark.parametrize(
+    ("named", "chosen"),
+    [("", "ml/gpu"), ("ml", "ml/gpu"), ("db", "ml/notebook"), ("<b>", "ml/notebook")],
+    ids=["no link", "to the course of last time", "to another course", "to no course"],
+)
+async def test_a_link_to_a_course_goes_before_what_was_remembered(make, named, chosen):
+    spawner = make(user_options={"course": "ml", "profile": "gpu"})
+    spawner.handler = SimpleNamespace(chosen_course=named)
+
+    assert f'value="{chosen}" required checked' in await spawner.get_options_form()
+
+
 async def test_the_page_bears_what_somebody_else_remembered(make):
     form = await make(user_options={"profile": {"slug": "huge"}}).get_options_form()
 

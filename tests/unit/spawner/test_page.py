@@ -177,6 +177,26 @@ async def test_the_choice_of_last_time_is_chosen_beforehand():
     assert checked(await show(wish=Wish("ml", "gpu"))) == ["ml/gpu"]
 
 
+async def test_of_a_course_that_a_link_names_the_first_profile_that_is_allowed_is_chosen():
+    campus = a_campus(courses=[a_course(), a_course("db")])
+    core = a_core(campus)
+
+    assert checked(await show(core=core, wish=Wish("db"), ml=STUDENT, db=STUDENT)) == [
+        "db/notebook"
+    ]
+    assert checked(await show(core=core, wish=Wish("no such"), ml=STUDENT)) == ["ml/notebook"]
+
+
+async def test_a_course_that_a_link_names_is_unfolded_even_if_nothing_can_be_started_there():
+    ids = [f"c{n}" for n in range(5)]
+    courses = [a_course(id, state=CourseState("archived" if id == "c3" else "open")) for id in ids]
+
+    soup = await show(a_campus(courses=courses), Wish("c3"), **dict.fromkeys(ids, STUDENT))
+
+    unfolded = [d.summary.h2.get_text() for d in soup.select("details") if d.has_attr("open")]
+    assert unfolded == ["C0", "C3"]
+
+
 async def test_the_options_of_last_time_are_chosen_beforehand():
     campus = a_campus(profiles=[a_profile(), a_profile("gpu", flavor=T4, options=[DEVICES])])
 
