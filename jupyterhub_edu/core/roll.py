@@ -7,9 +7,10 @@ answer binds even while the store is down.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from jupyterhub_edu.domain.campus import Campus, FilePerson
 from jupyterhub_edu.domain.decide import role_in
@@ -19,13 +20,18 @@ from jupyterhub_edu.domain.people import (
     MANUAL,
     CourseRole,
     Enrolment,
+    Exclusion,
     Identity,
     Person,
+    Roster,
     SiteRole,
     source_origin,
 )
 from jupyterhub_edu.domain.rules import map_identity
 from jupyterhub_edu.ports import Gone, Store
+
+from .rosters import Comparison, Rosters, in_slices
+from .told import PersonalAnswer, Told
 
 __all__ = ["NameTaken", "Roll"]
 
@@ -45,56 +51,94 @@ class Roll:
     def __init__(self, campus: Callable[[], Campus], store: Store) -> None:
         self._campus, self._store = campus, store
         self._people: dict[str, Person] = {}
-        self._by_hub_name: dict[str, str] = {}
-        self._told: dict[str, dict[str, tuple[Enrolment, ...]]] = {}
+        self._accounts: dict[str, tuple[str, ...]] = {}
+        self._told = Told()
+        self._exclusions: dict[str, dict[str, Exclusion]] = {}
         self._pins: dict[str, str] = {}
         self._pinned: dict[str, tuple[FilePerson, ...]] = {}
         self._unkept_pins: set[str] = set()
+        self.rosters = Rosters(self._told, self._people, store, self._changed)
         self.on_change: list[Callable[[Person], None]] = []
 
     async def load(self) -> None:
         """Read the store; called once, before anything else."""
-        for person in await self._store.load_people():
-            self._people[person.key] = person
-            self._by_hub_name[person.hub_name] = person.key
-        for enrolment in await self._store.load_enrolments():
-            origins = self._told.setdefault(enrolment.person, {})
-            origins[enrolment.origin] = (*origins.get(enrolment.origin, ()), enrolment)
+        async for person in in_slices(await self._store.load_people()):
+            self._place(person)
+        await self.rosters.load()
+        async for enrolment in in_slices(await self._store.load_enrolments()):
+            self._told.add(self.rosters.as_of(enrolment))
+        for exclusion in await self._store.load_exclusions():
+            self._exclusions.setdefault(exclusion.person, {})[exclusion.course] = exclusion
         for entry, key in (await self._store.load_pins()).items():
             self._pin(entry, key)
+
+    # -- people ------------------------------------------------------------------------------------------------
 
     def person(self, key: str) -> Person | None:
         """The person with this key."""
         return self._people.get(key)
 
     def by_hub_name(self, hub_name: str) -> Person | None:
-        """The person linked to this hub account."""
-        key = self._by_hub_name.get(hub_name)
-        return self._people[key] if key is not None else None
+        """The person linked to this hub account; of several identities the first, unless its source says they are gone."""
+        found = [self._people[key] for key in self._accounts.get(hub_name, ())]
+        return next((person for person in found if person.active), found[0] if found else None)
+
+    def identities(self, person: Person) -> tuple[Person, ...]:
+        """All identities that share this person's hub account, the one whose own it is first."""
+        keys = self._accounts.get(person.hub_name, ())
+        return tuple(self._people[key] for key in keys) if person.key in keys else (person,)
 
     def people(self) -> Iterable[Person]:
         """Everybody ever linked."""
         return self._people.values()
 
+    def find_linked(self, identity: Identity) -> Person | None:
+        """Whose hub account somebody shares who comes for the first time: one person, by a link rule of the campus file.
+
+        Always holds:
+            - only equal, non-empty attributes link, and only to somebody whom their own source still knows;
+            - where two people would do, neither does.
+        """
+        found = {
+            person.hub_name: person
+            for rule in self._campus().links
+            for here, mine, there, theirs in rule.sides()
+            if here == identity.source and (value := identity.attributes.get(mine))
+            for person in self._people.values()
+            if person.source == there and person.active and person.attributes.get(theirs) == value
+        }
+        if len(found) > 1:
+            _log.warning(
+                "%s could be linked to several people and is linked to none", identity.key
+            )
+        return next(iter(found.values())) if len(found) == 1 else None
+
     def site_role(self, person: Person) -> SiteRole | None:
-        """The person's site role now; admin only by a pinned entry of the campus file."""
-        person = self._people.get(person.key, person)
-        if not person.active:
-            return None
-        if self._is_pinned(person, self._campus().admins):
+        """The highest site role of the person's identities now; admin only by a pinned entry of the campus file."""
+        active = [one for one in self.identities(person) if one.active]
+        if any(self._is_pinned(one, self._campus().admins) for one in active):
             return SiteRole.ADMIN
-        return person.site_role
+        return max((one.site_role for one in active if one.site_role is not None), default=None)
 
     def was_named(self, person: Person) -> bool:
         """Whether an entry of the campus file, present or former, is pinned to this person."""
-        return person.key in self._pinned
+        return any(one.key in self._pinned for one in self.identities(person))
+
+    # -- enrolments --------------------------------------------------------------------------------------------
 
     def enrolments(self, person: Person) -> Sequence[Enrolment]:
-        """All enrolments of a person, from every origin; none that counts while the source says they are gone."""
-        if not self._people.get(person.key, person).active:
-            return []
-        told = [e for origin in self._told.get(person.key, {}).values() for e in origin]
-        return [*told, *self._from_file(person)]
+        """All enrolments of a person's identities, from every origin, less what exclusions keep them out of.
+
+        None of an identity counts while its source says that it is gone.
+        """
+        identities = self.identities(person)
+        found: list[Enrolment] = []
+        for one in identities:
+            if one.active:
+                found += self._told.of(one.key)
+                found += self._from_file(one)
+        kept_out = [self._exclusions[one.key] for one in identities if one.key in self._exclusions]
+        return list(_without(found, kept_out)) if kept_out else found
 
     def enrolments_in(self, person: Person, course: str) -> tuple[Enrolment, ...]:
         """This person's enrolments in one course."""
@@ -121,13 +165,16 @@ class Roll:
             groups.add(site_group(site))
         return frozenset(groups)
 
+    # -- answers -----------------------------------------------------------------------------------------------
+
     async def learn(self, identity: Identity, hub_name: str) -> Person:
         """Take in a complete answer.
 
         Always holds:
             - only this source's own enrolments are replaced; manual ones and the file's stay;
             - what the source did not say stays as it was last heard, with the age that it has;
-            - a known person keeps the hub account that they have, whatever ``hub_name`` says.
+            - a known person keeps the hub account that they have, whatever ``hub_name`` says;
+            - somebody new whom a link rule knows shares the account of whom they are linked to.
 
         Args:
             hub_name: the account to link a new person to.
@@ -137,41 +184,26 @@ class Roll:
             StoreError: it holds in memory and could not be kept.
         """
         campus = self._campus()
-        known = self._people.get(identity.key)
-        name = known.hub_name if known else hub_name
-        if self._by_hub_name.get(name, identity.key) != identity.key:
-            raise NameTaken(name)
         source = campus.sources.get(identity.source)
         ways = source.courses if source else ()
         mapped = map_identity(identity, campus.rules, campus.course_index, ways)
+        person = self._linked(identity, hub_name, mapped.site_role)
         origin = source_origin(identity.source)
-        person = Person(
-            key=identity.key,
-            hub_name=name,
-            source=identity.source,
-            subject=identity.subject,
-            login=identity.login,
-            name=identity.name,
-            site_role=mapped.site_role
-            if identity.groups is not None or not known
-            else known.site_role,
-            active=True,
-            answered_at=identity.at,
+        former = self._told.answer(person.key)
+        answer = PersonalAnswer(
+            identity.at,
+            mapped.covers,
+            former.by_rules if former and identity.groups is None else mapped.by_rules,
         )
-        told = tuple(
+        said = (
             Enrolment(person.key, course, role, origin, None, None, identity.at, sections=sections)
             for course, role, sections in sorted(mapped.courses, key=lambda found: found[:2])
         )
-        if (covers := mapped.covers) is not None:
-            heard = {(e.course, e.role) for e in told}
-            former = self._told.get(person.key, {}).get(origin, ())
-            kept = (e for e in former if e.course not in covers)
-            told = (*(e for e in kept if (e.course, e.role) not in heard), *told)
         entry = self._entry(person)
         if self._named_in_file(person) and entry not in self._pins:
             self._pin(entry, person.key)
             self._unkept_pins.add(entry)
-        self._keep(person, origin, told)
+        told = self._take(person, origin, said, answer)
         await self._store.save_answer(person, origin, told)
         for entry in [e for e in self._unkept_pins if self._pins[e] == person.key]:
             await self._store.pin(entry, person.key)
@@ -182,44 +214,108 @@ class Roll:
         """Take in a complete negative answer: at once, nothing that the source gave is left."""
         origin = source_origin(person.source)
         lost = replace(self._people.get(person.key, person), active=False, answered_at=gone.at)
-        self._keep(lost, origin, ())
-        await self._store.save_answer(lost, origin, ())
+        told = self._take(lost, origin, (), PersonalAnswer(gone.at, None))
+        await self._store.save_answer(lost, origin, told)
         return lost
 
+    async def compare_roster(self, source: str, course: str, roster: Roster) -> Comparison:
+        """Say what a roster would change; changes nothing."""
+        return await self.rosters.compare(source, course, roster)
+
+    async def take_roster(self, source: str, course: str, roster: Roster) -> None:
+        """Take in who is in one of our courses, as one source has it: complete, at one instant.
+
+        Raises:
+            StoreError: it holds in memory and could not be kept; the next roster is kept as a whole.
+        """
+        await self.rosters.take(source, course, roster)
+
+    # -- by hand -----------------------------------------------------------------------------------------------
+
     async def add_manual(self, enrolment: Enrolment) -> None:
-        """Enrol somebody by hand; survives every sync.
+        """Enrol somebody by hand, also before they ever logged in; survives every sync.
 
         Raises:
             ValueError: the enrolment's origin is not ``manual``.
         """
         if enrolment.origin != MANUAL:
             raise ValueError(f"not a manual enrolment: {enrolment.origin}")
-        origins = self._told.setdefault(enrolment.person, {})
-        others = tuple(
-            e
-            for e in origins.get(MANUAL, ())
-            if (e.course, e.role) != (enrolment.course, enrolment.role)
-        )
-        origins[MANUAL] = (*others, enrolment)
+        self._told.add(enrolment)
         self._changed(enrolment.person)
         await self._store.add_enrolment(enrolment)
 
     async def remove_manual(self, enrolment: Enrolment) -> None:
         """Take back an enrolment that was added by hand."""
-        origins = self._told.setdefault(enrolment.person, {})
-        origins[MANUAL] = tuple(
-            e
-            for e in origins.get(MANUAL, ())
-            if (e.course, e.role) != (enrolment.course, enrolment.role)
-        )
+        self._told.remove(replace(enrolment, origin=MANUAL))
         self._changed(enrolment.person)
         await self._store.remove_enrolment(enrolment)
 
-    def _keep(self, person: Person, origin: str, told: tuple[Enrolment, ...]) -> None:
-        self._people[person.key] = person
-        self._by_hub_name[person.hub_name] = person.key
-        self._told.setdefault(person.key, {})[origin] = told
+    async def exclude(self, exclusion: Exclusion) -> None:
+        """Keep somebody out of a course, whatever any origin says, at once."""
+        self._exclusions.setdefault(exclusion.person, {})[exclusion.course] = exclusion
+        self._changed(exclusion.person)
+        await self._store.add_exclusion(exclusion)
+
+    async def readmit(self, person: str, course: str) -> None:
+        """Take back an exclusion; nothing happens if there is none."""
+        excluded = self._exclusions.get(person, {})
+        if excluded.pop(course, None) is not None and not excluded:
+            del self._exclusions[person]
+        self._changed(person)
+        await self._store.remove_exclusion(person, course)
+
+    def exclusions(self, course: str) -> list[Exclusion]:
+        """Who is kept out of a course."""
+        return [own[course] for own in self._exclusions.values() if course in own]
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _linked(self, identity: Identity, hub_name: str, site_role: SiteRole | None) -> Person:
+        """The person of an answer, with the account that they have or get."""
+        known = self._people.get(identity.key)
+        linked = None if known else self.find_linked(identity)
+        sharer = known or linked
+        name = sharer.hub_name if sharer else hub_name
+        if sharer is None and name in self._accounts:
+            raise NameTaken(name)
+        linked_to = known.linked_to if known else None
+        if linked is not None:
+            linked_to = linked.linked_to or linked.key
+        return Person(
+            key=identity.key,
+            hub_name=name,
+            source=identity.source,
+            subject=identity.subject,
+            login=identity.login,
+            name=identity.name,
+            site_role=site_role if identity.groups is not None or not known else known.site_role,
+            active=True,
+            answered_at=identity.at,
+            linked_to=linked_to,
+            attributes=self._compared(identity),
+        )
+
+    def _compared(self, identity: Identity) -> Mapping[str, str]:
+        """Of an identity's attributes, those that link rules compare: nothing else is kept."""
+        sides = {side[:2] for rule in self._campus().links for side in rule.sides()}
+        kept = {k: v for k, v in identity.attributes.items() if (identity.source, k) in sides}
+        return MappingProxyType(kept)
+
+    def _take(
+        self, person: Person, origin: str, said: Iterable[Enrolment], answer: PersonalAnswer
+    ) -> tuple[Enrolment, ...]:
+        self._place(person)
+        self.rosters.arrived(person.key)
+        told = self._told.take_answer(person.key, origin, said, answer)
         self._changed(person.key)
+        return told
+
+    def _place(self, person: Person) -> None:
+        self._people[person.key] = person
+        keys = self._accounts.get(person.hub_name, ())
+        if person.key not in keys:
+            own = (person.key, *keys) if person.linked_to is None else (*keys, person.key)
+            self._accounts[person.hub_name] = own
 
     def _changed(self, key: str) -> None:
         person = self._people.get(key)
@@ -253,3 +349,17 @@ class Roll:
         for entry in self._pinned.get(person.key, ()):
             for enrolment in people.get(entry, ()):
                 yield replace(enrolment, person=person.key, origin=FROM_FILE)
+
+
+def _without(
+    enrolments: Iterable[Enrolment], kept_out: Iterable[Mapping[str, Exclusion]]
+) -> Iterable[Enrolment]:
+    """Enrolments as exclusions leave them: none of their courses, or none before the exclusion's end."""
+    exclusions = {course: one for own in kept_out for course, one in own.items()}
+    for enrolment in enrolments:
+        exclusion = exclusions.get(enrolment.course)
+        if exclusion is None:
+            yield enrolment
+        elif exclusion.until is not None:
+            starts = max(enrolment.starts or exclusion.until, exclusion.until)
+            yield replace(enrolment, starts=starts)

@@ -100,7 +100,8 @@ class MemoryStore:
         rows.roster_rows(origin, course, told)
         for entry in names:
             rows.listed_row(entry)
-        await self.touch_roster(origin, course, at)
+        rows.roster_row(origin, course, at)
+        self._rosters[origin, course] = at
         former = [e for e in self._enrolments.values() if (e.origin, e.course) == (origin, course)]
         for enrolment in former:
             del self._enrolments[_key(enrolment)]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jupyterhub_edu.core import NameTaken, Roll
+from jupyterhub_edu.core.told import Told
 from jupyterhub_edu.domain.campus import Campus, FilePerson, SourceInfo
 from jupyterhub_edu.domain.people import (
     FROM_FILE,
@@ -16,7 +17,9 @@ from jupyterhub_edu.domain.people import (
     CourseRef,
     CourseRole,
     Enrolment,
+    Exclusion,
     Identity,
+    LinkRule,
     Person,
     SiteRole,
 )
@@ -28,7 +31,11 @@ from tests.fakes.campus import NOW, a_campus, a_course, an_enrolment, an_identit
 STUDENT, TEACHER = CourseRole.STUDENT, CourseRole.TEACHER
 ADA = FilePerson("ad", "ada")
 GONE = Gone(NOW, "disabled")
-SOURCES = [SourceInfo("ad", "fake", "Directory"), SourceInfo("lms", "fake", "Moodle")]
+SOURCES = [
+    SourceInfo("ad", "fake", "Directory"),
+    SourceInfo("lms", "fake", "Moodle"),
+    SourceInfo("lms2", "fake", "Canvas"),
+]
 
 
 class Store(MemoryStore):
@@ -225,6 +232,169 @@ async def test_a_negative_answer_binds_while_the_store_is_down(world):
     assert world.roll.course_role(ada, "ml", NOW) is None
 
 
+# -- several identities of one person ------------------------------------------------------------------------------
+
+NUMBER = LinkRule("lms", "idnumber", "ad", "employeeNumber")
+
+
+async def two(world: World, **kwargs: Any) -> tuple[Person, Person]:
+    """Ada by the directory, then by Moodle with the same number."""
+    world.campus = file(links=(NUMBER,), **kwargs)
+    first = await world.learn(attributes={"employeeNumber": "17"}, groups=frozenset({"ml-staff"}))
+    second = await world.learn(
+        "ada.l", source="lms", attributes={"idnumber": "17"}, claims=claims(db=STUDENT)
+    )
+    return first, second
+
+
+async def test_an_identity_whose_number_is_anothers_shares_their_account(world):
+    first, second = await two(world)
+    assert (second.hub_name, second.linked_to) == ("ada", first.key)
+    assert world.roll.by_hub_name("ada") == first
+    assert world.roll.by_hub_name("ada.l") is None
+    assert world.roll.identities(second) == (first, second)
+
+
+async def test_what_all_identities_of_an_account_have_adds_up(world):
+    first, second = await two(world)
+    both = {("ml", TEACHER, "source:ad"), ("db", STUDENT, "source:lms")}
+    assert world.of(first) == world.of(second) == both
+    assert world.roll.hub_groups(second, NOW) == {"edu:ml:teacher", "edu:db:student"}
+
+
+async def test_the_highest_site_role_of_an_account_counts(world):
+    world.campus = file(links=(NUMBER,), admins=frozenset({FilePerson("lms", "boss")}))
+    first = await world.learn(attributes={"employeeNumber": "17"}, groups=frozenset({"root"}))
+    assert world.roll.site_role(first) is SiteRole.MANAGER
+    second = await world.learn("boss", source="lms", attributes={"idnumber": "17"})
+    assert world.roll.site_role(first) is world.roll.site_role(second) is SiteRole.ADMIN
+    assert world.roll.was_named(first)
+
+
+async def test_an_identity_that_is_gone_takes_only_its_own(world):
+    first, second = await two(world)
+    await world.roll.lose(first, GONE)
+    assert world.of(first) == world.of(second) == {("db", STUDENT, "source:lms")}
+    assert world.roll.by_hub_name("ada") == second
+
+    await world.roll.lose(second, GONE)
+    gone = world.roll.by_hub_name("ada")
+    assert gone is not None
+    assert (gone.key, gone.active) == (first.key, False)
+
+
+async def test_identities_share_their_account_after_a_restart(world):
+    first, second = await two(world)
+    world.roll = world.again()
+    await world.roll.load()
+    assert world.roll.identities(first) == (first, second)
+    assert world.roll.by_hub_name("ada") == first
+
+
+async def test_only_the_attributes_that_link_are_kept(world):
+    world.campus = file(links=(NUMBER,))
+    known = await world.learn(
+        attributes={"employeeNumber": "17", "homePhone": "5", "idnumber": "3"}
+    )
+    assert known.attributes == {"employeeNumber": "17"}
+    world.campus = file()
+    assert (await world.learn(attributes={"employeeNumber": "17"})).attributes == {}
+
+
+UNLINKED: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "another number": ({"employeeNumber": "17"}, {"idnumber": "18"}),
+    "no number here": ({"employeeNumber": "17"}, {}),
+    "no number there": ({}, {"idnumber": "17"}),
+    "both numbers empty": ({"employeeNumber": ""}, {"idnumber": ""}),
+    "the number under another name": ({"idnumber": "17"}, {"idnumber": "17"}),
+    "a number that only looks like it": ({"employeeNumber": "17"}, {"idnumber": "１７"}),
+}
+
+
+@pytest.mark.parametrize(("there", "here"), UNLINKED.values(), ids=UNLINKED)
+async def test_nobody_is_linked_by(world, there, here):
+    world.campus = file(links=(NUMBER,))
+    await world.learn(attributes=there)
+    with pytest.raises(NameTaken):
+        await world.learn(source="lms", attributes=here)
+
+
+async def test_nobody_is_linked_where_two_would_do_nor_to_somebody_who_is_gone(world):
+    world.campus = file(links=(NUMBER,))
+    numbered = {"employeeNumber": "17"}
+    ada = await world.learn("ada", attributes=numbered)
+    bob = await world.learn("bob", attributes=numbered)
+    stranger = an_identity("cy", source="lms", attributes={"idnumber": "17"})
+    assert world.roll.find_linked(stranger) is None
+
+    await world.roll.lose(bob, GONE)
+    assert world.roll.find_linked(stranger) == ada
+    await world.roll.lose(ada, GONE)
+    assert world.roll.find_linked(stranger) is None
+
+
+async def test_who_has_an_account_already_is_not_moved_to_another(world):
+    world.campus = file(links=(NUMBER,))
+    await world.learn(attributes={"employeeNumber": "17"})
+    own = await world.learn("ada.l", source="lms")
+    again = await world.learn("ada.l", source="lms", attributes={"idnumber": "17"})
+    assert (own.hub_name, again.hub_name, again.linked_to) == ("ada.l", "ada.l", None)
+
+
+async def test_a_third_identity_is_linked_to_whose_account_it_is(world):
+    world.campus = file(links=(NUMBER, LinkRule("lms", "sis", "lms2", "sis")))
+    first = await world.learn(attributes={"employeeNumber": "17"})
+    await world.learn("b", source="lms", attributes={"idnumber": "17", "sis": "9"})
+    third = await world.learn("c", source="lms2", attributes={"sis": "9"})
+    assert (third.hub_name, third.linked_to) == ("ada", first.key)
+
+
+# -- exclusions ----------------------------------------------------------------------------------------------------
+
+
+async def test_an_exclusion_beats_every_origin_of_every_identity_in_its_course_alone(world):
+    world.campus = file(people={ADA: (an_enrolment("", "db"),)}, links=(NUMBER,))
+    ada = await world.learn(
+        attributes={"employeeNumber": "17"}, claims=claims(ml=STUDENT, db=STUDENT)
+    )
+    await world.learn("x", source="lms", attributes={"idnumber": "17"}, claims=claims(db=TEACHER))
+    await world.roll.add_manual(an_enrolment(ada.key, "db", role=TEACHER))
+
+    await world.roll.exclude(Exclusion(ada.key, "db", "turid", "cheated"))
+
+    assert world.of(ada) == {("ml", STUDENT, "source:ad")}
+    assert [e.why for e in world.roll.exclusions("db")] == ["cheated"]
+
+
+async def test_an_exclusion_survives_answers_and_restarts_until_it_is_taken_back(world):
+    ada = await world.learn(claims=claims(ml=STUDENT))
+    await world.roll.exclude(Exclusion(ada.key, "ml", "turid"))
+    world.roll = world.again()
+    await world.roll.load()
+    ada = await world.learn(claims=claims(ml=STUDENT), at=NOW + timedelta(hours=1))
+    assert world.of(ada) == set()
+
+    await world.roll.readmit(ada.key, "ml")
+    assert world.of(ada) == {("ml", STUDENT, "source:ad")}
+    assert await world.store.load_exclusions() == []
+
+
+async def test_an_exclusion_with_an_end_is_an_enrolment_that_has_not_begun(world):
+    ada = await world.learn(claims=claims(ml=STUDENT))
+    until = NOW + timedelta(days=7)
+    await world.roll.exclude(Exclusion(ada.key, "ml", "turid", until=until))
+    assert world.roll.course_role(ada, "ml", NOW) is None
+    assert world.roll.course_role(ada, "ml", until) is STUDENT
+    assert [e.starts for e in world.roll.enrolments(ada)] == [until]
+
+
+async def test_who_is_excluded_before_they_come_is_kept_out(world):
+    await world.roll.exclude(Exclusion("ad:id-ada", "ml", "turid"))
+    await world.roll.readmit("ad:id-bob", "ml")
+    ada = await world.learn(claims=claims(ml=STUDENT))
+    assert world.of(ada) == set()
+
+
 # -- entries of the campus file ------------------------------------------------------------------------------------
 
 
@@ -328,12 +498,11 @@ async def test_who_listens_is_told_of_every_change_and_harms_nobody(world, caplo
 
 
 async def test_a_merge_that_forgets_origins_would_be_caught(world, monkeypatch):
-    def keep(self: Roll, person: Person, origin: str, told: Any) -> None:
-        self._people[person.key] = person
-        self._by_hub_name[person.hub_name] = person.key
-        self._told[person.key] = {origin: told}
+    def take_answer(self: Told, key: str, origin: str, said: Any, answer: Any) -> Any:
+        self._put(key, tuple(said))
+        return self.of(key)
 
-    monkeypatch.setattr(Roll, "_keep", keep)
+    monkeypatch.setattr(Told, "take_answer", take_answer)
     with pytest.raises(AssertionError):
         await test_an_answer_replaces_only_its_own_origin(world)
 

@@ -1,0 +1,236 @@
+"""Complete rosters: what they would change, and taking them in. Large ones leave the event loop to others in between."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from jupyterhub_edu.domain.people import (
+    CourseRole,
+    Enrolment,
+    Listed,
+    Person,
+    Roster,
+    person_key,
+    source_origin,
+)
+from jupyterhub_edu.ports import Store
+
+from .told import Told
+
+__all__ = ["Comparison", "Move", "Rosters", "Standing", "in_slices"]
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_SLICE: Final = 100
+"""People looked at before others get their turn on the event loop: well below a millisecond each."""
+_KEEP_AGE: Final = timedelta(hours=1)
+"""How far the kept age of an unchanged roster may lie behind; a source is silent for longer before that matters."""
+
+Standing = frozenset[tuple[CourseRole, frozenset[str]]]
+"""What somebody is in a course: roles, each with its sections."""
+
+
+async def in_slices(items: Iterable[_T]) -> AsyncIterator[_T]:
+    """Go through items, letting others have their turn after each slice."""
+    for place, item in enumerate(items, start=1):
+        yield item
+        if place % _SLICE == 0:
+            await asyncio.sleep(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a roster changes for one person. Login and name are hostile text.
+
+    Attributes:
+        before, after: empty for somebody who was not, or will not be, in the course.
+    """
+
+    key: str
+    login: str
+    name: str
+    before: Standing
+    after: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a roster would change in one course.
+
+    Attributes:
+        before: how many people the source had in the course.
+        after: how many it has now.
+    """
+
+    moves: tuple[Move, ...]
+    before: int
+    after: int
+
+    @property
+    def added(self) -> tuple[Move, ...]:
+        """Who was not in the course."""
+        return tuple(move for move in self.moves if not move.before)
+
+    @property
+    def gone(self) -> tuple[Move, ...]:
+        """Who is no longer in the course."""
+        return tuple(move for move in self.moves if not move.after)
+
+    @property
+    def changed(self) -> tuple[Move, ...]:
+        """Who has other roles or sections."""
+        return tuple(move for move in self.moves if move.before and move.after)
+
+
+class Rosters:
+    """Rosters of all sources, and the names of those in them who have never logged in.
+
+    Args:
+        people: those who have logged in, by key.
+        changed: told the key of everybody for whom something changed.
+    """
+
+    def __init__(
+        self,
+        told: Told,
+        people: dict[str, Person],
+        store: Store,
+        changed: Callable[[str], None],
+    ) -> None:
+        self._told, self._people, self._store, self._changed = told, people, store, changed
+        self._listed: dict[str, Listed] = {}
+        self._kept_at: dict[tuple[str, str], datetime] = {}
+        self._unkept: set[tuple[str, str]] = set()
+
+    async def load(self) -> None:
+        """Read ages and names; before the enrolments are read."""
+        self._kept_at = dict(await self._store.load_rosters())
+        self._told.rosters |= self._kept_at
+        async for entry in in_slices(await self._store.load_listed()):
+            self._listed[entry.key] = entry
+
+    def as_of(self, enrolment: Enrolment) -> Enrolment:
+        """An enrolment with the age that the roster gives it which said the same again."""
+        at = self._told.rosters.get((enrolment.origin, enrolment.course))
+        answered = enrolment.answered_at
+        if at is None or answered is None or at <= answered:
+            return enrolment
+        return replace(enrolment, answered_at=at)
+
+    def listed(self, key: str) -> Listed | None:
+        """Somebody whom a roster names and who has never logged in."""
+        return self._listed.get(key)
+
+    def everybody_listed(self) -> Iterable[Listed]:
+        """All of them."""
+        return self._listed.values()
+
+    def arrived(self, key: str) -> None:
+        """They have logged in: a person from now on."""
+        self._listed.pop(key, None)
+
+    async def compare(self, source: str, course: str, roster: Roster) -> Comparison:
+        """Say what a roster would change; changes nothing."""
+        origin, said = source_origin(source), await _said(source, course, roster)
+        logins = {person_key(source, m.subject): (m.login, m.name) for m in roster.members}
+        before = set(self._told.keys(origin, course))
+        moves: list[Move] = []
+        after = 0
+        async for key in in_slices(sorted(before | said.keys())):
+            then = self._told.after_roster(key, origin, course, said.get(key, ()), roster.at)
+            now = self._now(key, origin, course)
+            after += 1 if then else 0
+            if _standing(then) != _standing(now):
+                login, name = logins.get(key) or self._names(key)
+                moves.append(Move(key, login, name, _standing(now), _standing(then)))
+        return Comparison(tuple(moves), len(before), after)
+
+    async def take(self, source: str, course: str, roster: Roster) -> None:
+        """Take a complete roster in.
+
+        Always holds:
+            - only what this source said of this course is replaced; nobody is seen half-way;
+            - an answer about one person that is newer than the roster stands;
+            - a roster that says what it said before writes nothing but, once an hour, its age.
+
+        Raises:
+            StoreError: it holds in memory and could not be kept; the next roster is kept as a whole.
+        """
+        origin, said = source_origin(source), await _said(source, course, roster)
+        place = (origin, course)
+        self._told.rosters[place] = max(roster.at, self._told.rosters.get(place, roster.at))
+        for member in roster.members:
+            self._list(
+                Listed(person_key(source, member.subject), member.login, member.name), place
+            )
+        async for key in in_slices([*said, *(self._told.keys(origin, course) - said.keys())]):
+            self._take_person(key, place, said.get(key, ()), roster.at)
+        await self._keep(place, roster.at)
+
+    def forget(self, key: str) -> None:
+        """Take away the name of somebody."""
+        self._listed.pop(key, None)
+
+    def _take_person(
+        self, key: str, place: tuple[str, str], said: Iterable[Enrolment], at: datetime
+    ) -> None:
+        now = self._now(key, *place)
+        then = self._told.after_roster(key, *place, said, at)
+        self._told.take_roster_of(key, *place, then)
+        if _standing(then) != _standing(now):
+            self._unkept.add(place)
+            self._changed(key)
+        if not self._told.of(key):
+            self._listed.pop(key, None)
+
+    def _list(self, entry: Listed, place: tuple[str, str]) -> None:
+        if entry.key not in self._people and self._listed.get(entry.key) != entry:
+            self._listed[entry.key] = entry
+            self._unkept.add(place)
+
+    async def _keep(self, place: tuple[str, str], at: datetime) -> None:
+        kept = self._kept_at.get(place)
+        if place in self._unkept or kept is None:
+            keys = sorted(self._told.keys(*place))
+            listed = [self._listed[key] for key in keys if key in self._listed]
+            enrolments = [e for key in keys for e in self._now(key, *place)]
+            await self._store.save_roster(*place, at, listed, enrolments)
+            self._unkept.discard(place)
+        elif at - kept >= _KEEP_AGE:
+            await self._store.touch_roster(*place, at)
+        else:
+            return
+        self._kept_at[place] = at
+
+    def _now(self, key: str, origin: str, course: str) -> list[Enrolment]:
+        return [e for e in self._told.of(key) if (e.origin, e.course) == (origin, course)]
+
+    def _names(self, key: str) -> tuple[str, str]:
+        known = self._people.get(key) or self._listed.get(key)
+        return (known.login, known.name) if known else (key, "")
+
+
+async def _said(source: str, course: str, roster: Roster) -> dict[str, tuple[Enrolment, ...]]:
+    """Enrolments by key; somebody who stands there twice has all of it."""
+    origin = source_origin(source)
+    roles: dict[str, dict[CourseRole, frozenset[str]]] = {}
+    async for member in in_slices(roster.members):
+        own = roles.setdefault(person_key(source, member.subject), {})
+        for role in member.roles:
+            own[role] = own.get(role, frozenset()) | member.sections
+    return {
+        key: tuple(
+            Enrolment(key, course, role, origin, answered_at=roster.at, sections=own[role])
+            for role in sorted(own)
+        )
+        for key, own in roles.items()
+    }
+
+
+def _standing(enrolments: Iterable[Enrolment]) -> Standing:
+    return frozenset((e.role, e.sections) for e in enrolments)
