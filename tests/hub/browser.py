@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http.cookiejar import Cookie
 from typing import Any
 
 import httpx
@@ -37,6 +38,15 @@ class Browser:
             if c.name == "_xsrf" and c.path.startswith("/hub")
         ]
         return found[-1] if found and found[-1] else ""
+
+    @property
+    def cookies(self) -> list[Cookie]:
+        """Every cookie that the browser holds."""
+        return list(self._client.cookies.jar)
+
+    def raw(self, method: str, path: str, **how: Any) -> httpx.Response:
+        """A request exactly as given, beside the browser's cookies; redirects are not followed."""
+        return self._client.request(method, path, follow_redirects=False, **how)
 
     def get(self, path: str, **how: Any) -> httpx.Response:
         """Open a page, redirects followed."""
