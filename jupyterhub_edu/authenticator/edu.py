@@ -109,7 +109,8 @@ class EduAuthenticator(Authenticator):
         """Bring an account up to date from its source, waiting at most 0.7 s; an error changes nothing.
 
         Returns:
-            The auth model; True for an account that no source knows; False after a complete negative answer.
+            The auth model; True for an account that no source knows; False after a complete negative answer, and
+            once the person's session at the source has ended: then they are sent to log in there again.
         """
         if handler is not None and not hasattr(handler, "_token_authenticated"):
             handler._token_authenticated = (
@@ -122,7 +123,7 @@ class EduAuthenticator(Authenticator):
         source = self.core.campus.sources.get(person.source)
         if source is not None:
             person = await self.core.refresher.freshen(person, younger_than=source.refresh)
-        if not person.active:
+        if not person.active or self.core.refresher.must_log_in(person):
             return False
         model = self._auth_model(person, user)
         if self.enable_auth_state:

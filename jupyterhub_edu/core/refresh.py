@@ -11,7 +11,15 @@ from typing import Final
 
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.people import Identity, Person
-from jupyterhub_edu.ports import Answer, Clock, Gone, IdentitySource, StoreError, Unavailable
+from jupyterhub_edu.ports import (
+    Answer,
+    Clock,
+    Gone,
+    IdentitySource,
+    Login,
+    StoreError,
+    Unavailable,
+)
 
 from .roll import Roll
 
@@ -51,6 +59,7 @@ class Refresher:
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
         self._health: dict[str, SourceHealth] = {}
         self._distrusted: set[str] = set()
+        self._ended: set[str] = set()
 
     def health(self, source: str) -> SourceHealth:
         """How this source has been answering."""
@@ -73,8 +82,10 @@ class Refresher:
 
     def heard(self, source: str, answer: object) -> None:
         """Note whether a source answered; called for logins too."""
+        if isinstance(answer, Login):
+            self._ended.discard(answer.identity.key)
         health = self.health(source)
-        if isinstance(answer, Unavailable):
+        if isinstance(answer, Unavailable) and answer.about == "source":
             if health.failing_since is None:
                 _log.warning("source %s does not answer: %s", source, answer.why)
             health.failing_since = health.failing_since or self._clock()
@@ -83,6 +94,10 @@ class Refresher:
             if health.failing_since is not None:
                 _log.info("source %s answers again", source)
             health.answered_at, health.failing_since, health.why = self._clock(), None, ""
+
+    def must_log_in(self, person: Person) -> bool:
+        """Whether the source has ended the person's session, and they have not logged in since."""
+        return person.key in self._ended
 
     def distrust(self) -> None:
         """Read everybody again before their next start, however fresh: the rules have changed."""
@@ -142,7 +157,10 @@ class Refresher:
             return Unavailable(f"{person.source} was set up anew meanwhile")
         self.heard(person.source, answer)
         try:
+            if isinstance(answer, Unavailable) and answer.about == "session":
+                self._ended.add(person.key)
             if isinstance(answer, Identity) and answer.key == person.key:
+                self._ended.discard(person.key)
                 await self._roll.learn(answer, person.hub_name)
                 self._distrusted.discard(person.key)
             elif isinstance(answer, Identity):

@@ -65,9 +65,12 @@ class Unavailable:
 
     Attributes:
         why: one sentence for staff and the log, without secrets.
+        about: what is silent: the ``source``; it about this ``person``, because there is nothing to ask it with; or it
+            about them because their ``session`` there has ended, so that they must log in again.
     """
 
     why: str
+    about: Literal["source", "person", "session"] = "source"
 
 
 Answer = Identity | Gone | Unavailable
@@ -279,7 +282,11 @@ class Safe(Protocol):
     """
 
     async def load(self, name: str) -> Mapping[str, str] | None:
-        """What was kept under this name; None if nothing was, or if it cannot be opened any more."""
+        """What was kept under this name; None if nothing was, or if it cannot be opened any more.
+
+        Raises:
+            StoreError: it is not known what was kept.
+        """
         ...
 
     async def save(self, name: str, secret: Mapping[str, str] | None) -> None:
@@ -288,4 +295,20 @@ class Safe(Protocol):
         Raises:
             StoreError: it could not be kept.
         """
+        ...
+
+
+class Sealer(Protocol):
+    """Seals what nobody may read, with the hub's key."""
+
+    async def seal(self, secret: Mapping[str, object]) -> bytes:
+        """Seal small JSON values.
+
+        Raises:
+            StoreError: there is no key.
+        """
+        ...
+
+    async def open(self, sealed: bytes) -> Mapping[str, object] | None:
+        """What was sealed; None if it cannot be opened: another key, no key, damaged."""
         ...

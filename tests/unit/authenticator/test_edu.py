@@ -215,6 +215,8 @@ REFRESHED: dict[str, tuple[Any, Any]] = {
     "enrolled no more": (an_identity(), ["staff"]),
     "gone": (Gone(NOW, "disabled"), False),
     "not known": (Unavailable("?"), ["edu:ml:student", "staff"]),
+    "nothing to ask with": (Unavailable("?", "person"), ["edu:ml:student", "staff"]),
+    "the session there has ended": (Unavailable("?", "session"), False),
     "somebody else": (an_identity("eve"), ["edu:ml:student", "staff"]),
 }
 

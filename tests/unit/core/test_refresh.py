@@ -11,7 +11,7 @@ import pytest
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.campus import SourceInfo
 from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Person
-from jupyterhub_edu.ports import Gone, StoreError, Unavailable
+from jupyterhub_edu.ports import Gone, Login, StoreError, Unavailable
 from jupyterhub_edu.store.memory import MemoryStore
 from tests.eventually import eventually
 from tests.fakes.campus import NOW, a_campus, a_core, a_person, an_enrolment, an_identity, enrol
@@ -274,3 +274,24 @@ async def test_an_error_that_counts_as_gone_would_be_caught(world, monkeypatch):
     monkeypatch.setattr(world.source, "reread", lenient)
     with pytest.raises(AssertionError):
         await test_answer(world, *ANSWERS["not known"])
+
+
+async def test_a_session_that_has_ended_changes_nothing_but_asks_for_a_login(world):
+    world.source.answers[world.ada.subject] = Unavailable("it has ended", "session")
+    await world.refresher.reread(world.ada)
+
+    assert world.refresher.must_log_in(world.ada)
+    assert world.role is STUDENT
+    assert world.refresher.notice(world.ada) == ""
+
+    identity = an_identity(claims=CLAIM)
+    world.refresher.heard("ad", Login(identity))
+    assert not world.refresher.must_log_in(world.ada)
+
+
+async def test_a_person_who_cannot_be_asked_about_is_no_silence_of_the_source(world):
+    world.source.answers[world.ada.subject] = Unavailable("nothing to ask with", "person")
+    await world.refresher.reread(world.ada)
+
+    assert world.refresher.health("ad").failing_since is None
+    assert not world.refresher.must_log_in(world.ada)
