@@ -3,7 +3,7 @@
 from .app import Core, current_core, provide
 from .book import Book, Refused
 from .roll import NameTaken, Roll
-from .safe import ForgetfulSafe
+from .safe import ForgetfulSafe, SealedSafe
 
 __all__ = [
     "Book",
@@ -12,6 +12,7 @@ __all__ = [
     "NameTaken",
     "Refused",
     "Roll",
+    "SealedSafe",
     "current_core",
     "provide",
 ]

@@ -4,12 +4,14 @@ from .refusals import late_refusal, reasons_json, refusal
 from .rest import HubServers
 from .running import Attached, Route, add_check, add_routes, attach, attached, is_ours, run_checks
 from .running import routes as added_routes
+from .sealing import HubSealer
 from .tables import HubAccounts, HubGroups, groups_beside, remember_options
 
 __all__ = [
     "Attached",
     "HubAccounts",
     "HubGroups",
+    "HubSealer",
     "HubServers",
     "Route",
     "add_check",

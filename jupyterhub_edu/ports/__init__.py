@@ -19,6 +19,7 @@ from .sources import (
     RedirectSource,
     RosterSource,
     Safe,
+    Sealer,
     Tool,
     Unavailable,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "RedirectSource",
     "RosterSource",
     "Safe",
+    "Sealer",
     "Servers",
     "ServersError",
     "Stock",

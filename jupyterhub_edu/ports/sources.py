@@ -26,6 +26,7 @@ __all__ = [
     "RedirectSource",
     "RosterSource",
     "Safe",
+    "Sealer",
     "Tool",
     "Unavailable",
 ]

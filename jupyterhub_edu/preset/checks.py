@@ -45,6 +45,7 @@ def final_holes(app: Any, service: str, wiring: Wiring) -> Iterator[str]:
             "KubeSpawner.profile_list is set, which would be a second catalogue beside the campus file; "
             "move its entries to `profiles:` (see the how-to page on moving in) and remove it"
         )
+    yield from wiring.key_holes()
     yield from wiring.store_holes(app)
 
 

@@ -11,8 +11,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyterhub_edu import campus
-from jupyterhub_edu.core import Core, ForgetfulSafe
-from jupyterhub_edu.hub import HubAccounts, HubGroups, HubServers, attach, attached
+from jupyterhub_edu.core import Core, SealedSafe
+from jupyterhub_edu.hub import (
+    HubAccounts,
+    HubGroups,
+    HubSealer,
+    HubServers,
+    attach,
+    attached,
+)
 from jupyterhub_edu.identity import SOURCE_TYPES, Surroundings
 from jupyterhub_edu.inventory import CountedInventory, Kind, WatchedInventory, open_inventory
 from jupyterhub_edu.ports import IdentitySource, Safe, StoreError, utc_now
@@ -70,7 +77,7 @@ class Wiring:
         self._store_url = store or loaded.settings.store_url
         self._inventory_kind = inventory or loaded.settings.inventory
         self._store: SqlStore | None = None
-        self._safe: Safe = ForgetfulSafe()
+        self._sealer = HubSealer()
         self._sources: dict[str, tuple[Any, IdentitySource]] = {}
         self._core: Core | None = None
         self._inventory: CountedInventory | WatchedInventory | None = None
@@ -94,11 +101,16 @@ class Wiring:
         thread.join()
         return [f"the store cannot be used: {error}" for error in failure]
 
+    def key_holes(self) -> list[str]:
+        """Sources that keep secrets, in a hub that has nothing to seal them with."""
+        return self._key_holes(self._loaded)
+
     def make_core(self) -> Core:
         """Make the core; on the hub's loop, once the hub is attached."""
         app = attached().app
         loaded = self._loaded
-        self._sources = make_sources(loaded, self._safe)
+        store = self._store or self._make_store(app)
+        self._sources = make_sources(loaded, SealedSafe(store, self._sealer))
         self._inventory = open_inventory(
             self._inventory_kind,
             loaded.campus.flavors,
@@ -108,7 +120,7 @@ class Wiring:
         self._core = Core(
             loaded.campus,
             sources={id: source for id, (_, source) in self._sources.items()},
-            store=self._store or self._make_store(app),
+            store=store,
             inventory=self._inventory,
             servers=HubServers(self._token),
             groups=HubGroups(),
@@ -131,7 +143,11 @@ class Wiring:
         except campus.CampusError as error:
             _log.error("the campus file has mistakes; the former one stays in force:\n%s", error)
             return False
-        self._sources = make_sources(loaded, self._safe, self._sources)
+        if holes := self._key_holes(loaded):
+            _log.error("the former campus file stays in force: %s", "; ".join(holes))
+            return False
+        safe = SealedSafe(self._core.store, self._sealer)
+        self._sources = make_sources(loaded, safe, self._sources)
         gone = self._core.replace_campus(
             loaded.campus, {id: source for id, (_, source) in self._sources.items()}
         )
@@ -142,6 +158,16 @@ class Wiring:
             await source.close()
         _log.info("the campus file was reloaded: %d courses", len(loaded.campus.courses))
         return True
+
+    def _key_holes(self, loaded: campus.Loaded) -> list[str]:
+        kinds = {id: source.type for id, source in loaded.campus.sources.items()}
+        needing = [id for id, kind in kinds.items() if SOURCE_TYPES[kind].needs_safe]
+        if not needing or self._sealer.has_key:
+            return []
+        return [
+            f"the hub has no key to seal what it must remember of {', '.join(needing)}; set JUPYTERHUB_CRYPT_KEY in "
+            "its environment (openssl rand -hex 32), the same at every start; the z2jh chart makes one by itself"
+        ]
 
     async def _reload_if_changed(self) -> None:
         if self._watch.changed():
