@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Member
 
 from .graph import Bearer, Graph, text
 from .people import map_login, subject_of
-from .settings import parse_guid
+from .settings import EntraSettings, parse_guid
 
 __all__ = ["COURSE_FIELDS", "all_classes", "classes_of", "members_of"]
 
@@ -59,13 +60,9 @@ async def all_classes(graph: Graph, bearer: Bearer, patience: float) -> list[Cou
 
 
 async def members_of(
-    graph: Graph, tenant: str, course: str, domain: str | None, bearer: Bearer, patience: float
+    graph: Graph, settings: EntraSettings, course: str, bearer: Bearer, patience: float
 ) -> tuple[Member, ...]:
     """Everybody in one class whose account is in use.
-
-    Args:
-        tenant: the tenant's id, part of every subject.
-        domain: what is left off logins.
 
     Raises:
         NoAnswer, NotThere
@@ -73,7 +70,11 @@ async def members_of(
     everybody, teachers = await asyncio.gather(
         *(
             graph.list_of(
-                f"/education/classes/{course}/{which}", _MEMBER, bearer, patience, aside=True
+                f"/education/classes/{quote(course, safe='')}/{which}",
+                _MEMBER,
+                bearer,
+                patience,
+                aside=True,
             )
             for which in ("members", "teachers")
         )
@@ -81,7 +82,7 @@ async def members_of(
     teaches = {text(row, "id") for row in teachers}
     rows = {text(row, "id"): row for row in (*everybody, *teachers)}
     return tuple(
-        _member(row, tenant, domain, CourseRole.TEACHER if id in teaches else CourseRole.STUDENT)
+        _member(row, settings, CourseRole.TEACHER if id in teaches else CourseRole.STUDENT)
         for id, row in rows.items()
         if parse_guid(id) and row.get("accountEnabled") is not False
     )
@@ -93,11 +94,13 @@ def _course(row: Mapping[str, Any]) -> CourseRef:
     return CourseRef(text(row, "id"), tuple(told))
 
 
-def _member(row: Mapping[str, Any], tenant: str, domain: str | None, role: CourseRole) -> Member:
-    upn, name = text(row, "userPrincipalName"), row.get("displayName")
+def _member(row: Mapping[str, Any], settings: EntraSettings, role: CourseRole) -> Member:
+    object_id, upn = text(row, "id").lower(), text(row, "userPrincipalName")
+    name = row.get("displayName")
+    by_id = settings.login_claim == "oid"
     return Member(
-        subject_of(tenant, text(row, "id").lower()),
-        map_login(upn, domain, guest=False),
+        subject_of(settings.tenant, object_id),
+        object_id if by_id else map_login(upn, settings.login_domain, guest=False),
         name[:_LONGEST] if isinstance(name, str) and name else upn,
         frozenset({role}),
     )

@@ -322,16 +322,11 @@ class EntraRosterSource(EntraSource):
 
     async def roster(self, course: CourseRef) -> Roster | Unavailable:
         """Everybody in one class whose account is in use."""
-        at, settings = self._clock(), self._settings
+        at = self._clock()
         try:
             async with asyncio.timeout(_SYNC_SECONDS):
                 members = await members_of(
-                    self._graph,
-                    settings.tenant,
-                    course.id,
-                    settings.login_domain,
-                    self._app,
-                    _SYNC_SECONDS,
+                    self._graph, self._settings, course.id, self._app, _SYNC_SECONDS
                 )
         except (NoAnswer, NotThere, TimeoutError) as error:
             return Unavailable(_why(error))

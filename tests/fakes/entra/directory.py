@@ -163,8 +163,10 @@ class Tenant:
 
     def find(self, name: str) -> User | None:
         """Somebody by id, userPrincipalName, address, or the part before the @."""
+        if name in self.users:
+            return self.users[name]
         for user in self.users.values():
-            names = {user.id, user.upn, user.preferred_username, user.preferred_username.partition("@")[0]}
+            names = {user.upn, user.preferred_username, user.preferred_username.partition("@")[0]}
             if name in names:
                 return user
         return None
