@@ -17,6 +17,7 @@ from jupyterhub_edu.ports import Clock, IdentitySource, Safe
 from .entra import COURSE_FIELDS, EntraSettings, make_entra
 from .ldap import LdapSettings, LdapSource
 from .lti import LtiSettings, LtiSource
+from .oidc import OidcSettings, OidcSource
 from .roster import RosterFileSource, RosterSettings
 
 __all__ = ["SOURCE_TYPES", "SourceType", "Surroundings"]
@@ -68,6 +69,12 @@ SOURCE_TYPES: Final[Mapping[str, SourceType]] = {
         lambda id, settings, world: LtiSource(id, settings, world.clock, world.safe),
         "Learning platform",
         course_fields=("id", "label", "title", "sourcedid", "platform"),
+        needs_safe=True,
+    ),
+    "oidc": SourceType(
+        OidcSettings,
+        lambda id, settings, world: OidcSource(id, settings, world.clock, world.safe),
+        "Campus account",
         needs_safe=True,
     ),
     "roster": SourceType(

@@ -1,0 +1,302 @@
+"""The OpenID source: logins by code, re-reads by refresh token, logouts both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
+from weakref import WeakValueDictionary
+
+from jupyterhub_edu.domain.people import Identity, Person, person_key
+from jupyterhub_edu.identity.tokens import BadToken
+from jupyterhub_edu.identity.web import NoAnswer, Web
+from jupyterhub_edu.ports import (
+    Answer,
+    Clock,
+    CodeGrant,
+    Denied,
+    Gone,
+    Login,
+    Redirect,
+    Safe,
+    StoreError,
+    Unavailable,
+)
+from jupyterhub_edu.ports.sources import LoginShape
+
+from .claims import Missing, Refusal, Unclear, lacks, read_identity
+from .diagnosis import diagnose
+from .logout import LogoutTokens
+from .provider import NotGranted, Provider, Tokens
+from .sessions import Session, Sessions
+from .settings import OidcSettings
+
+__all__ = ["OidcSource"]
+
+_log = logging.getLogger(__name__)
+_SEEN_SECONDS: Final = 60.0
+_MOST_WITNESSES: Final = 20
+_WITNESSES_ASKED: Final = 2
+_LONGEST_HINT: Final = 4000
+_OUT_OF_USE: Final = {"User disabled": "This account is disabled."}
+"""What Keycloak adds to ``invalid_grant`` when it is the account, not the session, that is refused."""
+
+
+class OidcSource:
+    """People as one OpenID provider knows them.
+
+    Always holds:
+        - people are known by ``sub`` of an ID token whose signature, issuer, audience, times and nonce hold; userinfo
+          counts only where it speaks of the same ``sub``;
+        - a claim that is missing is believed to be empty only while other people's tokens demonstrably carry it:
+          Keycloak leaves out what would be an empty list;
+        - a session that has ended says nothing about the account.
+
+    Source:
+        OpenID Connect Core 1.0; RFC 6749; RFC 9207; RP-Initiated Logout 1.0; Back-Channel Logout 1.0.
+    """
+
+    shape: ClassVar[LoginShape] = "redirect"
+
+    def __init__(
+        self, id: str, settings: OidcSettings, clock: Clock, safe: Safe, web: Web | None = None
+    ) -> None:
+        self._id, self._settings, self._clock = id, settings, clock
+        self._web = web or Web(deadline=settings.timeout, ca_file=settings.ca_file)
+        self._provider = Provider(settings, self._web, clock)
+        self._sessions = Sessions(id, safe)
+        self._logouts = LogoutTokens(self._provider.checker, clock)
+        self._seen: dict[str, float] = {}
+        self._witnesses: dict[str, OrderedDict[str, None]] = defaultdict(OrderedDict)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._told: dict[str, str] = {}
+
+    @property
+    def id(self) -> str:
+        """The source's id in the campus file."""
+        return self._id
+
+    async def redirect(self) -> Redirect | Unavailable:
+        """Where to send a browser now."""
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                metadata = await self._provider.metadata()
+        except (NoAnswer, TimeoutError) as error:
+            return Unavailable(_why(error))
+        return Redirect(
+            authorize_url=metadata.authorization_endpoint,
+            client_id=self._settings.client_id,
+            scope=tuple(self._settings.scope),
+            pkce=self._settings.pkce,
+            extra=self._settings.extra_authorize_params,
+        )
+
+    async def redeem(self, grant: CodeGrant) -> Login | Gone | Denied | Unavailable:
+        """Exchange a code for an identity; a forged answer is Denied before the code goes anywhere."""
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                return await self._redeem(grant)
+        except (NoAnswer, Unclear, TimeoutError) as error:
+            return Unavailable(_why(error))
+        except (BadToken, Refusal) as error:
+            return Denied(f"the provider's token is not accepted: {error}")
+        except NotGranted as refusal:
+            if refusal.is_about_grant:
+                return Denied(f"the code is not accepted: {refusal.description or refusal.error}")
+            return Unavailable(_about_client(refusal))
+
+    async def reread(self, person: Person) -> Answer:
+        """Ask again by the refresh token that is kept; Gone only where the provider says that the account is out of use."""
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                identity = await self._refresh(person.subject)
+        except NotGranted as refusal:
+            if not refusal.is_about_grant:
+                return Unavailable(_about_client(refusal))
+            if why := _OUT_OF_USE.get(refusal.description):
+                return Gone(self._clock(), why, person.subject)
+            return Unavailable("the session at the provider has ended", "session")
+        except (NoAnswer, Unclear, Refusal, BadToken, TimeoutError) as error:
+            return Unavailable(_why(error))
+        return identity or await self._unasked(person.subject)
+
+    async def logout_url(self, person: Person, back_to: str) -> str | None:
+        """Where a browser ends its session at the provider too (RP-Initiated Logout)."""
+        if not self._settings.logout:
+            return None
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                metadata = await self._provider.metadata()
+                session = await self._sessions.load(person.subject)
+        except (NoAnswer, TimeoutError):
+            return None
+        if not metadata.end_session_endpoint:
+            return None
+        query = {"client_id": self._settings.client_id, "post_logout_redirect_uri": back_to}
+        if session and 0 < len(session.id_token) <= _LONGEST_HINT:
+            query["id_token_hint"] = session.id_token
+        joint = "&" if "?" in metadata.end_session_endpoint else "?"
+        return f"{metadata.end_session_endpoint}{joint}{urlencode(query)}"
+
+    async def logged_out(self, logout_token: str) -> str | None:
+        """Take in a back-channel logout: the key of the person, whose session here is then over too."""
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                ended = await self._logouts.check(logout_token)
+                subject = ended.subject or await self._sessions.subject_of(ended.session)
+                if not subject:
+                    return None
+                await self._sessions.end(subject, ended.session)
+        except (BadToken, NoAnswer, TimeoutError) as error:
+            _log.warning("source %s: a logout token is not accepted: %s", self._id, _why(error))
+            return None
+        return person_key(self._id, subject)
+
+    async def check(self) -> list[str]:
+        """Ask the provider whether everything is as configured, and tell what logins have missed so far."""
+        return [*await diagnose(self._settings, self._provider, self._web), *self._told.values()]
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._web.close()
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    async def _redeem(self, grant: CodeGrant) -> Login:
+        metadata = await self._provider.metadata()
+        if grant.issuer != self._settings.issuer and (
+            grant.issuer or metadata.answers_with_issuer
+        ):
+            raise BadToken("the answer comes from another issuer (iss)")
+        form = {"code": grant.code, "redirect_uri": grant.redirect_uri}
+        if grant.verifier:
+            form["code_verifier"] = grant.verifier
+        tokens = await self._provider.grant(grant_type="authorization_code", **form)
+        if not grant.nonce:
+            raise BadToken("no nonce was sent")
+        claims = await self._provider.checker.check(tokens.id_token, nonce=grant.nonce)
+        identity, documents = await self._identity(claims, tokens)
+        await self._keep(identity.subject, tokens.refresh_token, tokens.id_token, claims)
+        state = {
+            "access_token": tokens.access_token,
+            "id_token": tokens.id_token,
+            "scope": tokens.scope.split(),
+            "oauth_user": {name: value for d in reversed(documents) for name, value in d.items()},
+        }
+        return Login(identity, state)
+
+    async def _unasked(self, subject: str) -> Unavailable:
+        if (kept := await self._sessions.load(subject)) is not None and kept.is_over:
+            return Unavailable("the session at the provider has ended", "session")
+        return Unavailable("there is no refresh token to ask the provider with", "person")
+
+    async def _refresh(self, subject: str, *, prove: bool = True) -> Identity | None:
+        """Ask about one person; one call at a time, for many providers accept each refresh token once.
+
+        Returns:
+            None if nothing is kept to ask with.
+        """
+        turn = self._turns.setdefault(subject, asyncio.Lock())
+        async with turn:
+            kept = await self._sessions.load(subject)
+            if kept is None or not kept.refresh_token:
+                return None
+            try:
+                tokens = await self._provider.grant(
+                    grant_type="refresh_token", refresh_token=kept.refresh_token
+                )
+            except NotGranted as refusal:
+                if refusal.is_about_grant and refusal.description not in _OUT_OF_USE:
+                    await self._sessions.end(subject, "")
+                raise
+            claims: Mapping[str, Any] = {"sub": subject, "sid": kept.sid}
+            good = kept.id_token
+            try:
+                if tokens.id_token:
+                    claims = await self._provider.checker.check(tokens.id_token)
+                    good = tokens.id_token
+                if claims["sub"] != subject:
+                    raise BadToken("the provider answered about somebody else")
+            finally:
+                # The old refresh token may be spent, whatever the new ID token is worth.
+                await self._keep(subject, tokens.refresh_token or kept.refresh_token, good, claims)
+        identity, _ = await self._identity(claims, tokens, prove=prove)
+        return identity
+
+    async def _identity(
+        self, claims: Mapping[str, Any], tokens: Tokens, *, prove: bool = True
+    ) -> tuple[Identity, list[Mapping[str, Any]]]:
+        documents = [claims]
+        if lacks(claims, self._settings) and tokens.access_token:
+            try:
+                documents.append(await self._provider.userinfo(tokens.access_token, claims["sub"]))
+            except NoAnswer as silence:
+                _log.info("source %s: no userinfo: %s", self._id, silence)
+        reading = read_identity(self._id, self._settings, documents, self._clock())
+        self._note(claims["sub"], reading.seen)
+        unknown = [
+            missing
+            for missing in reading.missing
+            if not (
+                missing.is_absent and prove and await self._is_carried(missing.key, claims["sub"])
+            )
+        ]
+        self._tell(unknown)
+        return reading.identity(complete=not unknown), documents
+
+    async def _is_carried(self, key: str, subject: str) -> bool:
+        """Before a missing claim is believed to be empty: does the provider put it into anybody's token now?"""
+        if self._seen.get(key, 0.0) > time.monotonic():
+            return True
+        others = [other for other in reversed(self._witnesses[key]) if other != subject]
+        for other in others[:_WITNESSES_ASKED]:
+            del self._witnesses[key][other]
+            try:
+                await self._refresh(other, prove=False)
+            except (NoAnswer, NotGranted, Unclear, Refusal, BadToken):
+                continue
+            if self._seen.get(key, 0.0) > time.monotonic():
+                return True
+        return False
+
+    def _note(self, subject: str, keys: Iterable[str]) -> None:
+        """Whose tokens carry which claims."""
+        for key in keys:
+            self._told.pop(key, None)
+            self._seen[key] = time.monotonic() + _SEEN_SECONDS
+            witnesses = self._witnesses[key]
+            witnesses[subject] = None
+            witnesses.move_to_end(subject)
+            if len(witnesses) > _MOST_WITNESSES:
+                witnesses.popitem(last=False)
+
+    def _tell(self, unknown: Iterable[Missing]) -> None:
+        for missing in unknown:
+            if self._told.get(missing.key) != missing.sentence:
+                _log.warning("source %s: %s", self._id, missing.sentence)
+                self._told[missing.key] = missing.sentence
+
+    async def _keep(
+        self, subject: str, refresh_token: str, id_token: str, claims: Mapping[str, Any]
+    ) -> None:
+        sid = claims.get("sid")
+        session = Session(refresh_token, id_token, sid if isinstance(sid, str) else "")
+        try:
+            await self._sessions.save(subject, session)
+        except StoreError:
+            _log.exception("source %s: what a re-read needs could not be kept", self._id)
+
+
+def _about_client(refusal: NotGranted) -> str:
+    return (
+        f"the provider refuses this hub ({refusal.error or 'without a code'}); "
+        "compare client_id and client_secret with the client there"
+    )
+
+
+def _why(error: Exception) -> str:
+    return str(error) or "the provider takes too long"
