@@ -17,6 +17,7 @@ from jupyterhub_edu.ports import Clock, IdentitySource, Safe
 from .entra import COURSE_FIELDS, EntraSettings, make_entra
 from .ldap import LdapSettings, LdapSource
 from .lti import LtiSettings, LtiSource
+from .moodle import MoodleSettings, MoodleSource
 from .oidc import OidcSettings, OidcSource
 from .roster import RosterFileSource, RosterSettings
 
@@ -70,6 +71,12 @@ SOURCE_TYPES: Final[Mapping[str, SourceType]] = {
         "Learning platform",
         course_fields=("id", "label", "title", "sourcedid", "platform"),
         needs_safe=True,
+    ),
+    "moodle": SourceType(
+        MoodleSettings,
+        lambda id, settings, world: MoodleSource(id, settings, world.clock),
+        "Moodle",
+        course_fields=("id", "shortname", "idnumber", "category"),
     ),
     "oidc": SourceType(
         OidcSettings,

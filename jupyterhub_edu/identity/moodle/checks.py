@@ -1,0 +1,119 @@
+"""The self-test of a Moodle's web services: what is wrong, in words that name the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from jupyterhub_edu.identity.web import NoAnswer
+
+from .catalogue import Catalogue
+from .rows import CategoryRow, CourseRow, Site
+from .service import Service
+from .settings import MoodleSettings
+from .sight import SEPARATE_GROUPS, Sight, read_members
+
+__all__ = ["FUNCTIONS", "find_problems"]
+
+FUNCTIONS: Final = (
+    "core_webservice_get_site_info",
+    "core_user_get_users_by_field",
+    "core_enrol_get_users_courses",
+    "core_enrol_get_enrolled_users",
+    "core_user_get_course_user_profiles",
+    "core_course_get_courses_by_field",
+    "core_course_get_categories",
+)
+"""What the service must offer."""
+
+_MOST_NAMED: Final = 5
+
+
+async def find_problems(
+    service: Service, settings: MoodleSettings, sight: Sight, catalogue: Catalogue
+) -> list[str]:
+    """Ask each function that is used; stops at what makes further questions useless.
+
+    Returns:
+        Problems as sentences; none when all is well.
+    """
+    problems: list[str] = []
+    try:
+        site = await service.call(Site, FUNCTIONS[0])
+        problems += _site_problems(site, settings)
+        offered = {function.name for function in site.functions}
+        if missing := [name for name in FUNCTIONS if name not in offered]:
+            return [*problems, f"the service lacks functions; add {', '.join(missing)}"]
+        if blind := await sight.problems():
+            return [*problems, *blind]
+        problems += await _role_problems(service, settings)
+        rows = await catalogue.read()
+        problems += await _category_problems(service, settings.categories, rows)
+        problems += await _course_problems(sight, rows)
+    except NoAnswer as error:
+        problems.append(str(error))
+    return problems
+
+
+def _site_problems(site: Site, settings: MoodleSettings) -> list[str]:
+    problems = []
+    if site.siteurl.rstrip("/") != settings.root:
+        problems.append(f"Moodle calls itself {site.siteurl[:200]}; write that in url")
+    if site.userissiteadmin:
+        problems.append(
+            "the token is a site administrator's, who may change everything; make one for an account that may only read"
+        )
+    return problems
+
+
+async def _role_problems(service: Service, settings: MoodleSettings) -> list[str]:
+    """Nobody in the canary has a role that counts: the roles are called otherwise here."""
+    members = await read_members(service, settings.canary, 0, 200)
+    found = {role.shortname for member in members for role in member.roles}
+    if not found.isdisjoint(settings.roles):
+        return []
+    names = ", ".join(sorted(found)[:_MOST_NAMED]) or "none at all"
+    return [
+        f"nobody in the canary, course {settings.canary}, has a role that roles names; the short names there: {names}"
+    ]
+
+
+async def _category_problems(
+    service: Service, wanted: Sequence[int] | None, rows: Sequence[CourseRow]
+) -> list[str]:
+    """Categories that are not there, and courses that are counted in one and not shown."""
+    told = await service.call(list[CategoryRow], "core_course_get_categories")
+    counts = {row.id: row.coursecount for row in told}
+    problems = [
+        f"there is no category {id}, or the account may not see it; take it out of categories"
+        for id in wanted or ()
+        if id not in counts
+    ]
+    kept = counts.keys() if wanted is None else set(wanted) & counts.keys()
+    hidden = sum(counts[id] for id in kept) - sum(row.categoryid in kept for row in rows)
+    if hidden > 0:
+        problems.append(
+            f"{hidden} hidden courses are not to be seen; the account's role needs moodle/course:viewhiddencourses"
+        )
+    return problems
+
+
+async def _course_problems(sight: Sight, rows: Sequence[CourseRow]) -> list[str]:
+    problems = []
+    if closed := [row for row in rows if row.visible is None]:
+        problems.append(
+            f"{len(closed)} courses may not be entered ({_named(closed)}); the account's role needs moodle/course:view in "
+            "the system context"
+        )
+    separate = [row for row in rows if row.groupmode == SEPARATE_GROUPS]
+    if separate and not sight.sees_separate_groups:
+        problems.append(
+            f"{len(separate)} courses have separate groups ({_named(separate)}) and the canary has not, so that it does "
+            "not show whether their participants are to be seen; give it separate groups, or name another"
+        )
+    return problems
+
+
+def _named(rows: Sequence[CourseRow]) -> str:
+    more = ", …" if len(rows) > _MOST_NAMED else ""
+    return ", ".join(str(row.id) for row in rows[:_MOST_NAMED]) + more
