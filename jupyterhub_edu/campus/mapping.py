@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from jupyterhub_edu.domain.campus import Campus, FilePerson, SourceInfo
 from jupyterhub_edu.domain.courses import Caps, Course, CourseState, Quota
 from jupyterhub_edu.domain.names import make_course_id
-from jupyterhub_edu.domain.people import FROM_FILE, CourseRole, Enrolment, SiteRole
+from jupyterhub_edu.domain.people import FROM_FILE, CourseRole, Enrolment, LinkRule, SiteRole
 from jupyterhub_edu.domain.profiles import Amounts, Choice, Flavor, Option, Profile
 from jupyterhub_edu.domain.rules import CourseRule, Rule, map_pattern
 
@@ -107,6 +107,10 @@ def map_campus(
         admins=frozenset(who for text in model.admins if (who := parse_person(text))),
         people=MappingProxyType(_people(model, zone)),
         digest=digest,
+        links=tuple(
+            LinkRule(link.source, link.attribute, link.other, link.other_attribute)
+            for link in model.links
+        ),
     )
 
 
@@ -137,6 +141,8 @@ def _source(
         source.adopt,
         source.refresh,
         tuple(_course_rule(way, model, courses.values()) for way in ways),
+        source.sync,
+        source.guard,
     )
 
 

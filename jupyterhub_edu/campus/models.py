@@ -27,6 +27,7 @@ __all__ = [
     "FileModel",
     "FlavorModel",
     "InventoryKind",
+    "LinkModel",
     "Model",
     "OptionModel",
     "PersonModel",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
+_PERCENT: Final = re.compile(r"(\d{1,3})%", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 _SOME: Final[dict[str, Any]] = {"minProperties": 1}
@@ -56,6 +58,15 @@ def _duration(value: object) -> object:
         return dt.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     except OverflowError:
         raise ValueError("longer than any time can be; write for example 4h") from None
+
+
+def _percent(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("not a percentage; write for example 30%")
+    return int(match[1])
 
 
 def _day(value: object) -> object:
@@ -85,6 +96,11 @@ Duration = Annotated[
     WithJsonSchema(
         {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$", "examples": ["4h", "5m"]}
     ),
+]
+Percent = Annotated[
+    int,
+    BeforeValidator(_percent),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^\d{1,3}%$", "examples": ["30%"]}),
 ]
 Day = Annotated[
     dt.date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})
@@ -137,6 +153,11 @@ class SourceModel(Model):
     """How the source names our courses, for a source that states courses itself: one entry a way, each with fields of the
     source's course and a pattern (``<course>``, ``<term>``, ``*``) that must match; ``course:`` names a course whose key is
     not in the pattern. Left out: any of the fields is a course's key or code."""
+    sync: Duration = dt.timedelta(minutes=15)
+    """How often its rosters are read, from 1m to 1d, for a source that has them; left out: 15m."""
+    guard: Percent = 30
+    """How much of a roster one sync may take away, from 1% to 100%; more, and at least ten people, waits for an admin. Left
+    out: 30%."""
 
 
 class RuleModel(Model):
@@ -153,6 +174,19 @@ class RuleModel(Model):
     """Course role that the group gives."""
     course: Text | SkipJsonSchema[None] = None
     """The course's key, for a pattern without ``<course>``."""
+
+
+class LinkModel(Model):
+    """One line: an identity of the source whose attribute equals that of somebody another source knows is the same person."""
+
+    source: Text
+    """A source."""
+    attribute: Text
+    """Attribute of its identities that never changes and that nobody can set for themselves; never an e-mail address."""
+    other: Text = Field(alias="is")
+    """Another source."""
+    other_attribute: Text = Field(alias="of")
+    """Attribute of that one's identities."""
 
 
 class TermModel(Model):
@@ -394,6 +428,8 @@ class FileModel(Model):
     """Where people come from; several may stand on one login page."""
     rules: list[RuleModel] = []
     """What external groups mean."""
+    links: list[LinkModel] = []
+    """Which identities of several sources are one person with one hub account; left out: none."""
     terms: dict[Text, TermModel] = {}
     """Teaching periods."""
     flavors: dict[Text, FlavorModel] = Field(json_schema_extra=_SOME)

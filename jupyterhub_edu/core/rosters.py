@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -113,6 +113,15 @@ class Rosters:
         self._told.rosters |= self._kept_at
         async for entry in in_slices(await self._store.load_listed()):
             self._listed[entry.key] = entry
+
+    @property
+    def complete(self) -> Mapping[tuple[str, str], datetime]:
+        """When the roster of each origin and course was last complete."""
+        return self._told.rosters
+
+    def count(self, origin: str, course: str) -> int:
+        """How many people an origin has in a course."""
+        return len(self._told.keys(origin, course))
 
     def as_of(self, enrolment: Enrolment) -> Enrolment:
         """An enrolment with the age that the roster gives it which said the same again."""

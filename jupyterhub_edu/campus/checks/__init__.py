@@ -12,7 +12,7 @@ from ..reading import Document
 from .catalogue import check_flavors, check_profiles
 from .context import Checker
 from .courses import check_courses, check_quota
-from .people import check_admins, check_rules, check_sources
+from .people import check_admins, check_links, check_rules, check_sources
 from .reach import check_reach
 from .site import check_site
 
@@ -23,6 +23,7 @@ _CHECKS = (
     check_admins,
     check_sources,
     check_rules,
+    check_links,
     check_flavors,
     check_profiles,
     check_courses,

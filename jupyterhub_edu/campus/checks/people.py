@@ -12,7 +12,7 @@ from ..mistakes import Path, show
 from ..models import RuleModel
 from .context import Checker
 
-__all__ = ["check_admins", "check_person", "check_rules", "check_sources"]
+__all__ = ["check_admins", "check_links", "check_person", "check_rules", "check_sources"]
 
 _SOURCE_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?", re.ASCII)
 _PLACEHOLDER: Final = re.compile(r"<([^<>]*)>")
@@ -23,6 +23,11 @@ _REGEX: Final = re.compile(r"^\^|\$$|\.\*|\.\+|\\[.dws]|\(\?")
 _EVERYBODY: Final = re.compile(r"\s*(?:\w+=)?\s*\**\s*")
 _MOST_STARS: Final = 5
 _REFRESH: Final = (dt.timedelta(seconds=10), dt.timedelta(days=1))
+_SYNC: Final = (dt.timedelta(minutes=1), dt.timedelta(days=1))
+_GUARD: Final = (1, 100)
+_MUTABLE: Final = frozenset(
+    {"mail", "email", "emailaddress", "upn", "userprincipalname", "preferredusername", "username"}
+)
 
 
 def check_sources(c: Checker) -> None:
@@ -41,6 +46,10 @@ def check_sources(c: Checker) -> None:
         adopting = adopting or (id if source.adopt else "")
         if not _REFRESH[0] <= source.refresh <= _REFRESH[1]:
             c.wrong((*path, "refresh"), "out of range", "write 10s to 1d; 5m is usual")
+        if not _SYNC[0] <= source.sync <= _SYNC[1]:
+            c.wrong((*path, "sync"), "out of range", "write 1m to 1d; 15m is usual")
+        if not _GUARD[0] <= source.guard <= _GUARD[1]:
+            c.wrong((*path, "guard"), "out of range", "write 1% to 100%; 30% is usual")
         for at, way in enumerate(source.courses):
             _way(c, (*path, "courses", at), way, c.fields.get(source.type))
 
@@ -73,6 +82,23 @@ def check_admins(c: Checker) -> None:
     """Admins are exact people of a source."""
     for at, text in enumerate(c.model.admins):
         check_person(c, ("admins", at), text)
+
+
+def check_links(c: Checker) -> None:
+    """Two sources each, and attributes by which nobody can pass for somebody else."""
+    for at, link in enumerate(c.model.links):
+        path: Path = ("links", at)
+        c.known((*path, "source"), "source", link.source, "sources")
+        c.known((*path, "is"), "source", link.other, "sources")
+        if link.source == link.other:
+            c.wrong(path, "links a source to itself", "name two sources")
+        for key, attribute in (("attribute", link.attribute), ("of", link.other_attribute)):
+            if re.sub(r"[-_. ]", "", attribute).casefold() in _MUTABLE:
+                c.wrong(
+                    (*path, key),
+                    f"{show(attribute)} changes hands, so that one person could become another",
+                    "name a number that stays, such as employeeNumber",
+                )
 
 
 def check_person(c: Checker, path: Path, text: str) -> None:

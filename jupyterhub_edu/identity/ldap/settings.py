@@ -228,6 +228,11 @@ class LdapSettings(_Model):
         default="",
         description="Attribute with the name to show (openldap: cn; active-directory: displayName).",
     )
+    attributes: list[Attribute] = Field(
+        default=[],
+        description="Attributes that links compare, such as employeeNumber; none that people may change "
+        "themselves. Kept only where links name them.",
+    )
     person_filter: FilterText = Field(
         default="",
         description="Filter that holds for people who may log in; whoever no longer fits it is gone.",

@@ -62,6 +62,7 @@ class LdapSource:
                     settings.username_attribute,
                     settings.user_attribute,
                     settings.name_attribute,
+                    *settings.attributes,
                     *self._dialect.attributes,
                 )
             )
@@ -167,6 +168,11 @@ class LdapSource:
             name=entry.text(self._settings.name_attribute) or login,
             at=now,
             groups=frozenset(map(shown, groups)),
+            attributes={
+                name: values[0]
+                for name in self._settings.attributes
+                if len(values := entry.texts(name)) == 1
+            },
         )
 
     def _refused(self, result: BindResult) -> Gone | Denied | Unavailable:

@@ -6,7 +6,7 @@ import pytest
 
 from jupyterhub_edu.domain.campus import FilePerson
 from jupyterhub_edu.domain.courses import Caps, CourseState, Quota
-from jupyterhub_edu.domain.people import CourseRole, Enrolment
+from jupyterhub_edu.domain.people import CourseRole, Enrolment, LinkRule
 from jupyterhub_edu.domain.quantities import Cpu, Memory
 
 TEACHER, ASSISTANT, STUDENT = CourseRole.TEACHER, CourseRole.ASSISTANT, CourseRole.STUDENT
@@ -134,9 +134,22 @@ def test_sources_and_the_site(load):
 
     assert (ad.type, ad.title, ad.adopt) == ("ldap", "Directory account", True)
     assert (roster.title, roster.refresh) == ("Course account", timedelta(minutes=5))
+    assert (roster.sync, roster.guard) == (timedelta(minutes=15), 30)
     assert loaded.settings.inventory == "namespace"
     assert loaded.settings.store_url == "sqlite:////var/edu.sqlite"
     assert loaded.campus.stale_after == timedelta(hours=12)
+
+
+def test_how_rosters_are_read_and_people_are_linked(load):
+    loaded = load(
+        "adopt: true",
+        "sync: 1h\n    guard: 50%",
+        "terms:",
+        "links: [{source: roster, attribute: number, is: ad, of: employeeNumber}]\nterms:",
+    ).campus
+
+    assert (loaded.sources["ad"].sync, loaded.sources["ad"].guard) == (timedelta(hours=1), 50)
+    assert loaded.links == (LinkRule("roster", "number", "ad", "employeeNumber"),)
 
 
 def test_a_suspended_course_promises_nothing(load):

@@ -262,6 +262,61 @@ ROWS = {
             "campus.yaml:13: sources.ad.refresh: out of range; write 10s to 1d; 5m is usual",
         ],
     ),
+    "rosters read without pause": (
+        [
+            "adopt: true",
+            "sync: 1s",
+        ],
+        [
+            "campus.yaml:13: sources.ad.sync: out of range; write 1m to 1d; 15m is usual",
+        ],
+    ),
+    "a guard that is no percentage": (
+        [
+            "adopt: true",
+            "guard: most",
+        ],
+        [
+            "campus.yaml:13: sources.ad.guard: not a percentage; write for example 30%",
+        ],
+    ),
+    "a guard that lets nobody go": (
+        [
+            "adopt: true",
+            "guard: 0%",
+        ],
+        [
+            "campus.yaml:13: sources.ad.guard: out of range; write 1% to 100%; 30% is usual",
+        ],
+    ),
+    "a link by an address": (
+        [
+            "terms:",
+            "links: [{source: roster, attribute: E-Mail, is: ad, of: userPrincipalName}]\nterms:",
+        ],
+        [
+            'campus.yaml:21: links[0].attribute: "E-Mail" changes hands, so that one person could become another; name a number that stays, such as employeeNumber',
+            'campus.yaml:21: links[0].of: "userPrincipalName" changes hands, so that one person could become another; name a number that stays, such as employeeNumber',
+        ],
+    ),
+    "a link of a source to itself": (
+        [
+            "terms:",
+            "links: [{source: ad, attribute: employeeID, is: ad, of: employeeNumber}]\nterms:",
+        ],
+        [
+            "campus.yaml:21: links[0]: links a source to itself; name two sources",
+        ],
+    ),
+    "a link to a source that does not exist": (
+        [
+            "terms:",
+            "links: [{source: rooster, attribute: number, is: ad, of: employeeNumber}]\nterms:",
+        ],
+        [
+            'campus.yaml:21: links[0].source: no such source: "rooster"; did you mean roster?',
+        ],
+    ),
     "an image without tag": (
         [
             "example/notebook:2026",

@@ -215,3 +215,14 @@ async def test_without_groups_none_are_asked_for():
 
     assert isinstance(answer, Identity)
     assert len(world.searches) == 1
+
+
+async def test_attributes_that_are_asked_for_come_along_where_they_have_one_value():
+    source, _ = make(
+        person(employeeNumber="17", employeeType=["a", "b"], description="not asked for"),
+        group("ml", "uid=ann,ou=People,dc=x"),
+        attributes=["employeeNumber", "employeeType", "departmentNumber"],
+    )
+    answer = await source.authenticate("ann", "sesame")
+    assert isinstance(answer, Identity)
+    assert answer.attributes == {"employeeNumber": "17"}

@@ -1,0 +1,312 @@
+"""Reading whole rosters: complete or nothing, course by course, with a guard against a source that has lost its mind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, TypeVar, cast
+
+from jupyterhub_edu.domain.campus import Campus, SourceInfo
+from jupyterhub_edu.domain.courses import Course, CourseState
+from jupyterhub_edu.domain.people import CourseRef, Roster, source_origin
+from jupyterhub_edu.domain.rules import map_course
+from jupyterhub_edu.ports import Clock, IdentitySource, RosterSource, StoreError, Unavailable
+
+from .roll import Roll
+from .rosters import Comparison, in_slices
+
+__all__ = ["LEAST_GUARDED", "CourseSync", "SourceSync", "Syncer", "has_rosters"]
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+LEAST_GUARDED: Final = 10
+"""A sync that takes away fewer people than this is never held."""
+_GIVE_UP: Final = 3
+"""Unanswered rosters in a row after which a source is left alone for this time."""
+
+
+def has_rosters(source: object) -> bool:
+    """Whether a source knows who is in a course before anybody logs in."""
+    return hasattr(source, "courses") and hasattr(source, "roster")
+
+
+@dataclass(frozen=True, slots=True)
+class CourseSync:
+    """How the roster of one of our courses stands at one source.
+
+    Attributes:
+        complete_at: when it was last read and taken in, or None.
+        running: it is being read now.
+        held: what the last reading would have changed, if the guard stopped it.
+        error: why the last reading gave nothing, or ``""``.
+        people: how many the source has in the course.
+        comparison: what the last reading changed, or would have.
+    """
+
+    source: str
+    course: str
+    complete_at: datetime | None = None
+    running: bool = False
+    held: bool = False
+    error: str = ""
+    people: int = 0
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSync:
+    """How a source's rosters stand.
+
+    Attributes:
+        began_at: when the sync that is running, or the last one, began; None: not since the hub started.
+        error: why the source did not even say its courses, or ``""``.
+        unmapped: how many of its courses are none of ours.
+    """
+
+    source: str
+    running: bool = False
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: str = ""
+    unmapped: int = 0
+
+
+class Syncer:
+    """Reads rosters and hands them to the roll.
+
+    Always holds:
+        - a course's roster is taken in whole or not at all; what a source does not answer stays as it was;
+        - two syncs of one source are never under way at once;
+        - a reading that would take away more people than the source's ``guard`` allows changes nothing until an admin
+          lets it through.
+    """
+
+    def __init__(
+        self,
+        sources: Callable[[], Mapping[str, IdentitySource]],
+        campus: Callable[[], Campus],
+        roll: Roll,
+        clock: Clock,
+    ) -> None:
+        self._sources, self._campus, self._roll, self._clock = sources, campus, roll, clock
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._of_source: dict[str, SourceSync] = {}
+        self._of_course: dict[tuple[str, str], CourseSync] = {}
+
+    def sources(self) -> list[SourceInfo]:
+        """The sources that have rosters, in the campus file's order."""
+        made = self._sources()
+        return [info for id, info in self._campus().sources.items() if has_rosters(made.get(id))]
+
+    def state(self, source: str) -> SourceSync:
+        """How a source's rosters stand."""
+        return self._of_source.get(source, SourceSync(source))
+
+    def states(self, source: str) -> list[CourseSync]:
+        """How the rosters of our courses stand at a source, in the campus file's order."""
+        return [
+            self._state(source, course)
+            for course in self._campus().courses
+            if (source, course) in self._of_course
+            or (source_origin(source), course) in self._roll.rosters.complete
+        ]
+
+    async def run(
+        self, source: str, course: str | None = None, *, accept: bool = False, dry: bool = False
+    ) -> list[CourseSync]:
+        """Read the rosters of one source.
+
+        Args:
+            source: id of a source that has rosters.
+            course: only this one of our courses.
+            accept: let through what the guard holds; of this course alone.
+            dry: change nothing, only compare.
+
+        Returns:
+            How each course stands now, with what was changed or would be.
+
+        Raises:
+            ValueError: no such source, it has no rosters, or ``accept`` without a course.
+        """
+        made, info = self._sources().get(source), self._campus().sources.get(source)
+        if made is None or info is None or not has_rosters(made):
+            raise ValueError(f"{source} has no rosters")
+        if accept and course is None:
+            raise ValueError("say which course is to be let through")
+        async with self._locks.setdefault(source, asyncio.Lock()):
+            run = _Run(info, cast(RosterSource, made), accept=accept, dry=dry)
+            self._note_source(source, running=True, began_at=self._clock(), error="")
+            try:
+                return await self._run(run, course)
+            finally:
+                self._note_source(source, running=False, ended_at=self._clock())
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    async def _run(self, run: _Run, only: str | None) -> list[CourseSync]:
+        refs = await _ask(run, run.source.courses())
+        if isinstance(refs, Unavailable):
+            self._note_source(run.info.id, error=refs.why)
+            _log.warning("source %s did not say its courses: %s", run.info.id, refs.why)
+            return []
+        plan = await self._plan(run.info, refs)
+        run.lost_courses = self._has_lost_courses(run.info, plan)
+        found: list[CourseSync] = []
+        silent = 0
+        for course, its_refs in plan.items():
+            if only not in (None, course) or self._was_replaced(run):
+                continue
+            state = await self._sync_course(run, course, its_refs)
+            found.append(state)
+            silent = silent + 1 if state.error else 0
+            if silent >= _GIVE_UP:
+                self._note_source(run.info.id, error=state.error)
+                _log.warning("source %s is left alone until its next sync", run.info.id)
+                break
+        return found
+
+    async def _plan(
+        self, info: SourceInfo, refs: Iterable[CourseRef]
+    ) -> dict[str, list[CourseRef]]:
+        """Our courses with what is to be read of the source; nothing for one whose roster it no longer has."""
+        campus, now = self._campus(), self._clock()
+        origin = source_origin(info.id)
+        known = [course for from_, course in self._roll.rosters.complete if from_ == origin]
+        plan: dict[str, list[CourseRef]] = {course: [] for course in known}
+        unmapped = 0
+        async for ref in in_slices(refs):
+            course = map_course(ref, info.courses, campus.course_index)
+            if course is None:
+                unmapped += 1
+            else:
+                plan.setdefault(course, []).append(ref)
+        self._note_source(info.id, unmapped=unmapped)
+        return {
+            id: plan[id]
+            for id, course in campus.courses.items()
+            if id in plan and not _is_over(course, now)
+        }
+
+    def _has_lost_courses(self, info: SourceInfo, plan: Mapping[str, Sequence[CourseRef]]) -> bool:
+        """Whether a source is suddenly silent about more of its people than the guard allows."""
+        origin = source_origin(info.id)
+        people = {course: self._roll.rosters.count(origin, course) for course in plan}
+        lost = sum(people[course] for course, refs in plan.items() if not refs)
+        return _is_too_many(lost, sum(people.values()), info.guard)
+
+    async def _sync_course(self, run: _Run, course: str, refs: Sequence[CourseRef]) -> CourseSync:
+        self._note(run, course, running=True)
+        try:
+            roster = await self._read(run, course, refs)
+            if isinstance(roster, Unavailable):
+                return self._note(run, course, error=roster.why)
+            return await self._take(run, course, roster)
+        except StoreError as error:
+            return self._note(run, course, error=f"it could not be kept: {error}")
+        finally:
+            self._note(run, course, running=False)
+
+    async def _read(
+        self, run: _Run, course: str, refs: Sequence[CourseRef]
+    ) -> Roster | Unavailable:
+        """The rosters of all courses of the source that are this one of ours, as one."""
+        began = self._clock()
+        rosters = []
+        for ref in refs:
+            roster = await _ask(run, run.source.roster(ref))
+            if isinstance(roster, Unavailable):
+                return roster
+            rosters.append(roster)
+        members = tuple(member for roster in rosters for member in roster.members)
+        oldest = min((roster.at for roster in rosters), default=began)
+        return Roster(CourseRef(course), members, oldest)
+
+    async def _take(self, run: _Run, course: str, roster: Roster) -> CourseSync:
+        source = run.info.id
+        comparison = await self._roll.compare_roster(source, course, roster)
+        if self._was_replaced(run):
+            return self._note(run, course, error=f"{source} was set up anew meanwhile")
+        gone, before = len(comparison.gone), comparison.before
+        vanished = run.lost_courses and gone > 0 and gone == before
+        held = not run.accept and (vanished or _is_too_many(gone, before, run.info.guard))
+        if held and not run.dry:
+            _log.warning(
+                "the roster of %s at %s would lose %d of %d people: held until an admin lets it through",
+                course,
+                source,
+                gone,
+                before,
+            )
+        if held or run.dry:
+            return self._note(
+                run, course, held=held, people=comparison.before, comparison=comparison, error=""
+            )
+        await self._roll.take_roster(source, course, roster)
+        if comparison.moves:
+            _log.info(
+                "the roster of %s at %s: %d added, %d gone, %d changed",
+                course,
+                source,
+                len(comparison.added),
+                len(comparison.gone),
+                len(comparison.changed),
+            )
+        return self._note(
+            run, course, held=False, people=comparison.after, comparison=comparison, error=""
+        )
+
+    def _was_replaced(self, run: _Run) -> bool:
+        """Whether the campus file has a new source of this name since the sync began."""
+        return cast(object, self._sources().get(run.info.id)) is not run.source
+
+    def _state(self, source: str, course: str) -> CourseSync:
+        origin = source_origin(source)
+        known = self._of_course.get((source, course)) or CourseSync(
+            source, course, people=self._roll.rosters.count(origin, course)
+        )
+        complete_at = self._roll.rosters.complete.get((origin, course))
+        return replace(known, complete_at=complete_at)
+
+    def _note(self, run: _Run, course: str, **changes: Any) -> CourseSync:
+        """Note how a course stands; a dry run leaves no trace but its answer."""
+        place = (run.info.id, course)
+        noted = run.noted if run.dry else self._of_course
+        known = noted.get(place) or self._state(*place)
+        now = replace(known, **changes)
+        # Who was added is told once; who would be lost, until somebody has looked.
+        noted[place] = now if now.held else replace(now, comparison=None)
+        return replace(now, running=False, complete_at=self._state(*place).complete_at)
+
+    def _note_source(self, source: str, **changes: Any) -> None:
+        self._of_source[source] = replace(self.state(source), **changes)
+
+
+class _Run:
+    """One sync of one source."""
+
+    def __init__(self, info: SourceInfo, source: RosterSource, *, accept: bool, dry: bool) -> None:
+        self.info, self.source, self.accept, self.dry = info, source, accept, dry
+        self.lost_courses = False
+        self.noted: dict[tuple[str, str], CourseSync] = {}
+
+
+def _is_too_many(gone: int, before: int, guard: int) -> bool:
+    """Whether so many people would be lost that somebody should look first; ``guard`` in percent."""
+    return gone >= LEAST_GUARDED and gone * 100 > guard * before
+
+
+def _is_over(course: Course, now: datetime) -> bool:
+    ended = course.ends is not None and course.ends <= now
+    return ended or course.state is CourseState.ARCHIVED
+
+
+async def _ask(run: _Run, question: Awaitable[_T | Unavailable]) -> _T | Unavailable:
+    """A source's answer; one that raises has not answered."""
+    try:
+        return await question
+    except Exception as error:
+        _log.exception("source %s failed", run.info.id)
+        return Unavailable(f"{type(error).__name__}: {error}")
