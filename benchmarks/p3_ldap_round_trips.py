@@ -23,8 +23,8 @@ from jupyterhub_edu.domain.people import Identity
 from jupyterhub_edu.identity.ldap import LdapSettings, LdapSource
 from jupyterhub_edu.ports import utc_now
 from tests.directories.campus import Somebody, make_campus
-from tests.directories.relay import Relay
 from tests.directories.slapd import SUFFIX, Slapd, add_courses
+from tests.relay import Relay
 
 COURSES = (1, 20, 500)
 PAIRS = 7

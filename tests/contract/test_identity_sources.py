@@ -353,7 +353,7 @@ async def test_a_silent_directory_holds_up_nobody_else(directory: Directory, rel
     well = DirectorySubject(directory)
     person = silent.campus.some("student")
     _, known = await logged_in(silent, person)
-    with relay.fault("stall"):
+    with relay.fault("silent"):
         waiting = [asyncio.create_task(silent.source.reread(known)) for _ in range(20)]
         await asyncio.sleep(0)
         await logged_in(well, person)
@@ -365,7 +365,7 @@ async def test_a_silent_directory_holds_up_nobody_else(directory: Directory, rel
     await well.source.close()
 
 
-@pytest.mark.parametrize("fault", ["stall", "refuse", "reset"])
+@pytest.mark.parametrize("fault", ["silent", "refuse", "reset"])
 async def test_when_one_of_two_servers_dies_no_login_is_lost(
     directory: Directory, relay: Relay, fault: str
 ):

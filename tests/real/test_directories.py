@@ -15,9 +15,9 @@ from jupyterhub_edu.identity import SOURCE_TYPES, Surroundings
 from jupyterhub_edu.ports import FormSource, utc_now
 from tests.directories.campus import COURSES, STUDENTS, Campus, make_campus
 from tests.directories.directory import Directory
-from tests.directories.relay import Relay
 from tests.directories.samba import SambaAd
 from tests.directories.slapd import SUFFIX, Slapd, add_courses
+from tests.relay import Relay
 
 
 def make_source(directory: Directory, **changes: Any) -> FormSource:
