@@ -142,7 +142,10 @@ class Core:
         known = self.roll.person(identity.key)
         if known is None and not source.adopt and self.accounts.exists(hub_name):
             raise NameTaken(hub_name)
-        return await self.roll.learn(identity, hub_name)
+        person = await self.roll.learn(identity, hub_name)
+        if identity.groups is None or identity.covers is not None:
+            self.refresher.begin(person)  # asks for the rest; the log-in does not wait for it
+        return person
 
     # -- starting ----------------------------------------------------------------------------------------------
 

@@ -105,17 +105,23 @@ class Refresher:
 
     async def reread(self, person: Person) -> Answer:
         """Read one person again and take the answer in; calls at the same time share one read."""
+        return await asyncio.shield(self.begin(person))
+
+    def begin(self, person: Person) -> asyncio.Task[Answer]:
+        """The read of one person that is under way, begun now if none is."""
         task = self._under_way.get(person.key)
         if task is None:
             task = asyncio.create_task(self._reread(person))
             self._under_way[person.key] = task
             task.add_done_callback(lambda _: self._under_way.pop(person.key, None))
-        return await asyncio.shield(task)
+        return task
 
     async def freshen(
         self, person: Person, within: float = 0.7, younger_than: timedelta = _JUST_NOW
     ) -> Person:
-        """Read a person again if the last answer is older than this, waiting at most ``within`` seconds.
+        """Read a person again if the last answer is older than this; join a read that is under way.
+
+        Waits at most ``within`` seconds.
 
         When the time is up the read goes on by itself and the last known answer stands.
 
@@ -123,8 +129,8 @@ class Refresher:
             The person as now known.
         """
         known = self._roll.person(person.key) or person
-        fresh = self._clock() - known.answered_at < younger_than
-        if not fresh or person.key in self._distrusted:
+        old = self._clock() - known.answered_at >= younger_than
+        if old or person.key in self._distrusted or person.key in self._under_way:
             try:
                 async with asyncio.timeout(within):
                     await self.reread(known)

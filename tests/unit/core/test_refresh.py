@@ -295,3 +295,24 @@ async def test_a_person_who_cannot_be_asked_about_is_no_silence_of_the_source(wo
 
     assert world.refresher.health("ad").failing_since is None
     assert not world.refresher.must_log_in(world.ada)
+
+
+@pytest.mark.parametrize(
+    "said", [{"groups": None}, {"covers": frozenset()}], ids=["groups open", "courses open"]
+)
+async def test_what_a_login_left_open_is_asked_for_and_the_next_page_waits_for_it(world, said):
+    world.source.let.clear()
+    world.source.answers[world.ada.subject] = an_identity(claims=CLAIM, at=LATER)
+    await world.core.sign_in(an_identity("ada", at=LATER, **said), "ada")
+    page = asyncio.create_task(world.refresher.freshen(world.now, within=30))
+    await asyncio.sleep(0)
+    assert not page.done()
+    world.source.let.set()
+    assert (await page).answered_at == LATER
+    assert world.role is CourseRole.STUDENT
+
+
+async def test_a_login_that_said_everything_asks_for_nothing_more(world):
+    await world.core.sign_in(an_identity(claims=CLAIM, at=LATER), "ada")
+    await asyncio.sleep(0)
+    assert world.source.asked == []
