@@ -19,6 +19,7 @@ from jupyterhub_edu.domain.reasons import Code, Reason
 from jupyterhub_edu.ports import StoreError
 
 from . import page
+from .arguments import with_short_memory
 from .choices import Unreadable, Wish, keep, map_wish, parse_fields, parse_wish
 
 __all__ = ["AdmissionMixin", "courses_of", "ready_core", "request_of"]
@@ -96,6 +97,8 @@ class AdmissionMixin(HasTraits):
 
     # The spawner's own.
     authenticator: Any
+    cmd: Any
+    handler: Any
     log: Any
     name: str
     orm_spawner: Any
@@ -166,6 +169,10 @@ class AdmissionMixin(HasTraits):
         if isinstance(granted, dict):
             self._granted = granted
             self._held = str(granted.get("admission", ""))
+
+    def get_args(self) -> list[str]:
+        """The server's arguments; it asks the hub about each visitor at least every 30 s."""
+        return with_short_memory(self.cmd or (), super().get_args())  # type: ignore[misc]
 
     def get_env(self) -> dict[str, Any]:
         """The server's environment, with what was granted: keys and instants, no text from outside."""
