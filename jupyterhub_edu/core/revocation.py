@@ -73,11 +73,10 @@ class Revocation:
         if person.active:
             if (task := self._closing.pop(name, None)) is not None:
                 task.cancel()
-        elif name not in self._closing and not self._may_anybody(name):
+        elif name not in self._closing and not any(
+            p.active for p in self._roll.identities(person)
+        ):
             self._closing[name] = asyncio.get_running_loop().create_task(self._close(name))
-
-    def _may_anybody(self, hub_name: str) -> bool:
-        return any(p.active and p.hub_name == hub_name for p in self._roll.people())
 
     async def _close(self, name: str) -> None:
         _log.info("%s is gone at the source: sessions end, servers stop", name)

@@ -85,8 +85,8 @@ async def test_an_account_that_another_identity_may_use_stays_open(
     ada = await world.begin()
     bob = world.core.roll.by_hub_name("bob")
     assert bob is not None
-    shared = [*world.core.roll.people(), replace(bob, hub_name="ada")]
-    monkeypatch.setattr(world.core.roll, "people", lambda: shared)
+    other = replace(bob, hub_name="ada")
+    monkeypatch.setattr(world.core.roll, "identities", lambda person: (person, other))
     await world.answer(ada, GONE)
     assert world.hub.sessions_ended == []
     assert world.hub.stopped == []
