@@ -129,7 +129,7 @@ async def _read_long(text: str) -> Any:
     """
     decoder = json.JSONDecoder()
     start = text.find("[")
-    if start < 0 or text[:start].strip() not in {"", '{"courses":'}:
+    if start < 0 or "".join(text[:start].split()) not in {"", '{"courses":'}:
         raise ValueError("neither a list nor courses")
     items: list[Any] = []
     at, paused = _skip(text, start + 1), start
