@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from jupyterhub_edu.domain.people import CourseClaim, CourseRef, Identity, Person, Roster
+from jupyterhub_edu.domain.people import CourseClaim, Identity, Person
 from jupyterhub_edu.identity.tokens import BadToken, KeySet, TokenChecker
 from jupyterhub_edu.identity.web import NoAnswer, Web
 from jupyterhub_edu.ports import (
@@ -29,16 +29,15 @@ from jupyterhub_edu.ports.sources import LoginShape
 from .authority import AppBearer, Authority, PersonBearer, Tokens
 from .budget import Budget
 from .checks import check_connection
-from .classes import all_classes, classes_of, members_of
+from .classes import classes_of
 from .graph import Bearer, Graph, NotThere
 from .people import Somebody, map_claims, tenant_and_object
 from .refusals import DEAD_TOKENS, GONE, Refusal
 from .settings import EntraSettings
 
-__all__ = ["EntraRosterSource", "EntraSource", "make_entra"]
+__all__ = ["EntraSource"]
 
 _log = logging.getLogger(__name__)
-_SYNC_SECONDS: Final = 60.0
 
 
 class EntraSource:
@@ -121,7 +120,7 @@ class EntraSource:
             return Unavailable(_why(error))
         except BadToken as error:
             return Denied(f"the ID token proves nothing: {error.why}")
-        await self._keep(somebody.subject, tokens.refresh)
+        await self._remember(somebody, tokens)
         identity = await self._identity(somebody, tokens, give_up)
         return Login(identity, {"access_token": tokens.access, "id_token": tokens.id})
 
@@ -130,20 +129,21 @@ class EntraSource:
         give_up = time.monotonic() + self._settings.timeout
         found = tenant_and_object(person.subject)
         if found is None or found[0] not in self._settings.allowed_tenants:
-            return Unavailable("the person is of a tenant that the campus file does not name")
+            why = "the person is of a tenant that the campus file does not name"
+            return Unavailable(why, "person")
         try:
             async with asyncio.timeout(self._settings.timeout):
                 tokens = await self._refreshed(found[0], person.subject)
                 if not isinstance(tokens, Tokens):
-                    return await self._without_token(*found, tokens)
+                    return await self._without_tokens(*found, tokens)
                 somebody = await self._checked(tokens, None)
         except (NoAnswer, BadToken) as error:
             return Unavailable(error.why)
-        except TimeoutError as error:
+        except (TimeoutError, StoreError) as error:
             return Unavailable(_why(error))
         if somebody.subject != person.subject:
             return Unavailable("Entra answers about somebody else")
-        await self._keep(person.subject, tokens.refresh)
+        await self._remember(somebody, tokens)
         return await self._identity(somebody, tokens, give_up)
 
     async def logout_url(self, person: Person, back_to: str) -> str | None:
@@ -204,57 +204,62 @@ class EntraSource:
 
         Raises:
             NoAnswer
+            StoreError: it is not known whether one is.
         """
-        kept = await self._safe.load(self._name(subject))
-        token = (kept or {}).get("token")
-        if not token:
+        kept = await self._safe.load(self._name(subject)) or {}
+        if ended := kept.get("ended"):
+            return Refusal("invalid_grant", int(ended))
+        if not kept.get("token"):
             return None
-        answer = await self._authority.refresh(tenant, token)
+        answer = await self._authority.refresh(tenant, kept["token"])
         if isinstance(answer, Refusal) and answer.number in DEAD_TOKENS:
-            await self._forget(subject)
+            await self._keep(subject, {"ended": str(answer.number)})
         return answer
 
-    async def _without_token(
+    async def _without_tokens(
         self, tenant: str, object_id: str, refusal: Refusal | None
     ) -> Gone | Unavailable:
-        """What is known of somebody whom Entra gives no tokens for: by its refusal, or by asking Graph as the app.
-
-        Raises:
-            NoAnswer
-        """
-        if refusal is not None and refusal.number in GONE:
+        """What is known of somebody whom Entra gives no tokens for: by its refusal, or by asking Graph as the app."""
+        if refusal is None:
+            unknown = Unavailable("no refresh token is kept, until the next login", "person")
+        elif refusal.number in GONE:
             return Gone(self._clock(), GONE[refusal.number])
-        if self._settings.app_permissions and (
-            refusal is None or refusal.error == "invalid_grant"
-        ):
-            bearer, query = self._apps[tenant], {"$select": "id,accountEnabled"}
-            try:
-                row = await self._graph.one(
-                    f"/users/{object_id}", query, bearer, self._settings.timeout
-                )
-            except NotThere:
-                return Gone(self._clock(), "This account is no longer in the directory.")
-            if row.get("accountEnabled") is False and row.get("id") == object_id:
-                return Gone(self._clock(), "This account is disabled.")
-        why = refusal.why if refusal is not None else "no refresh token is kept"
-        return Unavailable(f"a new login is needed: {why}")
+        elif refusal.number in DEAD_TOKENS:
+            unknown = Unavailable(f"a new login is needed: {refusal.why}", "session")
+        else:
+            unknown = Unavailable(refusal.why, "person" if refusal.is_about_login else "source")
+        if unknown.about == "source" or not self._settings.app_permissions:
+            return unknown
+        return await self._seen_by_app(tenant, object_id) or unknown
+
+    async def _seen_by_app(self, tenant: str, object_id: str) -> Gone | None:
+        """Gone if Graph says that an account is out of use; None if it does not say so."""
+        query = {"$select": "id,accountEnabled"}
+        try:
+            row = await self._graph.one(
+                f"/users/{object_id}", query, self._apps[tenant], self._settings.timeout
+            )
+        except NotThere:
+            return Gone(self._clock(), "This account is no longer in the directory.")
+        except NoAnswer as error:
+            _log.warning("source %s cannot ask as the app: %s", self._id, error.why)
+            return None
+        disabled = row.get("accountEnabled") is False and row.get("id") == object_id
+        return Gone(self._clock(), "This account is disabled.") if disabled else None
+
+    async def _remember(self, somebody: Somebody, tokens: Tokens) -> None:
+        if tokens.refresh:
+            await self._keep(somebody.subject, {"token": tokens.refresh})
 
     def _name(self, subject: str) -> str:
         return f"{self._id}:{subject}"
 
-    async def _keep(self, subject: str, token: str) -> None:
+    async def _keep(self, subject: str, secret: Mapping[str, str]) -> None:
         """Entra hands out a new refresh token each time; the old one stays good if this fails."""
-        if token:
-            try:
-                await self._safe.save(self._name(subject), {"token": token})
-            except StoreError as error:
-                _log.warning("source %s cannot keep a refresh token: %s", self._id, error)
-
-    async def _forget(self, subject: str) -> None:
         try:
-            await self._safe.save(self._name(subject), None)
+            await self._safe.save(self._name(subject), secret)
         except StoreError as error:
-            _log.warning("source %s cannot forget a refresh token: %s", self._id, error)
+            _log.warning("source %s cannot keep a refresh token: %s", self._id, error)
 
     # -- groups and classes -------------------------------------------------------------------------------------
 
@@ -309,43 +314,9 @@ class EntraSource:
             return None
 
 
-class EntraRosterSource(EntraSource):
-    """The same with the rosters of education classes, read with the app's own permissions in the background."""
-
-    async def courses(self) -> Sequence[CourseRef] | Unavailable:
-        """Every class of the tenant."""
-        try:
-            async with asyncio.timeout(_SYNC_SECONDS):
-                return await all_classes(self._graph, self._app, _SYNC_SECONDS)
-        except (NoAnswer, NotThere, TimeoutError) as error:
-            return Unavailable(_why(error))
-
-    async def roster(self, course: CourseRef) -> Roster | Unavailable:
-        """Everybody in one class whose account is in use."""
-        at = self._clock()
-        try:
-            async with asyncio.timeout(_SYNC_SECONDS):
-                members = await members_of(
-                    self._graph, self._settings, course.id, self._app, _SYNC_SECONDS
-                )
-        except (NoAnswer, NotThere, TimeoutError) as error:
-            return Unavailable(_why(error))
-        return Roster(course, members, at)
-
-    @property
-    def _app(self) -> AppBearer:
-        return self._apps[self._settings.tenant]
-
-
-def make_entra(id: str, settings: EntraSettings, clock: Clock, safe: Safe) -> EntraSource:
-    """The source for these settings; one that knows rosters if it may read them."""
-    knows_rosters = settings.education and settings.app_permissions
-    return (EntraRosterSource if knows_rosters else EntraSource)(id, settings, clock, safe)
-
-
 def _why(error: Exception) -> str:
     if isinstance(error, NoAnswer):
         return error.why
     if isinstance(error, NotThere):
         return f"Graph does not know {error}"
-    return "Entra takes too long"
+    return str(error) or "Entra takes too long"

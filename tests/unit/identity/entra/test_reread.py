@@ -10,7 +10,7 @@ import pytest
 
 from jupyterhub_edu.domain.people import Identity
 from jupyterhub_edu.identity.entra.refusals import DEAD_TOKENS, FIXES, GONE
-from jupyterhub_edu.ports import Gone, Unavailable
+from jupyterhub_edu.ports import Answer, Gone, StoreError, Unavailable
 from tests.fakes.entra import FakeEntra, Reply, User
 
 from .conftest import World, as_person
@@ -25,7 +25,7 @@ async def test_a_reread_takes_one_call_and_hears_of_every_change(world: World, f
 
     answer = await world.reread(known)
     assert isinstance(answer, Identity)
-    assert answer.groups == {fake.group_id("intro-staff"), "role/Manager"}
+    assert answer.groups == frozenset({fake.group_id("intro-staff"), "role/Manager"})
     assert fake.requests == [f"authority POST /{fake.tenant.id}/oauth2/v2.0/token"]
 
 
@@ -90,20 +90,27 @@ def _nothing(fake: FakeEntra, user: User) -> None: ...
 
 
 Event = Callable[[FakeEntra, User], None]
-TRUTH: dict[str, tuple[Event, type, type]] = {
+YES, NO, SOURCE, SESSION = "yes", "gone", "unknown: source", "unknown: session"
+TRUTH: dict[str, tuple[Event, str, str]] = {
     # what happened: by the person's refresh token alone; with the app's own permissions
-    "nothing": (_nothing, Identity, Identity),
-    "the account was disabled": (_disabled, Gone, Gone),
-    "the account was deleted": (_deleted, Gone, Gone),
-    "the assignment to the app was taken away": (_unassigned, Gone, Gone),
-    "all sessions were revoked": (_revoked, Unavailable, Unavailable),
-    "revoked and disabled": (_revoked_and_disabled, Gone, Gone),
-    "revoked and deleted": (_revoked_and_deleted, Gone, Gone),
-    "ninety days went by": (_away, Unavailable, Unavailable),
-    "consent was withdrawn": (_consent_withdrawn, Unavailable, Unavailable),
-    "the client secret was changed": (_secret_changed, Unavailable, Unavailable),
-    "the app was deleted": (_app_deleted, Unavailable, Unavailable),
+    "nothing": (_nothing, YES, YES),
+    "the account was disabled": (_disabled, NO, NO),
+    "the account was deleted": (_deleted, NO, NO),
+    "the assignment to the app was taken away": (_unassigned, NO, NO),
+    "all sessions were revoked": (_revoked, SESSION, SESSION),
+    "revoked and disabled": (_revoked_and_disabled, NO, NO),
+    "revoked and deleted": (_revoked_and_deleted, NO, NO),
+    "ninety days went by": (_away, SESSION, SESSION),
+    "consent was withdrawn": (_consent_withdrawn, SOURCE, SOURCE),
+    "the client secret was changed": (_secret_changed, SOURCE, SOURCE),
+    "the app was deleted": (_app_deleted, SOURCE, SOURCE),
 }
+
+
+def told(answer: Answer) -> str:
+    if isinstance(answer, Unavailable):
+        return f"unknown: {answer.about}"
+    return "gone" if isinstance(answer, Gone) else "yes"
 
 
 @pytest.mark.parametrize("app_permissions", [False, True], ids=["delegated", "app"])
@@ -116,7 +123,7 @@ async def test_what_a_reread_concludes(fake: FakeEntra, case: str, app_permissio
     happens(fake, fake.person("ann"))
 
     answer = await world.reread(known)
-    assert isinstance(answer, as_app if app_permissions else alone), answer
+    assert told(answer) == (as_app if app_permissions else alone), answer
     assert not isinstance(await world.reread(others), Gone)
 
 
@@ -129,20 +136,49 @@ async def test_whose_refresh_token_is_lost_is_still_seen_to_be_gone_by_the_app(
     known = await world.login("ann")
     await world.safe.save(f"entra:{known.subject}", None)
 
-    assert isinstance(await world.reread(known), Unavailable)
+    assert told(await world.reread(known)) == "unknown: person"
     event(fake, fake.person("ann"))
-    assert isinstance(await world.reread(known), Gone)
-    assert isinstance(await alone.reread(known), Unavailable)
+    assert told(await world.reread(known)) == "gone"
+    assert told(await alone.reread(known)) == "unknown: person"
+
+
+async def test_whose_session_was_revoked_is_seen_to_be_gone_later(fake: FakeEntra):
+    fake.app.permissions = {"User.Read.All"}
+    world = World(fake, app_permissions=True)
+    known = await world.login("ann")
+    fake.revoke(fake.person("ann"))
+    assert told(await world.reread(known)) == SESSION
+    fake.disable(fake.person("ann"))
+
+    assert told(await world.reread(known)) == NO
 
 
 async def test_without_the_permission_the_app_concludes_nothing(fake: FakeEntra):
     world = World(fake, app_permissions=True)
     known = await world.login("ann")
     fake.revoke(fake.person("ann"))
+    fake.disable(fake.person("ann"))
+    fake.meddle = lambda service, request: (
+        Reply.of(400, {"error": "invalid_grant", "error_codes": [50173]})
+        if request.form.get("grant_type") == "refresh_token"
+        else None
+    )
 
-    answer = await world.reread(known)
-    assert isinstance(answer, Unavailable)
-    assert "permission" in answer.why
+    assert told(await world.reread(known)) == SESSION
+
+
+async def test_a_safe_that_does_not_answer_concludes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    known = await world.login("ann")
+
+    async def broken(*_: object) -> None:
+        raise StoreError("the store is away")
+
+    monkeypatch.setattr(world.safe, "load", broken)
+    assert told(await world.reread(known)) == SOURCE
+    monkeypatch.setattr(world.safe, "save", broken)
+    assert (await world.login("ann")).key == known.key
 
 
 async def test_enabled_again_is_back_without_a_new_login(world: World, fake: FakeEntra):
@@ -160,7 +196,7 @@ async def test_a_refresh_token_that_is_dead_is_not_tried_again(world: World, fak
     await world.reread(known)
     fake.requests.clear()
 
-    assert isinstance(await world.reread(known), Unavailable)
+    assert told(await world.reread(known, world.make())) == SESSION
     assert fake.requests == []
     await world.login("ann")
     assert isinstance(await world.reread(known), Identity)
