@@ -31,6 +31,7 @@ from .glance import Glance
 from .refresh import Refresher
 from .revocation import Revocation
 from .roll import NameTaken, Roll
+from .sync import Syncer
 
 __all__ = ["Card", "Core", "current_core", "provide"]
 
@@ -76,6 +77,9 @@ class Core:
         self.roll = Roll(lambda: self._campus, store)
         self.book = Book(lambda: self._campus, self.roll, store, inventory, clock)
         self.refresher = Refresher(sources, lambda: self._campus, self.roll, clock)
+        self.syncer = Syncer(
+            lambda: self.refresher.sources, lambda: self._campus, self.roll, clock
+        )
         self.revocation = Revocation(
             self.roll, self.book, accounts, servers, lambda admission: self.stop("", admission)
         )
@@ -139,7 +143,7 @@ class Core:
         await self.ready()
         self.refresher.heard(identity.source, identity)
         source = self._campus.sources[identity.source]
-        known = self.roll.person(identity.key)
+        known = self.roll.person(identity.key) or self.roll.find_linked(identity)
         if known is None and not source.adopt and self.accounts.exists(hub_name):
             raise NameTaken(hub_name)
         person = await self.roll.learn(identity, hub_name)
@@ -170,7 +174,8 @@ class Core:
         if course not in self._campus.courses:
             return False
         role, site = self.roles(actor, course)
-        return decide_act(act, role, site, about_self=about == actor.key)
+        about_self = any(one.key == about for one in self.roll.identities(actor))
+        return decide_act(act, role, site, about_self=about_self)
 
     def roles(self, person: Person, course: str) -> tuple[CourseRole | None, SiteRole | None]:
         """A person's role in one course now, and at the site."""

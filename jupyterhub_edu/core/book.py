@@ -62,7 +62,7 @@ class Book:
             clock,
         )
         self._open: dict[str, Admission] = {}
-        self._of_person: dict[str, set[str]] = {}
+        self._of_account: dict[str, set[str]] = {}
         self._tallies: dict[str, Tally] = {}
         self._ended: dict[str, asyncio.Event] = {}
         self._leftovers: set[str] = set()
@@ -83,13 +83,9 @@ class Book:
 
     def of_server(self, hub_name: str, server: str) -> list[Admission]:
         """Admissions of one server that have not ended; a former one may still be ending."""
-        person = self._roll.by_hub_name(hub_name)
-        ids = self._of_person.get(person.key, set()) if person else set()
-        return [
-            a
-            for a in map(self._open.__getitem__, sorted(ids))
-            if (a.hub_name, a.server) == (hub_name, server)
-        ]
+        known = self._roll.by_hub_name(hub_name)
+        ids = self._of_account.get(hub_name, ()) if known is not None else ()
+        return [a for a in map(self._open.__getitem__, sorted(ids)) if a.server == server]
 
     def decide(self, request: StartRequest) -> Decision:
         """Decide, and change nothing."""
@@ -98,11 +94,13 @@ class Book:
     def glance(self, person: str, course: str) -> Glance:
         """What decisions on one person (by key) in one course rest on now; good until the next await."""
         campus, known = self._campus(), self._roll.person(person)
+        # What somebody holds counts for the account, whichever of its identities asked for it.
+        held = self._of_account.get(known.hub_name, ()) if known is not None else ()
         return Glance(
             campus,
             campus.courses.get(course),
             self._roll.enrolments_in(known, course) if known is not None else (),
-            [self._open[id] for id in self._of_person.get(person, ())],
+            [self._open[id] for id in held],
             self._pool_of,
             self._clock(),
         )
@@ -255,16 +253,16 @@ class Book:
 
     def _add(self, admission: Admission) -> None:
         self._open[admission.id] = admission
-        self._of_person.setdefault(admission.person, set()).add(admission.id)
+        self._of_account.setdefault(admission.hub_name, set()).add(admission.id)
         self._tally(admission.flavor).add(admission)
 
     def _drop(self, admission: Admission) -> None:
         if self._open.pop(admission.id, None) is None:
             return
-        ids = self._of_person[admission.person]
+        ids = self._of_account[admission.hub_name]
         ids.discard(admission.id)
         if not ids:
-            del self._of_person[admission.person]
+            del self._of_account[admission.hub_name]
         self._tally(admission.flavor).remove(admission)
         if (event := self._ended.pop(admission.id, None)) is not None:
             event.set()

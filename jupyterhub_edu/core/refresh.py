@@ -119,28 +119,33 @@ class Refresher:
     async def freshen(
         self, person: Person, within: float = 0.7, younger_than: timedelta = _JUST_NOW
     ) -> Person:
-        """Read a person again if the last answer is older than this; join a read that is under way.
+        """Read a person's identities again whose last answer is older than this; join reads that are under way.
 
-        Waits at most ``within`` seconds.
+        Waits at most ``within`` seconds for all of them.
 
-        When the time is up the read goes on by itself and the last known answer stands.
+        When the time is up the reads go on by themselves and the last known answers stand.
 
         Returns:
-            The person as now known.
+            The person as now known; another identity of the same account if this one's source says that it is gone.
         """
         known = self._roll.person(person.key) or person
-        old = self._clock() - known.answered_at >= younger_than
-        if old or person.key in self._distrusted or person.key in self._under_way:
+        due = [one for one in self._roll.identities(known) if self._is_due(one, younger_than)]
+        if due:
             try:
                 async with asyncio.timeout(within):
-                    await self.reread(known)
+                    await asyncio.gather(*map(self.reread, due))
             except TimeoutError:
                 _log.info(
                     "source %s takes its time about %s; the last answer stands",
-                    known.source,
+                    ", ".join(one.source for one in due),
                     known.hub_name,
                 )
-        return self._roll.person(person.key) or person
+        now = self._roll.person(person.key) or person
+        return now if now.active else self._roll.by_hub_name(now.hub_name) or now
+
+    def _is_due(self, person: Person, younger_than: timedelta) -> bool:
+        old = self._clock() - person.answered_at >= younger_than
+        return old or person.key in self._distrusted or person.key in self._under_way
 
     async def close(self) -> None:
         """Stop reads that are under way and let the sources go."""

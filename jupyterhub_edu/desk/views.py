@@ -233,7 +233,7 @@ def session_row(
         since=_instant(admission.running_at or admission.reserved_at, core),
         until=_instant(admission.ends_at, core) if admission.ends_at else None,
         until_why=_ENDS[admission.ends_by] if admission.ends_by else "",
-        mine=admission.person == viewer.key,
+        mine=admission.hub_name == viewer.hub_name,
         may_stop=may and not stopping and newest is not None,
     )
 

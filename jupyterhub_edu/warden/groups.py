@@ -33,7 +33,7 @@ class GroupKeeper:
         self._written: dict[str, frozenset[str]] = {}
         self._campus: Campus | None = None
         self._next: datetime | None = None
-        core.roll.on_change.append(lambda person: self._changed.setdefault(person.key))
+        core.roll.on_change.append(lambda person: self._changed.setdefault(person.hub_name))
 
     async def __call__(self) -> None:
         """Write what is to be written.
@@ -45,13 +45,13 @@ class GroupKeeper:
         if self._campus is not self._core.campus or self._next is None or now >= self._next:
             await self._look_at_everybody(now)
         failures: list[Exception] = []
-        for key in list(self._changed):
-            self._changed.pop(key, None)
+        for hub_name in list(self._changed):
+            self._changed.pop(hub_name, None)
             try:
-                await self._write(key)
+                await self._write(hub_name)
             except Exception as error:
-                error.add_note(f"while the groups of {key} were written")
-                self._changed[key] = None
+                error.add_note(f"while the groups of {hub_name} were written")
+                self._changed[hub_name] = None
                 failures.append(error)
         if failures:
             raise ExceptionGroup(f"{len(failures)} people's groups were not written", failures)
@@ -62,7 +62,7 @@ class GroupKeeper:
         for place, person in enumerate(list(self._core.roll.people())):
             if place % _SLICE == 0:
                 await asyncio.sleep(0)
-            self._changed[person.key] = None
+            self._changed[person.hub_name] = None
             following = min([following, *self._boundaries(person, now)])
         self._written.clear()
         self._campus, self._next = campus, following
@@ -71,13 +71,13 @@ class GroupKeeper:
         enrolments = self._core.roll.enrolments(person)
         return [at for e in enrolments for at in (e.starts, e.ends) if at is not None and at > now]
 
-    async def _write(self, key: str) -> None:
-        person = self._core.roll.person(key)
+    async def _write(self, hub_name: str) -> None:
+        person = self._core.roll.by_hub_name(hub_name)
         if person is None:
             return
         groups = self._core.roll.hub_groups(person, self._core.clock())
-        if self._written.get(key) != groups:
-            await self._core.groups.write(person.hub_name, groups)
-            self._written[key] = groups
+        if self._written.get(hub_name) != groups:
+            await self._core.groups.write(hub_name, groups)
+            self._written[hub_name] = groups
             # The hub's side works in one step per account; others get their turn between two.
             await asyncio.sleep(0)
