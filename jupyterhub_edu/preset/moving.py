@@ -1,20 +1,38 @@
-"""Moving over from LDAPAuthenticator: what stands under ``c.LDAPAuthenticator`` fills sources of type ``ldap``."""
+"""Moving over: what stands under ``c.LDAPAuthenticator`` or ``c.LTI13Authenticator`` fills the sources of that type."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from pydantic import BaseModel, create_model, model_validator
 from traitlets.config.loader import LazyConfigValue
 
 from jupyterhub_edu.identity import SOURCE_TYPES, SourceType
-from jupyterhub_edu.identity.ldap.moving import TRAITS, from_ldapauthenticator
+from jupyterhub_edu.identity.ldap import moving as ldap
+from jupyterhub_edu.identity.lti import moving as lti
 
 __all__ = ["Refusals", "source_types"]
 
-_SECTIONS = ("LDAPAuthenticator", "EduAuthenticator")
+_OURS: Final = "EduAuthenticator"
+
+
+@dataclass(frozen=True, slots=True)
+class _Former:
+    """An authenticator that was there before: its section, its traits, and what they become."""
+
+    section: str
+    traits: Mapping[str, str]
+    translate: Callable[[Mapping[str, Any]], dict[str, Any] | list[str]]
+
+
+_FORMER: Final[Mapping[str, _Former]] = {
+    "ldap": _Former("LDAPAuthenticator", ldap.TRAITS, ldap.from_ldapauthenticator),
+    "lti": _Former("LTI13Authenticator", lti.TRAITS, lti.from_ltiauthenticator),
+}
+"""By the type of source that they fill."""
 
 
 class Refusals(ValueError):
@@ -22,7 +40,7 @@ class Refusals(ValueError):
 
 
 def source_types(c: Any) -> Mapping[str, SourceType]:
-    """The kinds of source, ``ldap`` with LDAPAuthenticator's options of this configuration as its starting values.
+    """The kinds of source, with the options of a former authenticator in this configuration as starting values.
 
     Always holds:
         - what a source says in the campus file wins over what stands in the configuration;
@@ -31,27 +49,28 @@ def source_types(c: Any) -> Mapping[str, SourceType]:
     Raises:
         Refusals: with all of them.
     """
-    options = _options(c)
-    if not options:
-        return SOURCE_TYPES
-    settings = from_ldapauthenticator(options)
-    if isinstance(settings, list):
-        raise Refusals("\n".join(settings))
-    ldap = SOURCE_TYPES["ldap"]
-    return {
-        **SOURCE_TYPES,
-        "ldap": dataclasses.replace(ldap, settings=_filled(ldap.settings, settings)),
-    }
+    types, refusals = dict(SOURCE_TYPES), []
+    for kind, former in _FORMER.items():
+        options = _options(c, former)
+        settings = former.translate(options) if options else {}
+        if isinstance(settings, list):
+            refusals += [f"{former.section}.{refusal}" for refusal in settings]
+        elif settings:
+            filled = _filled(types[kind].settings, settings)
+            types[kind] = dataclasses.replace(types[kind], settings=filled)
+    if refusals:
+        raise Refusals("\n".join(refusals))
+    return types
 
 
-def _options(c: Any) -> dict[str, Any]:
-    """LDAPAuthenticator's options that are set, under its own name or ours."""
+def _options(c: Any, former: _Former) -> dict[str, Any]:
+    """The options that are set, under the former authenticator's name or ours."""
     return {
         name: value.get_value([]) if isinstance(value, LazyConfigValue) else value
-        for section in _SECTIONS
+        for section in (former.section, _OURS)
         if section in c
         for name, value in c[section].items()
-        if section == "LDAPAuthenticator" or name in TRAITS
+        if section == former.section or name in former.traits
     }
 
 
