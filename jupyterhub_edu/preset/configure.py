@@ -64,7 +64,9 @@ def setup(
     try:
         place = locate(campus_file, source_types(c))
     except Refusals as refusals:
-        sys.exit(f"jupyterhub-edu: options of LDAPAuthenticator that cannot stay:\n{refusals}")
+        sys.exit(
+            f"jupyterhub-edu: options of the former authenticator that cannot stay:\n{refusals}"
+        )
     except NoCampus as missing:
         sys.exit(f"jupyterhub-edu: {missing}")
     try:
