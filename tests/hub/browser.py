@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from http.cookiejar import Cookie
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 from bs4 import BeautifulSoup
 
-__all__ = ["Browser"]
+__all__ = ["Browser", "host_of"]
 
 
 class Browser:
@@ -56,6 +57,10 @@ class Browser:
         """Submit a form, with the XSRF token that the form would have carried."""
         return self._client.post(path, data={"_xsrf": self.xsrf, **(fields or {})}, **how)
 
+    def elsewhere(self, method: str, url: str, **how: Any) -> httpx.Response:
+        """A request to another server, as a form there would make it, redirects followed, back to the hub too."""
+        return self._client.request(method, url, **how)
+
     def page(self, path: str) -> BeautifulSoup:
         """Open a page and parse it."""
         return BeautifulSoup(self.get(path).text, "html.parser")
@@ -98,3 +103,14 @@ class Browser:
             if time.monotonic() > end:
                 raise TimeoutError(f"no Lab: {reply.status_code} {reply.url}\n{reply.text[:500]}")
             time.sleep(0.5)
+
+
+def host_of(location: str, page: str) -> str:
+    """The host to which a browser goes from a page: it drops tabs and line ends, and reads a backslash as a slash."""
+    location = location.strip("".join(map(chr, range(33))))
+    for sign in "\t\r\n":
+        location = location.replace(sign, "")
+    location = location.replace("\\", "/")
+    if location.startswith("//"):
+        location = "//" + location.lstrip("/")
+    return urlsplit(urljoin(page, location)).netloc

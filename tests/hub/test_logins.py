@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 
 from tests.fakes.idp import FakeIdp
 
-from .browser import Browser
+from .browser import Browser, host_of
 from .server import VERSIONS, Hub
 from .test_start import DEMO, SERVERS_AT_ONCE
 
@@ -376,14 +376,6 @@ ELSEWHERE = [
 ]
 
 
-def as_a_browser_resolves(location: str, page: str) -> str:
-    """The host that a browser would go to: it drops tabs and line ends, and reads a backslash as a slash."""
-    location = location.strip().replace("\t", "").replace("\r", "").replace("\n", "")
-    while location.startswith(("///", "/\\", "\\")):
-        location = "//" + location.lstrip("/\\")
-    return urlsplit(urljoin(page, location.replace("\\", "/"))).netloc
-
-
 @pytest.mark.parametrize("asked", ELSEWHERE)
 def test_a_login_ends_on_the_hub_whatever_was_asked(place: Place, asked: str) -> None:
     browser = place.hub.browser()
@@ -397,7 +389,7 @@ def test_a_login_ends_on_the_hub_whatever_was_asked(place: Place, asked: str) ->
         back = browser.get(first.headers["Location"], follow_redirects=False)
         reply = browser.get(back.headers["Location"], follow_redirects=False)
         assert reply.status_code == 302, reply.text
-        ends.append(as_a_browser_resolves(reply.headers["Location"], place.hub.url))
+        ends.append(host_of(reply.headers["Location"], place.hub.url))
         browser.get("/hub/logout", follow_redirects=False)
     assert ends == [urlsplit(place.hub.url).netloc] * 2
 
@@ -406,7 +398,7 @@ def test_a_callback_takes_no_next_of_its_own(place: Place) -> None:
     browser = place.hub.browser()
     address = begin(browser) + "&next=//evil.example"
     reply = browser.get(address, follow_redirects=False)
-    assert as_a_browser_resolves(reply.headers["Location"], place.hub.url) != "evil.example"
+    assert host_of(reply.headers["Location"], place.hub.url) != "evil.example"
 
 
 # -- logging out ---------------------------------------------------------------------------------------------------

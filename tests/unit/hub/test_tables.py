@@ -145,3 +145,65 @@ def test_routes_and_checks_are_added_once() -> None:
 )
 def test_authenticator(authenticator: object, ours: bool) -> None:
     assert is_ours(authenticator) is ours
+
+
+# -- sessions ------------------------------------------------------------------------------------------------------
+
+
+class Database:
+    """The hub's own tables in memory: Ada with a browser, a server and a token of her own; Bob with a token."""
+
+    def __init__(self) -> None:
+        self.db = orm.new_session_factory("sqlite:///:memory:")()
+        self.db.add(orm.OAuthClient(identifier="jupyterhub", secret="x"))
+        self.db.add(orm.OAuthClient(identifier="jupyterhub-user-ada", secret="x"))
+        for name in ("ada", "bob"):
+            self.db.add(orm.User(name=name))
+        self.db.commit()
+        for user, note, client in (
+            ("ada", "browser", "jupyterhub-user-ada"),
+            ("ada", "Server at /user/ada/", "jupyterhub"),
+            ("ada", "mine", "jupyterhub"),
+            ("bob", "mine", "jupyterhub"),
+        ):
+            orm.APIToken.new(user=self.user(user), note=note, client_id=client, scopes=[])
+        code = orm.OAuthCode(code="c", client_id="jupyterhub-user-ada", user=self.user("ada"))
+        self.db.add(code)
+        self.db.commit()
+        attach(SimpleNamespace(db=self.db, log=logging.getLogger("hub")))
+
+    def user(self, name: str) -> Any:
+        return orm.User.find(self.db, name)
+
+    def tokens(self, name: str) -> list[str]:
+        self.db.expire_all()
+        return [token.note for token in self.user(name).api_tokens]
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+async def test_the_end_of_sessions_leaves_nothing_that_lets_in(database: Database) -> None:
+    cookies = {name: database.user(name).cookie_id for name in ("ada", "bob")}
+    await HubAccounts().end_sessions("ada")
+    assert database.tokens("ada") == []
+    assert database.db.query(orm.OAuthCode).count() == 0
+    assert database.user("ada").cookie_id != cookies["ada"]
+    assert database.tokens("bob") == ["mine"]
+    assert database.user("bob").cookie_id == cookies["bob"]
+
+
+async def test_a_log_out_leaves_what_no_browser_holds(database: Database) -> None:
+    cookie = database.user("ada").cookie_id
+    await HubAccounts().log_out("ada")
+    assert database.tokens("ada") == ["Server at /user/ada/", "mine"]
+    assert database.db.query(orm.OAuthCode).count() == 0
+    assert database.user("ada").cookie_id != cookie
+
+
+async def test_an_account_that_is_none_has_no_sessions(database: Database) -> None:
+    await HubAccounts().end_sessions("eve")
+    await HubAccounts().log_out("eve")
+    assert len(database.tokens("ada")) == 3
