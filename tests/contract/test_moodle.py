@@ -344,12 +344,21 @@ async def test_an_empty_course_is_empty(source):
     assert await roster(source, NEW) == {}
 
 
-async def test_an_empty_course_with_separate_groups_needs_a_canary_with_them(world):
-    world.site.courses[NEW].groupmode = SEPARATE_GROUPS
-    assert await roster(world.source(), NEW) == {}
-    answer = await world.source(canary=ML).roster(CourseRef(str(NEW)))
-    assert isinstance(answer, Unavailable)
-    assert "accessallgroups" in answer.why
+async def test_nobody_is_not_believed_while_the_canary_has_no_separate_groups(world):
+    blind = world.source(canary=ML)
+    for answer in (await blind.roster(CourseRef(str(NEW))), await blind.reread(person(77))):
+        assert isinstance(answer, Unavailable)
+        assert "separate groups" in answer.why
+    assert await roster(blind, ML) == {"ada": {S}, "tea": {S, A}}  # somebody is
+
+
+async def test_an_idnumber_that_cannot_be_learnt_leaves_the_courses_unknown(world, source):
+    world.site.courses[ML].groupmode = SEPARATE_GROUPS
+    with world.without("moodle/site:accessallgroups"):
+        assert isinstance(await source.courses(), Unavailable)
+    with world.without("moodle/course:view"):
+        assert isinstance(await source.courses(), Unavailable)
+    assert len(await source.courses()) == 4
 
 
 @pytest.mark.parametrize("id", ["77", "x", "", "-1", "²", "9" * 40])
@@ -589,11 +598,6 @@ async def test_a_source_that_works_has_nothing_to_say(source):
     assert await source.check() == []
 
 
-def without_groups(world: World) -> None:
-    world.site.courses[ML].groupmode = SEPARATE_GROUPS
-    world.site.courses[DS].groupmode = NO_GROUPS
-
-
 def unmapped(world: World) -> None:
     world.site.custom_roles = {"hoerer": "Hörer"}
     for (course, _), enrolment in world.site.enrolments.items():
@@ -644,7 +648,10 @@ MISTAKES: dict[str, tuple[Callable[[World], object], str]] = {
     "the canary is not there": (lambda w: w.site.courses.pop(DS), "name another in canary"),
     "nobody is in the canary": (nobody_in_the_canary, "seems to have no participants"),
     "the roles have other names": (unmapped, "hoerer"),
-    "the canary has no separate groups, others have": (without_groups, "give it separate groups"),
+    "the canary has no separate groups": (
+        lambda w: setattr(w.site.courses[DS], "groupmode", NO_GROUPS),
+        "set its group mode to separate groups",
+    ),
     **{
         f"{capability} is missing": (lose(capability), capability)
         for capability in sorted(CAPABILITIES - {"webservice/rest:use"})

@@ -11,7 +11,7 @@ from jupyterhub_edu.identity.web import NoAnswer
 
 from .rows import CourseRow, Courses, EnrolledCourse
 from .service import Service
-from .sight import read_courses, read_members
+from .sight import Sight, read_courses, read_members
 
 __all__ = ["Catalogue", "make_ref"]
 
@@ -31,8 +31,8 @@ class Catalogue:
     the idnumbers of a person's courses. So each is learnt from somebody in the course, once a day.
     """
 
-    def __init__(self, service: Service, categories: Sequence[int] | None) -> None:
-        self._service = service
+    def __init__(self, service: Service, sight: Sight, categories: Sequence[int] | None) -> None:
+        self._service, self._sight = service, sight
         self._categories = tuple(dict.fromkeys(categories)) if categories else None
         self._rows: dict[int, CourseRow] = {}
         self._idnumbers: dict[int, tuple[float, str]] = {}
@@ -90,31 +90,38 @@ class Catalogue:
         self._idnumbers |= {course.id: (now, course.idnumber) for course in courses}
 
     async def _learn(self, rows: Sequence[CourseRow]) -> None:
-        """Ask somebody in each course whose idnumber is not known; a teacher tells those of several."""
+        """Ask somebody in each course whose idnumber is not known; a teacher tells those of several.
+
+        Raises:
+            NoAnswer: one cannot be learnt, and without it the course might be taken for none of ours.
+        """
         oldest = time.monotonic() - _DAY_SECONDS
         known = {id for id, (at, _) in self._idnumbers.items() if at > oldest}
         for row in rows:
             if row.idnumber is not None or row.id in known:
                 continue
-            teacher = row.contacts[0].id if row.contacts else None
-            known |= await self._ask(teacher)
+            if row.contacts:
+                known |= await self._ask(row.contacts[0].id)
             if row.id not in known:
-                members = (
-                    await read_members(self._service, row.id, 0, 1)
-                    if row.visible is not None
-                    else []
-                )
-                known |= await self._ask(members[0].id if members else None)
+                known |= await self._ask_member(row.id)
 
-    async def _ask(self, person: int | None) -> set[int]:
-        if person is None:
-            return set()
+    async def _ask_member(self, course: int) -> set[int]:
+        """Where nobody is in a course to tell its idnumber, it matters to nobody."""
+        members = await read_members(self._service, course, 0, 1)
+        if not members:
+            await self._sight.require()
+            return {course}
+        told = await self._ask(members[0].id)
+        if course not in told:
+            raise NoAnswer(f"the idnumber of course {course} is not told")
+        return told
+
+    async def _ask(self, person: int) -> set[int]:
         courses = await read_courses(self._service, person)
         self.note(courses)
         return {course.id for course in courses}
 
     def _idnumber(self, row: CourseRow) -> str:
-        """Empty where nobody is in the course to tell it, and so nobody to whom it matters."""
         if row.idnumber is not None:
             return row.idnumber
         return self._idnumbers.get(row.id, (0.0, ""))[1]

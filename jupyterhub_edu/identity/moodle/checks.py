@@ -11,7 +11,7 @@ from .catalogue import Catalogue
 from .rows import CategoryRow, CourseRow, Site
 from .service import Service
 from .settings import MoodleSettings
-from .sight import SEPARATE_GROUPS, Sight, read_members
+from .sight import Sight, read_members
 
 __all__ = ["FUNCTIONS", "find_problems"]
 
@@ -49,7 +49,7 @@ async def find_problems(
         problems += await _role_problems(service, settings)
         rows = await catalogue.read()
         problems += await _category_problems(service, settings.categories, rows)
-        problems += await _course_problems(sight, rows)
+        problems += _course_problems(rows)
     except NoAnswer as error:
         problems.append(str(error))
     return problems
@@ -98,22 +98,12 @@ async def _category_problems(
     return problems
 
 
-async def _course_problems(sight: Sight, rows: Sequence[CourseRow]) -> list[str]:
-    problems = []
-    if closed := [row for row in rows if row.visible is None]:
-        problems.append(
-            f"{len(closed)} courses may not be entered ({_named(closed)}); the account's role needs moodle/course:view in "
-            "the system context"
-        )
-    separate = [row for row in rows if row.groupmode == SEPARATE_GROUPS]
-    if separate and not sight.sees_separate_groups:
-        problems.append(
-            f"{len(separate)} courses have separate groups ({_named(separate)}) and the canary has not, so that it does "
-            "not show whether their participants are to be seen; give it separate groups, or name another"
-        )
-    return problems
-
-
-def _named(rows: Sequence[CourseRow]) -> str:
-    more = ", …" if len(rows) > _MOST_NAMED else ""
-    return ", ".join(str(row.id) for row in rows[:_MOST_NAMED]) + more
+def _course_problems(rows: Sequence[CourseRow]) -> list[str]:
+    closed = [str(row.id) for row in rows if row.visible is None]
+    if not closed:
+        return []
+    named = ", ".join(closed[:_MOST_NAMED]) + (", …" if len(closed) > _MOST_NAMED else "")
+    return [
+        f"{len(closed)} courses may not be entered ({named}); the account's role needs moodle/course:view in the system "
+        "context"
+    ]

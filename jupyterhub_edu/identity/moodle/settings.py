@@ -46,8 +46,8 @@ class MoodleSettings(BaseModel):
     )
     canary: int = Field(
         gt=_FRONT_PAGE,
-        description="Id (…/course/view.php?id=) of a course with at least one participant, always, best with separate "
-        "groups. Moodle says “nobody” also where the account may not look; what it says of this course tells which.",
+        description="Id (…/course/view.php?id=) of a course that always has a participant, and separate groups. Moodle says "
+        "“nobody” also where the account may not look; what it says of this course tells which.",
     )
     roles: dict[str, Word] = Field(
         default=dict(DEFAULT_ROLES),

@@ -11,9 +11,9 @@ from .accounts import read_accounts
 from .rows import Courses, EnrolledCourse, Member
 from .service import Refused, Service
 
-__all__ = ["SEPARATE_GROUPS", "Sight", "read_members"]
+__all__ = ["Sight", "read_courses", "read_members"]
 
-SEPARATE_GROUPS: Final = 1
+_SEPARATE_GROUPS: Final = 1
 _TRUSTED_SECONDS: Final = 60.0
 _FIELDS: Final = "id,username,fullname,roles,groups"
 
@@ -42,36 +42,27 @@ async def read_members(
 
 
 class Sight:
-    """Looks at the canary, a course with participants in it.
+    """Looks at the canary: a course with participants, always, and with separate groups.
 
-    Attributes:
-        sees_separate_groups: the last look was at separate groups, and saw somebody.
+    Who sees its participants sees those of every course, as long as the account's role is assigned in the system context.
     """
 
     def __init__(self, service: Service, canary: int) -> None:
         self._service, self._canary = service, canary
         self._until = 0.0
-        self.sees_separate_groups = False
 
-    async def require(self, *, separate_groups: bool = False) -> None:
+    async def require(self) -> None:
         """Before "nobody" is believed; four calls, at most once a minute.
-
-        Args:
-            separate_groups: it was said of a course with separate groups, or of one that may have them.
 
         Raises:
             NoAnswer: the account cannot look, or has not shown that it can.
         """
-        if self._until <= time.monotonic():
-            begun = time.monotonic()
-            if problems := await self.problems():
-                raise NoAnswer(problems[0])
-            self._until = begun + _TRUSTED_SECONDS
-        if separate_groups and not self.sees_separate_groups:
-            raise NoAnswer(
-                "a course with separate groups has nobody in it, or the account's role lacks moodle/site:accessallgroups; "
-                f"give the canary, course {self._canary}, separate groups, and the two can be told apart"
-            )
+        if self._until > time.monotonic():
+            return
+        begun = time.monotonic()
+        if problems := await self.problems():
+            raise NoAnswer(problems[0])
+        self._until = begun + _TRUSTED_SECONDS
 
     async def problems(self) -> list[str]:
         """What the account may not see of the canary; each sentence names the capability.
@@ -79,19 +70,22 @@ class Sight:
         Raises:
             NoAnswer: nothing can be said.
         """
-        self.sees_separate_groups = False
         try:
             members = await read_members(self._service, self._canary, 0, 10)
         except Refused as error:
             return [await self._explain(error)]
-        separate = await self._is_separate()
+        told = await self._service.call(
+            Courses, "core_course_get_courses_by_field", field="id", value=self._canary
+        )
+        if all(course.groupmode != _SEPARATE_GROUPS for course in told.courses):
+            return [
+                f"the canary, course {self._canary}, does not show whether the account sees through separate groups; set its "
+                "group mode to separate groups, or name a course that has them"
+            ]
         if not members:
-            likely = "moodle/user:viewdetails"
-            if separate:
-                likely += " or moodle/site:accessallgroups"
             return [
                 f"the canary, course {self._canary}, seems to have no participants: either it has none, or the account's "
-                f"role lacks {likely}"
+                "role lacks moodle/user:viewdetails or moodle/site:accessallgroups"
             ]
         witness = members[0].id
         if not await read_accounts(self._service, [witness]):
@@ -104,14 +98,7 @@ class Sight:
                 "nobody's courses are to be seen; the account's role needs moodle/user:viewdetails, "
                 "moodle/course:viewparticipants and moodle/course:view in the system context"
             ]
-        self.sees_separate_groups = separate
         return []
-
-    async def _is_separate(self) -> bool:
-        told = await self._service.call(
-            Courses, "core_course_get_courses_by_field", field="id", value=self._canary
-        )
-        return any(course.groupmode == SEPARATE_GROUPS for course in told.courses)
 
     async def _explain(self, error: Refused) -> str:
         """Which of several capabilities is missing."""

@@ -35,7 +35,7 @@ from .plugin import Plugin
 from .rows import EnrolledCourse, Member
 from .service import Service
 from .settings import MoodleSettings
-from .sight import SEPARATE_GROUPS, Sight, read_courses, read_members
+from .sight import Sight, read_courses, read_members
 
 __all__ = ["MoodleSource"]
 
@@ -69,7 +69,7 @@ class MoodleSource:
         self._service = Service(self._web, settings.root, settings.token, settings.timeout)
         self._sight = Sight(self._service, settings.canary)
         self._accounts = Accounts(self._service)
-        self._catalogue = Catalogue(self._service, settings.categories)
+        self._catalogue = Catalogue(self._service, self._sight, settings.categories)
         self._roles = settings.course_roles
 
     @property
@@ -139,8 +139,7 @@ class MoodleSource:
             row = await self._catalogue.row(number)
             found = await self._members(number)
             if not found:
-                separate = row.groupmode is None or row.groupmode == SEPARATE_GROUPS
-                await self._sight.require(separate_groups=separate)
+                await self._sight.require()
             suspended = await self._accounts.suspended(member.id for member in found)
         except NoAnswer as error:
             return Unavailable(str(error))
