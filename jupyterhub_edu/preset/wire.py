@@ -24,7 +24,7 @@ from jupyterhub_edu.identity import SOURCE_TYPES, Surroundings
 from jupyterhub_edu.inventory import CountedInventory, Kind, WatchedInventory, open_inventory
 from jupyterhub_edu.ports import IdentitySource, Safe, StoreError, utc_now
 from jupyterhub_edu.store import SqlStore, open_store
-from jupyterhub_edu.warden import Timer, Warden, default_timers
+from jupyterhub_edu.warden import Timer, Warden, default_timers, roster_timers
 
 from .places import pod_namespace
 
@@ -128,6 +128,7 @@ class Wiring:
         )
         reload_timer = Timer("campus-file", _LOOK_EVERY, self._reload_if_changed)
         self._warden = Warden(self._core, [*default_timers(self._core), reload_timer])
+        self._warden.keep_beside(roster_timers(self._core))
         self._core.begin().add_done_callback(self._begun)
         return self._core
 
@@ -152,6 +153,8 @@ class Wiring:
             loaded.campus, {id: source for id, (_, source) in self._sources.items()}
         )
         self._loaded, self._watch = loaded, campus.FileWatch(loaded.files)
+        if self._warden is not None:
+            self._warden.keep_beside(roster_timers(self._core))
         if self._inventory is not None:
             self._inventory.set_flavors(loaded.campus.flavors)
         for source in gone:

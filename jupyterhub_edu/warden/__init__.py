@@ -11,10 +11,11 @@ from jupyterhub_edu.core import Core
 from .groups import GroupKeeper
 from .metrics import metrics_in
 from .reconcile import Reconciler
+from .rosters import roster_timers
 from .sources import SourceReader
 from .timers import Timer, TimerState, Warden
 
-__all__ = ["Timer", "TimerState", "Warden", "default_timers"]
+__all__ = ["Timer", "TimerState", "Warden", "default_timers", "roster_timers"]
 
 
 def default_timers(core: Core, *, registry: CollectorRegistry = REGISTRY) -> Sequence[Timer]:

@@ -94,22 +94,42 @@ class Warden:
     ) -> None:
         self._core, self._sleep, self._metrics = core, sleep, metrics_in(registry)
         self.states = {timer.name: TimerState(timer) for timer in timers}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._own = frozenset(self.states)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._began = False
 
     def start(self) -> None:
         """Begin, on the running loop; repeating it does nothing."""
-        if self._tasks:
+        if self._began:
             return
-        for name, state in self.states.items():
-            self._metrics.period.labels(name).set(state.timer.every)
-            self._tasks.append(asyncio.create_task(self._keep(state), name=f"warden-{name}"))
+        self._began = True
+        for state in self.states.values():
+            self._begin(state)
+
+    def keep_beside(self, timers: Iterable[Timer]) -> None:
+        """Run these too from now on, in the place of those given here before; one of the same name and period goes on."""
+        wanted = {timer.name: timer for timer in timers}
+        for name in self.states.keys() - self._own:
+            if name not in wanted or wanted[name].every != self.states[name].timer.every:
+                del self.states[name]
+                if (task := self._tasks.pop(name, None)) is not None:
+                    task.cancel()
+        for name in [name for name in wanted if name not in self.states]:
+            self.states[name] = TimerState(wanted[name])
+            if self._began:
+                self._begin(self.states[name])
 
     async def close(self) -> None:
         """Cancel what runs and wait until it has stopped."""
-        tasks, self._tasks = self._tasks, []
+        tasks, self._tasks, self._began = list(self._tasks.values()), {}, False
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, state: TimerState) -> None:
+        name = state.timer.name
+        self._metrics.period.labels(name).set(state.timer.every)
+        self._tasks[name] = asyncio.create_task(self._keep(state), name=f"warden-{name}")
 
     async def _keep(self, state: TimerState) -> None:
         while True:

@@ -227,3 +227,39 @@ async def test_two_wardens_may_share_one_registry():
         core = a_core()
         warden = Warden(core, default_timers(core, registry=registry), registry=registry)
         assert set(warden.states) == {"sources", "reconcile", "groups"}
+
+
+# -- timers that come and go with the campus file --------------------------------------------------------------------
+
+
+async def test_timers_beside_the_others_are_replaced_and_those_that_stay_go_on():
+    warden = Warden(a_core(), [a_timer(nothing)], registry=CollectorRegistry(), sleep=Pauses())
+    warden.keep_beside([a_timer(nothing, name="a"), a_timer(nothing, name="b")])
+    warden.start()
+    before = dict(warden.states)
+
+    warden.keep_beside([a_timer(nothing, name="b"), a_timer(nothing, name="c")])
+    assert list(warden.states) == ["one", "b", "c"]
+    assert warden.states["b"] is before["b"]
+
+    warden.keep_beside([a_timer(nothing, name="b", every=60)])
+    assert list(warden.states) == ["one", "b"]
+    assert warden.states["b"].timer.every == 60
+
+    warden.keep_beside([])
+    assert list(warden.states) == ["one"]
+    await warden.close()
+
+
+async def test_a_timer_that_is_added_while_the_others_run_runs_too():
+    pauses, ran = Pauses(), asyncio.Event()
+
+    async def act() -> None:
+        ran.set()
+
+    warden = Warden(a_core(), [], registry=CollectorRegistry(), sleep=pauses)
+    warden.start()
+    warden.keep_beside([a_timer(act)])
+    await pauses.end_one()
+    await ran.wait()
+    await warden.close()
