@@ -290,8 +290,9 @@ def _end(writer: asyncio.StreamWriter) -> None:
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     """Close at once, so that the other side gets a reset rather than an end."""
-    if (known := writer.get_extra_info("socket")) is not None:
-        with contextlib.suppress(OSError):
+    # A TLS connection that has ended meanwhile has lost what it would ask (AttributeError).
+    with contextlib.suppress(OSError, AttributeError):
+        if (known := writer.get_extra_info("socket")) is not None:
             known.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 

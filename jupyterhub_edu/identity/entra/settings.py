@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from jupyterhub_edu.identity.durations import Duration
+from jupyterhub_edu.identity.paths import CampusPath
 from jupyterhub_edu.identity.web import require_https
 
 __all__ = ["EntraSettings", "parse_guid"]
@@ -140,6 +141,10 @@ class EntraSettings(BaseModel):
         default="https://graph.microsoft.com",
         description="Graph of the same cloud: https://graph.microsoft.us, https://microsoftgraph.chinacloudapi.cn.",
     )
+    ca_file: CampusPath | None = Field(
+        default=None,
+        description="File with the certificates to trust, PEM, where a proxy stands between. Left out: the machine's own.",
+    )
     insecure: Literal["i-know"] | None = Field(
         default=None, description="Allows http in authority and graph."
     )
@@ -148,6 +153,8 @@ class EntraSettings(BaseModel):
     def _is_safe(self) -> Self:
         require_https(self.authority, self.insecure)
         require_https(self.graph, self.insecure)
+        if self.ca_file is not None and not self.ca_file.is_file():
+            raise ValueError(f"there is no file {self.ca_file}")
         if not self.client_secret.get_secret_value().strip():
             raise ValueError("an empty client_secret; give the value of a client secret")
         if parse_guid(self.client_secret.get_secret_value()):

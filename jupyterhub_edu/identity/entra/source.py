@@ -75,7 +75,7 @@ class EntraSource:
             now: seconds, by which Graph's budget is counted.
         """
         self._id, self._settings, self._clock, self._safe = id, settings, clock, safe
-        self._web = web or Web(deadline=settings.timeout)
+        self._web = web or Web(deadline=settings.timeout, ca_file=settings.ca_file)
         self._authority = Authority(settings, self._web)
         self._keys = KeySet(self._web, settings.keys_url, clock)
         self._checker = TokenChecker(

@@ -81,6 +81,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "the secret's id": ({"client_secret": OTHER}, "its value"),
     "no TLS": ({"authority": "http://login.fjord.example"}, "https://"),
     "no TLS to Graph": ({"graph": "http://graph.fjord.example"}, "https://"),
+    "no such file of certificates": ({"ca_file": "/no/ca.pem"}, "no file /no/ca.pem"),
     "no unit": ({"timeout": 3}, "say the unit"),
     "a domain that is none": ({"login_domain": "fjord"}, "fjord.example"),
     "rosters of several tenants": (
