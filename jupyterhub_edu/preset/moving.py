@@ -13,6 +13,7 @@ from traitlets.config.loader import LazyConfigValue
 from jupyterhub_edu.identity import SOURCE_TYPES, SourceType
 from jupyterhub_edu.identity.ldap import moving as ldap
 from jupyterhub_edu.identity.lti import moving as lti
+from jupyterhub_edu.identity.oidc import moving as oidc
 
 __all__ = ["Refusals", "source_types"]
 
@@ -30,6 +31,8 @@ class _Former:
 
 _FORMER: Final[Mapping[str, _Former]] = {
     "ldap": _Former("LDAPAuthenticator", ldap.TRAITS, ldap.from_ldapauthenticator),
+    # Its traits have names that others have too, so that only its own section tells whose they are.
+    "oidc": _Former("GenericOAuthenticator", {}, oidc.from_genericoauthenticator),
     "lti": _Former("LTI13Authenticator", lti.TRAITS, lti.from_ltiauthenticator),
 }
 """By the type of source that they fill."""
