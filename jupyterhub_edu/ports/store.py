@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -158,4 +158,25 @@ class Store(Protocol):
         self, course: str | None = None, limit: int = 200
     ) -> Sequence[AuditEntry]:
         """The newest entries first."""
+        ...
+
+    async def load_admissions_of(self, hub_name: str) -> Sequence[Admission]:
+        """All admissions of an account, ended ones too, oldest first."""
+        ...
+
+    async def load_audit_of(self, hub_name: str) -> Sequence[AuditEntry]:
+        """All entries by an account or about it, oldest first."""
+        ...
+
+    async def erase(self, keys: Collection[str], hub_name: str, stand_in: str) -> None:
+        """Remove all that is kept of a person; sessions and the audit stay, with a stand-in for the name.
+
+        Args:
+            keys: of all identities of the account.
+            hub_name: the account, or ``""`` for somebody who never had one.
+            stand_in: begins with ``erased-``; the audit takes nothing else in the place of a name.
+
+        Raises:
+            StoreError: among others when a session of the account has not ended.
+        """
         ...

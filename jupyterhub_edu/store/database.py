@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from jupyterhub_edu.ports import Clock, StoreError
 
 from .holder import Holder
-from .migrate import upgrade
+from .migrate import require_current, upgrade
 
 __all__ = ["Backend", "Database", "Job", "Work"]
 
@@ -65,13 +65,13 @@ class Database:
         - its answer is given after the commit.
     """
 
-    def __init__(self, backend: Backend, clock: Clock) -> None:
-        self._backend, self._clock = backend, clock
+    def __init__(self, backend: Backend, clock: Clock, *, read_only: bool = False) -> None:
+        self._backend, self._clock, self._read_only = backend, clock, read_only
         self._connection: Connection | None = None
         self._holder: Holder | None = None
 
     def open(self) -> None:
-        """Take the lock, bring the schema up to date, sign.
+        """Take the lock, bring the schema up to date, sign; a reader only makes sure that it can read the schema.
 
         Raises:
             StoreError: it cannot be used; the lock is free again.
@@ -80,7 +80,7 @@ class Database:
             return
         holder = Holder(self._clock())
         try:
-            self._attempt([upgrade, holder.sign])
+            self._attempt([require_current] if self._read_only else [upgrade, holder.sign])
         except _Lost as lost:
             self.close()
             raise StoreError(str(lost)) from lost
@@ -88,7 +88,8 @@ class Database:
             self.close()
             raise
         self._holder = holder
-        _log.info("the store is %s", self._backend.where)
+        if not self._read_only:
+            _log.info("the store is %s", self._backend.where)
 
     def close(self) -> None:
         """Let go of the connection and the lock."""
@@ -159,7 +160,7 @@ class Database:
         try:
             connection = self._backend.connect()
             try:
-                if self._holder is not None:
+                if self._holder is not None and not self._read_only:
                     self._holder.require_still(connection)
                 connection.rollback()
             except BaseException:

@@ -6,7 +6,8 @@ It keeps every promise of the port but one: nothing survives the process. It pas
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
@@ -183,6 +184,51 @@ class MemoryStore:
         """The newest entries first."""
         found = [e for e in reversed(self._audit) if course is None or e.course == course]
         return found[: max(limit, 0)]
+
+    async def load_admissions_of(self, hub_name: str) -> Sequence[Admission]:
+        """All admissions of an account, oldest first."""
+        own = (a for a in self._admissions.values() if a.hub_name == hub_name)
+        return sorted(own, key=lambda a: (a.reserved_at, a.id))
+
+    async def load_audit_of(self, hub_name: str) -> Sequence[AuditEntry]:
+        """All entries by an account or about it, oldest first."""
+        return [e for e in self._audit if hub_name in {e.actor, e.target}]
+
+    async def erase(self, keys: Collection[str], hub_name: str, stand_in: str) -> None:
+        """Remove all that is kept of a person; what must stay has the stand-in for them."""
+        rows.require_stand_in(stand_in)
+        own = await self.load_admissions_of(hub_name)
+        if hub_name and any(a.stage is not Stage.ENDED for a in own):
+            raise StoreError(rows.still_running(hub_name))
+        for key in keys:
+            for kept in (self._people, self._listed, self._secrets):
+                kept.pop(key, None)
+        self._pins = {entry: key for entry, key in self._pins.items() if key not in keys}
+        self._enrolments = {k: e for k, e in self._enrolments.items() if e.person not in keys}
+        self._exclusions = {k: e for k, e in self._exclusions.items() if e.person not in keys}
+        if hub_name:
+            self._without_name(hub_name, stand_in)
+
+    def _without_name(self, hub_name: str, stand_in: str) -> None:
+        for id, admission in self._admissions.items():
+            if admission.hub_name == hub_name:
+                self._admissions[id] = replace(
+                    admission, person=stand_in, hub_name=stand_in, server=""
+                )
+        for at, entry in enumerate(self._audit):
+            if entry.actor == hub_name:
+                entry = replace(entry, actor=stand_in, address=stand_in)
+            if entry.target == hub_name:
+                entry = replace(entry, target=stand_in)
+            self._audit[at] = entry
+        self._enrolments = {
+            k: replace(e, by=stand_in) if e.by == hub_name else e
+            for k, e in self._enrolments.items()
+        }
+        self._exclusions = {
+            k: replace(e, by=stand_in) if e.by == hub_name else e
+            for k, e in self._exclusions.items()
+        }
 
     def _require_person(self, key: str) -> None:
         if key not in self._people:

@@ -15,7 +15,7 @@ from jupyterhub_edu.ports import StoreError
 
 from .tables import VERSION_TABLE
 
-__all__ = ["current_revision", "migration_config", "upgrade"]
+__all__ = ["current_revision", "migration_config", "require_current", "upgrade"]
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
@@ -32,6 +32,21 @@ def current_revision(connection: Connection) -> str | None:
     """The schema's revision; None before the first migration."""
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     return context.get_current_revision()
+
+
+def require_current(connection: Connection) -> None:
+    """Make sure that the schema is this version's, and change nothing.
+
+    Raises:
+        StoreError: it is older or newer, or there is none.
+    """
+    head = ScriptDirectory.from_config(migration_config(connection)).get_current_head()
+    current = current_revision(connection)
+    if current != head:
+        raise StoreError(
+            f"The store's schema is {current or 'not made yet'}, and this version reads {head}: let the hub "
+            "of this version open it once."
+        )
 
 
 def upgrade(connection: Connection) -> None:

@@ -44,8 +44,8 @@ class PostgresBackend:
         - a commit is as durable as the server's ``synchronous_commit`` says (by default: on the disk).
     """
 
-    def __init__(self, url: URL) -> None:
-        self._url = url
+    def __init__(self, url: URL, *, read_only: bool = False) -> None:
+        self._url, self._read_only = url, read_only
 
     @property
     def where(self) -> str:
@@ -53,7 +53,7 @@ class PostgresBackend:
         return self._url.render_as_string(hide_password=True)
 
     def connect(self) -> Connection:
-        """Connect and take the lock.
+        """Connect and take the lock; a reader takes none and cannot write.
 
         Raises:
             StoreError: psycopg is missing, or another hub holds the database.
@@ -67,7 +67,11 @@ class PostgresBackend:
         event.listen(engine, "connect", _prepare)
         connection = engine.connect()
         try:
-            self._take_lock(connection)
+            if self._read_only:
+                connection.execute(text("SET default_transaction_read_only = on"))
+                connection.commit()
+            else:
+                self._take_lock(connection)
         except BaseException:
             connection.close()
             raise

@@ -48,9 +48,11 @@ __all__ = [
     "read_listed",
     "read_person",
     "read_roster",
+    "require_stand_in",
     "roster_row",
     "roster_rows",
     "secret_row",
+    "still_running",
     "unknown_person",
 ]
 
@@ -220,6 +222,21 @@ def name_taken(person: Person, holder: str) -> str:
         f"The hub account {person.hub_name!r} is linked to {holder!r} and cannot be linked to "
         f"{person.key!r} too."
     )
+
+
+def require_stand_in(stand_in: str) -> None:
+    """Make sure that an erased person's stand-in reads as one: the audit takes no other.
+
+    Raises:
+        ValueError: it does not begin with ``erased-``.
+    """
+    if not stand_in.startswith("erased-"):
+        raise ValueError(f"not the stand-in of an erased person: {stand_in}")
+
+
+def still_running(hub_name: str) -> str:
+    """Say why somebody cannot be erased now."""
+    return f"{hub_name} has a server that has not ended. Stop it first."
 
 
 def unknown_person(key: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import cache
@@ -15,12 +15,15 @@ from sqlalchemy import (
     Connection,
     Select,
     Table,
+    Update,
     and_,
     bindparam,
     delete,
     exists,
     insert,
+    or_,
     select,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -53,6 +56,15 @@ _PERSON: Final = ENROLMENTS.c.person
 _FORGET: Final = delete(MEMBERS).where(
     MEMBERS.c.key == bindparam("gone"), ~exists().where(MEMBERS.c.key == _PERSON)
 )
+_OF_A_KEY: Final = (
+    PINS.c.person,
+    ENROLMENTS.c.person,
+    MEMBERS.c.key,
+    EXCLUSIONS.c.person,
+    SECRETS.c.name,
+    PEOPLE.c.key,
+)
+"""Rows that are about one person alone, pins before the people that they refer to."""
 _MOST_TOGETHER: Final = 200
 """Calls that share one transaction at most, so that the first of them does not wait long for the last."""
 
@@ -62,6 +74,7 @@ def open_store(
     *,
     hub_db_url: str | None = None,
     on_kubernetes: bool = False,
+    read_only: bool = False,
     clock: Clock = utc_now,
 ) -> SqlStore:
     """Make the store for this hub; ``await store.open()`` connects.
@@ -71,6 +84,7 @@ def open_store(
             beside the hub's.
         hub_db_url: ``c.JupyterHub.db_url``; None: JupyterHub's default.
         on_kubernetes: the hub runs in a pod, so that what lies on no volume is lost with it.
+        read_only: look at it beside a hub that uses it; whatever would change it fails.
 
     Raises:
         StoreError: no such place may be used; the text says what to write.
@@ -78,10 +92,10 @@ def open_store(
     place = locate(url, hub_db_url, on_kubernetes=on_kubernetes)
     backend: Backend
     if place.get_backend_name() == "postgresql":
-        backend = PostgresBackend(place)
+        backend = PostgresBackend(place, read_only=read_only)
     else:
-        backend = SqliteBackend(place, on_kubernetes=on_kubernetes)
-    return SqlStore(backend, clock)
+        backend = SqliteBackend(place, on_kubernetes=on_kubernetes, read_only=read_only)
+    return SqlStore(backend, clock, read_only=read_only)
 
 
 class SqlStore:
@@ -96,8 +110,10 @@ class SqlStore:
         - a caller who is cancelled leaves no half of a change: what had begun is completed, what had not is left out.
     """
 
-    def __init__(self, backend: Backend, clock: Clock = utc_now) -> None:
-        self._database = Database(backend, clock)
+    def __init__(
+        self, backend: Backend, clock: Clock = utc_now, *, read_only: bool = False
+    ) -> None:
+        self._database = Database(backend, clock, read_only=read_only)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="edu-store")
         self._waiting: deque[Job] = deque()
 
@@ -284,6 +300,37 @@ class SqlStore:
             query = query.where(AUDIT.c.course == course)
         return await self._do(lambda c: _read(c, query, rows.read_audit))
 
+    async def load_admissions_of(self, hub_name: str) -> Sequence[Admission]:
+        """All admissions of an account, oldest first."""
+        query = (
+            select(ADMISSIONS)
+            .where(ADMISSIONS.c.hub_name == hub_name)
+            .order_by(ADMISSIONS.c.reserved_at, ADMISSIONS.c.id)
+        )
+        return await self._do(lambda c: _read(c, query, rows.read_admission))
+
+    async def load_audit_of(self, hub_name: str) -> Sequence[AuditEntry]:
+        """All entries by an account or about it, oldest first."""
+        named = or_(AUDIT.c.actor == hub_name, AUDIT.c.target == hub_name)
+        query = select(AUDIT).where(named).order_by(AUDIT.c.id)
+        return await self._do(lambda c: _read(c, query, rows.read_audit))
+
+    async def erase(self, keys: Collection[str], hub_name: str, stand_in: str) -> None:
+        """Remove all that is kept of a person; what must stay has the stand-in for them."""
+        rows.require_stand_in(stand_in)
+        running = select(ADMISSIONS.c.id).where(ADMISSIONS.c.hub_name == hub_name, _UNENDED)
+
+        def erase(connection: Connection) -> None:
+            if hub_name and connection.execute(running).first() is not None:
+                raise StoreError(rows.still_running(hub_name))
+            for column in _OF_A_KEY:
+                connection.execute(delete(column.table).where(column.in_(list(keys))))
+            if hub_name:
+                for statement in _without_name(hub_name, stand_in):
+                    connection.execute(statement)
+
+        await self._do(erase)
+
     # -- the thread ------------------------------------------------------------------------------------------------
 
     async def _do(self, work: Callable[[Connection], _T]) -> _T:
@@ -337,6 +384,16 @@ def _upsert(
     where: ColumnElement[bool] | None = None,
 ) -> None:
     connection.execute(_replace(connection.dialect.name, table, where), values)
+
+
+def _without_name(hub_name: str, stand_in: str) -> Iterable[Update]:
+    """Statements that put the stand-in for an account's name wherever a row must stay."""
+    own = ADMISSIONS.c.hub_name == hub_name
+    yield update(ADMISSIONS).where(own).values(person=stand_in, hub_name=stand_in, server="")
+    yield update(AUDIT).where(AUDIT.c.actor == hub_name).values(actor=stand_in, address=stand_in)
+    yield update(AUDIT).where(AUDIT.c.target == hub_name).values(target=stand_in)
+    for table in (ENROLMENTS, EXCLUSIONS):
+        yield update(table).where(table.c.by == hub_name).values(by=stand_in)
 
 
 def _is_known(connection: Connection, key: str) -> bool:

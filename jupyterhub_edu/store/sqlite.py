@@ -45,8 +45,9 @@ class SqliteBackend:
         - new files are readable by the hub's account alone: they hold names.
     """
 
-    def __init__(self, url: URL, *, on_kubernetes: bool) -> None:
+    def __init__(self, url: URL, *, on_kubernetes: bool, read_only: bool = False) -> None:
         self._url, self._path, self._on_kubernetes = url, file_of(url), on_kubernetes
+        self._read_only = read_only
         self._lock: int | None = None
         self._journal = "MEMORY"
 
@@ -56,12 +57,15 @@ class SqliteBackend:
         return str(self._path or "the store in memory")
 
     def connect(self) -> Connection:
-        """Take the lock unless it is ours already, and connect.
+        """Take the lock unless it is ours already, and connect; a reader takes none and cannot write.
 
         Raises:
             StoreError: the place may not be used, or another hub holds it.
         """
-        if self._path is not None and self._lock is None:
+        if self._read_only:
+            if self._path is not None and not self._path.exists():
+                raise StoreError(f"There is no store at {self._path} yet.")
+        elif self._path is not None and self._lock is None:
             self._journal = _journal(self._path, on_kubernetes=self._on_kubernetes)
             self._lock = self._take_lock(self._path)
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -85,7 +89,7 @@ class SqliteBackend:
     def _connect(self) -> Connection:
         engine = create_engine(self._url, poolclass=NullPool)
         event.listen(engine, "connect", self._prepare)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", _begin_to_read if self._read_only else _begin)
         return engine.connect()
 
     def _prepare(self, connection: sqlite3.Connection, _record: object) -> None:
@@ -93,6 +97,9 @@ class SqliteBackend:
         connection.isolation_level = None
         with closing(connection.cursor()) as cursor:
             cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            if self._read_only:
+                cursor.execute("PRAGMA query_only = ON")
+                return
             cursor.execute(f"PRAGMA journal_mode = {self._journal}")
             cursor.execute("PRAGMA synchronous = FULL")
             cursor.execute("PRAGMA foreign_keys = ON")
@@ -144,3 +151,7 @@ def _warn(path: Path, mount: Mount) -> None:
 def _begin(connection: Connection) -> None:
     # At once as a writer: a transaction that reads first and writes later can be refused half-way.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_to_read(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

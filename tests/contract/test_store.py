@@ -412,6 +412,82 @@ async def test_the_audit_of_a_course_is_its_own(store):
     assert list(await store.load_audit("nosuch")) == []
 
 
+# -- what is kept of one person ------------------------------------------------------------------------------------
+
+
+async def test_what_is_kept_of_one_account_is_found(store):
+    old = an_admission(2, stage=Stage.ENDED, reserved_at=NOW - timedelta(days=1), ended_at=NOW)
+    for admission in (an_admission(1), old, an_admission(3, hub_name="kim")):
+        await store.save_admission(admission)
+    for entry in (an_entry(target="ola"), an_entry(target="kim"), an_entry(actor="ola")):
+        await store.append_audit(entry)
+
+    assert await store.load_admissions_of("ola") == [old, an_admission(1)]
+    assert [(e.actor, e.target) for e in await store.load_audit_of("ola")] == [
+        ("turid", "ola"),
+        ("ola", ""),
+    ]
+
+
+async def test_who_is_erased_leaves_no_name_and_others_everything(store):
+    for subject in ("ola", "kim"):
+        key = f"ldap:{subject}"
+        await store.save_answer(a_person(subject), DIRECTORY, [told(subject=subject)])
+        await store.pin(key, key)
+        await store.add_exclusion(Exclusion(key, "ml", "ola"))
+        await store.save_secret(key, b"sealed")
+        await store.append_audit(an_entry(actor=subject, target="kim", address="::1"))
+    await store.add_enrolment(replace(by_hand(subject="kim"), by="ola"))
+    await store.append_audit(an_entry(target="ola"))
+    await store.save_admission(an_admission(stage=Stage.ENDED, ended_at=NOW, server="olas"))
+
+    await store.erase(["ldap:ola"], "ola", "erased-1")
+
+    assert [p.key for p in await store.load_people()] == ["ldap:kim"]
+    assert {(e.person, e.by) for e in await store.load_enrolments()} == {
+        ("ldap:kim", ""),
+        ("ldap:kim", "erased-1"),
+    }
+    assert await store.load_pins() == {"ldap:kim": "ldap:kim"}
+    assert [(e.person, e.by) for e in await store.load_exclusions()] == [("ldap:kim", "erased-1")]
+    assert await store.load_secret("ldap:ola") is None
+    assert await store.load_secret("ldap:kim") == b"sealed"
+    assert [(e.actor, e.target, e.address) for e in await store.load_audit()] == [
+        ("turid", "erased-1", ""),
+        ("kim", "kim", "::1"),
+        ("erased-1", "kim", "erased-1"),
+    ]
+    (session,) = await store.load_admissions_of("erased-1")
+    assert (session.person, session.server, session.course) == ("erased-1", "", "ml")
+
+
+async def test_who_never_logged_in_is_erased_from_the_rosters(store):
+    roster = [told(), told(subject="kim")]
+    await store.save_roster(DIRECTORY, "ml", NOW, [a_member("ola"), a_member("kim")], roster)
+    await store.append_audit(an_entry(actor=""))
+
+    await store.erase(["ldap:ola"], "", "erased-1")
+
+    assert [entry.key for entry in await store.load_listed()] == ["ldap:kim"]
+    assert await _heard(store) == {("ldap:kim", "ml", DIRECTORY)}
+    assert await store.load_audit() == [an_entry(actor="")]
+
+
+async def test_nobody_is_erased_while_they_have_a_server(store):
+    await store.save_answer(a_person(), DIRECTORY, [told()])
+    await store.save_admission(an_admission())
+
+    with pytest.raises(StoreError, match="ola has a server that has not ended"):
+        await store.erase(["ldap:ola"], "ola", "erased-1")
+
+    assert await store.load_people() == [a_person()]
+
+
+async def test_nobody_is_erased_into_somebody_else(store):
+    with pytest.raises(ValueError, match="not the stand-in"):
+        await store.erase(["ldap:ola"], "ola", "kim")
+
+
 # -- values --------------------------------------------------------------------------------------------------------
 
 _UNKEPT = {

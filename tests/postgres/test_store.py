@@ -203,6 +203,17 @@ async def test_a_hub_that_was_cut_off_while_another_was_there_writes_nothing_eve
     await third.close()
 
 
+async def test_a_reader_looks_on_beside_the_hub_and_cannot_write(store, postgres_url):
+    await store.save_admission(an_admission())
+    reader = open_store(postgres_url, read_only=True)
+    await reader.open()
+
+    assert await reader.find_admission(an_admission().id) == an_admission()
+    with pytest.raises(StoreError, match="read-only transaction"):
+        await reader.append_audit(an_entry())
+    await reader.close()
+
+
 # -- failures ------------------------------------------------------------------------------------------------------
 
 

@@ -333,3 +333,36 @@ async def test_before_opening_and_after_closing_it_says_so(url):
         await store.load_people()
 
     await last
+
+
+# -- looking at it beside a hub --------------------------------------------------------------------------------------
+
+
+async def test_a_reader_sees_what_the_hub_that_holds_it_has_kept_and_cannot_write(store, url):
+    await store.save_admission(an_admission())
+    reader = open_store(url, read_only=True)
+    await reader.open()
+
+    assert await reader.find_admission(an_admission().id) == an_admission()
+    with pytest.raises(StoreError, match="may not be written"):
+        await reader.append_audit(an_entry())
+
+    await store.append_audit(an_entry())
+    assert list(await reader.load_audit()) == [an_entry()]
+    await reader.close()
+
+
+async def test_a_reader_makes_nothing(url, tmp_path):
+    reader = open_store(url, read_only=True)
+    with pytest.raises(StoreError, match="There is no store at"):
+        await reader.open()
+    await reader.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_reader_does_not_bring_a_schema_up_to_date(url, tmp_path):
+    (tmp_path / "edu.sqlite").touch()
+    reader = open_store(url, read_only=True)
+    with pytest.raises(StoreError, match="not made yet, and this version reads"):
+        await reader.open()
+    await reader.close()

@@ -88,7 +88,7 @@ def an_admission(number=1, **changes):
 
 
 def an_entry(act="stop", course="ml", **changes):
-    return AuditEntry(at=NOW, actor="turid", act=act, course=course, **changes)
+    return AuditEntry(**({"at": NOW, "actor": "turid", "act": act, "course": course} | changes))
 
 
 def _optional(strategy):
