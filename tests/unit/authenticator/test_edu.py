@@ -363,15 +363,21 @@ def login_page(authenticator: Any) -> BeautifulSoup:
     page = environment.get_template("login.html").render(
         authenticator=authenticator,
         authenticator_login_url="/hub/login",
+        begin=lambda source: f"/hub/edu/login/{source.id}",
         static_url=lambda path, **_: path,
         xsrf="x",
     )
     return BeautifulSoup(page, "html.parser")
 
 
-def a_page(*titles: str) -> BeautifulSoup:
+def a_page(*titles: str, shapes: str = "") -> BeautifulSoup:
+    """Sources with these titles; ``shapes`` has a letter for each: form, redirect, launch."""
     infos = [SourceInfo(f"s{n}", "fake", title) for n, title in enumerate(titles)]
-    return login_page(World(infos).authenticator)
+    world = World(infos)
+    words = {"f": "form", "r": "redirect", "l": "launch"}
+    for source, letter in zip(world.sources.values(), shapes, strict=False):
+        source.shape = words[letter]  # type: ignore[misc, assignment]
+    return login_page(world.authenticator)
 
 
 def test_one_source_is_no_question() -> None:
@@ -394,6 +400,32 @@ def test_a_hostile_title_stays_text(titles: tuple[str, ...]) -> None:
     page = a_page(*titles)
     assert EVIL in page.text
     assert "alert(1)" not in "".join(script.text for script in page.select("script"))
+
+
+ORDERS: dict[str, tuple[str, list[str]]] = {
+    "a form alone": ("f", ["form"]),
+    "a provider alone": ("r", ["A"]),
+    "the form where its first source stands": ("rfr", ["A", "form", "C"]),
+    "one form for all of them": ("frf", ["form", "B"]),
+    "nothing for launches": ("lrl", ["B"]),
+    "nothing at all to click": ("l", []),
+}
+
+
+@pytest.mark.parametrize(("shapes", "order"), ORDERS.values(), ids=ORDERS)
+def test_ways_in_stand_in_the_campus_s_order(shapes: str, order: list[str]) -> None:
+    page = a_page("A", "B", "C", shapes=shapes.ljust(3, "l"))
+    found = page.select("#login-main form, #login-main a[role=button]")
+    words = [way.text.strip().removeprefix("Sign in with ") for way in found]
+    assert [
+        "form" if way.name == "form" else text for way, text in zip(found, words, strict=True)
+    ] == order
+    links = [str(way["href"]) for way in found if way.name == "a"]
+    assert links == [f"/hub/edu/login/s{'ABC'.index(text)}" for text in order if text != "form"]
+
+
+def test_where_only_platforms_send_people_the_page_says_so() -> None:
+    assert "open the page of your course" in a_page("Moodle", shapes="l").text
 
 
 def test_a_source_that_takes_no_form_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
