@@ -96,7 +96,7 @@ class EntraSource:
         """The source's id in the campus file."""
         return self._id
 
-    async def redirect(self) -> Redirect | Unavailable:
+    async def redirect(self) -> Redirect:
         """Entra's authorize endpoint; needs no call."""
         return Redirect(
             self._settings.endpoint("authorize"),

@@ -162,12 +162,13 @@ class Tenant:
         return found
 
     def find(self, name: str) -> User | None:
-        """Somebody by id, userPrincipalName, address, or the part before the @."""
+        """Somebody by id, userPrincipalName, address, or the part before the @, in any case."""
+        name = name.casefold()
         if name in self.users:
             return self.users[name]
         for user in self.users.values():
-            names = {user.upn, user.preferred_username, user.preferred_username.partition("@")[0]}
-            if name in names:
+            whole = (user.upn.casefold(), user.preferred_username.casefold())
+            if name in {*whole, whole[1].partition("@")[0]}:
                 return user
         return None
 

@@ -129,13 +129,15 @@ class FakeEntra:
         """How many requests a service got."""
         return sum(request.startswith(service) for request in self.requests)
 
-    def browse(self, redirect: Redirect, who: str, callback: str = CALLBACK) -> CodeGrant:
+    def browse(
+        self, redirect: Redirect, who: str, callback: str = CALLBACK, nonce: str = ""
+    ) -> CodeGrant:
         """What a browser brings back when this person logs in.
 
         Raises:
             AssertionError: Entra does not send the browser back with a code; the text says what it answers.
         """
-        verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
+        verifier, nonce = secrets.token_urlsafe(48), nonce or secrets.token_urlsafe(16)
         url = address(redirect, callback, verifier, nonce, login_hint=who)
         reply = self.answer("authority", Request.of("GET", url))
         assert reply is not None, "silent"

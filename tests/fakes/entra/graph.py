@@ -33,6 +33,7 @@ class Graph:
     Attributes:
         page: most entries of a page, whatever was asked for (Graph may give fewer, too).
         retry_after: whether a 429 says when to come back.
+        calls, refused: how many questions came, and how many of them were too many (429).
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Graph:
         self.identity, self.education = Bucket(units, now), Bucket(EDUCATION, now)
         self.page = 999
         self.retry_after = True
-        self.calls = 0
+        self.calls = self.refused = 0
 
     def answer(self, request: Request) -> Reply:
         self.calls += 1
@@ -74,6 +75,7 @@ class Graph:
                 else {}
             )
             return {"x-ms-resource-unit": str(cost), **near}
+        self.refused += 1
         headers = {
             "x-ms-throttle-scope": f"Tenant_Application/ReadWrite/{self._authority.app.id}/tenant",
             "x-ms-throttle-information": "ResourceUnitLimitExceeded",
