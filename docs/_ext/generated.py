@@ -27,9 +27,11 @@ from traitlets.utils.importstring import import_item
 from jupyterhub_edu.campus.models import FileModel, SourceModel
 from jupyterhub_edu.domain import acts, people, reasons
 from jupyterhub_edu.identity import SOURCE_TYPES
-from jupyterhub_edu.identity.ldap import moving
+from jupyterhub_edu.identity.ldap import moving as ldap_moving
+from jupyterhub_edu.identity.oidc import moving as oidc_moving
 from jupyterhub_edu.warden.metrics import Metrics
 
+_FORMER = {"LDAPAuthenticator": ldap_moving, "GenericOAuthenticator": oidc_moving}
 _LINE = re.compile(r"^% generated: ([a-z-]+)(?: (\S+))?$", re.MULTILINE)
 
 
@@ -122,9 +124,11 @@ def _desk() -> list[str]:
     return _table(["code", "in words", "who can change it", "HTTP"], rows)
 
 
-def _moving() -> list[str]:
-    rows = [[f"`{trait}`", _plain(successor)] for trait, successor in moving.TRAITS.items()]
-    return _table(["`LDAPAuthenticator`", "in the source"], rows)
+def _moving(section: str = "LDAPAuthenticator") -> list[str]:
+    """What each option of a former authenticator becomes."""
+    traits = _FORMER[section].TRAITS
+    rows = [[f"`{trait}`", _plain(successor)] for trait, successor in traits.items()]
+    return _table([f"`{section}`", "in the source"], rows)
 
 
 def _plain(text: str) -> str:

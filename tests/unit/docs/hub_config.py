@@ -7,6 +7,7 @@ import jupyterhub.auth
 import jupyterhub.spawner
 import kubespawner
 import ldapauthenticator
+import oauthenticator.generic
 import pytest
 from traitlets.config import Config
 
@@ -24,6 +25,7 @@ _CLASSES = {
         jupyterhub.spawner.Spawner,
         kubespawner.KubeSpawner,
         ldapauthenticator.LDAPAuthenticator,
+        oauthenticator.generic.GenericOAuthenticator,
         EduAuthenticator,
         EduLocalSpawner,
         EduSpawner,
