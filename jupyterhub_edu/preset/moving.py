@@ -1,8 +1,9 @@
-"""Moving over: what stands under ``c.LDAPAuthenticator`` or ``c.LTI13Authenticator`` fills the sources of that type."""
+"""Moving over: what stands under ``c.LDAPAuthenticator``, ``c.LTI13Authenticator``... fills the sources of that type."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,7 @@ from pydantic import BaseModel, create_model, model_validator
 from traitlets.config.loader import LazyConfigValue
 
 from jupyterhub_edu.identity import SOURCE_TYPES, SourceType
+from jupyterhub_edu.identity.entra import moving as entra
 from jupyterhub_edu.identity.ldap import moving as ldap
 from jupyterhub_edu.identity.lti import moving as lti
 from jupyterhub_edu.identity.oidc import moving as oidc
@@ -31,8 +33,11 @@ class _Former:
 
 _FORMER: Final[Mapping[str, _Former]] = {
     "ldap": _Former("LDAPAuthenticator", ldap.TRAITS, ldap.from_ldapauthenticator),
-    # Its traits have names that others have too, so that only its own section tells whose they are.
+    # OAuthenticator's traits have names that others have too, so that only the own section tells whose they are.
     "oidc": _Former("GenericOAuthenticator", {}, oidc.from_genericoauthenticator),
+    "entra": _Former(
+        "AzureAdOAuthenticator", {}, lambda options: entra.from_azuread(options, os.environ)
+    ),
     "lti": _Former("LTI13Authenticator", lti.TRAITS, lti.from_ltiauthenticator),
 }
 """By the type of source that they fill."""

@@ -80,3 +80,33 @@ def test_every_option_that_cannot_stay_is_named() -> None:
         source_types(an_old_hub(auth_state_attributes=["mail"], no_such_option=1))
     assert "auth_state_attributes" in str(refused.value)
     assert "no_such_option" in str(refused.value)
+
+
+def an_old_azure_hub(**more: Any) -> Config:
+    c = Config()
+    c.AzureAdOAuthenticator.tenant_id = "8f1c2d3e-0000-4000-8000-000000000001"
+    c.AzureAdOAuthenticator.client_id = "8f1c2d3e-0000-4000-8000-000000000002"
+    c.AzureAdOAuthenticator.client_secret = "a~secret-value"
+    c.AzureAdOAuthenticator.username_claim = "preferred_username"
+    for name, value in more.items():
+        c.AzureAdOAuthenticator[name] = value
+    return c
+
+
+def test_azureads_options_fill_a_source_of_type_entra() -> None:
+    kind = source_types(an_old_azure_hub())["entra"]
+    settings: Any = kind.settings.model_validate({"login_domain": "fjord.example"})
+    assert settings.tenant == "8f1c2d3e-0000-4000-8000-000000000001"
+    assert settings.login_domain == "fjord.example"
+
+
+def test_azureads_display_names_cannot_stay() -> None:
+    with pytest.raises(Refusals, match=r"AzureAdOAuthenticator.username_claim: .* login_claim"):
+        source_types(an_old_azure_hub(username_claim="name"))
+
+
+def test_what_stands_under_our_own_name_is_not_taken_for_azureads() -> None:
+    c = an_old_azure_hub()
+    c.EduAuthenticator.allow_existing_users = True
+    c.EduAuthenticator.custom_403_message = "No."
+    source_types(c)
