@@ -90,6 +90,14 @@ def _print_good(path: Path, loaded: Loaded, warnings: list[str]) -> None:
         f"sources: {', '.join(f'{s.id} ({s.type})' for s in found.sources.values())}",
     )
     say((", ".join(counts), DIM), indent=2)
+    for id, callback in _callbacks(loaded).items():
+        say((f"redirect URI to register for {id}: https://<your hub>{callback}", DIM), indent=2)
+
+
+def _callbacks(loaded: Loaded) -> dict[str, str]:
+    from jupyterhub_edu.preset import callbacks
+
+    return callbacks(loaded)
 
 
 def _count(number: int, word: str) -> str:

@@ -1,6 +1,6 @@
 """Floor 5: where ports meet adapters. One line switches everything on; it says what it set."""
 
 from .configure import setup
-from .probe import probe
+from .probe import callbacks, probe
 
-__all__ = ["probe", "setup"]
+__all__ = ["callbacks", "probe", "setup"]

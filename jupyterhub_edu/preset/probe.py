@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from jupyterhub_edu import campus, inventory
+from jupyterhub_edu.authenticator import callback_path
 from jupyterhub_edu.core import ForgetfulSafe
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.store import open_store
@@ -14,7 +15,18 @@ from jupyterhub_edu.store import open_store
 from .places import pod_namespace
 from .wire import make_sources
 
-__all__ = ["probe"]
+__all__ = ["callbacks", "probe"]
+
+
+def callbacks(loaded: campus.Loaded) -> dict[str, str]:
+    """What to register as redirect URI at each source to which browsers go: by its id, the path on the hub's host.
+
+    Args:
+        loaded: a campus file without mistakes; nothing is asked.
+    """
+    sources = make_sources(loaded, ForgetfulSafe())
+    going = [id for id, (_, source) in sources.items() if source.shape == "redirect"]
+    return {id: f"/hub/{callback_path(id)}" for id in going}
 
 
 async def probe(loaded: campus.Loaded) -> AsyncIterator[tuple[str, list[str]]]:

@@ -29,6 +29,18 @@ def test_a_good_file(run, file):
     ]
 
 
+def test_a_source_to_which_browsers_go_names_its_callback(run, file):
+    campus = "  campus: {type: oidc, issuer: 'https://sso.example/realms/uni', client_id: hub, client_secret: {env: SECRET}}\n"
+    replace(file, "  roster: {type", campus + "  roster: {type")
+
+    result = run("check", "campus.yaml")
+
+    assert result.exit_code == 0, result.stdout
+    assert result.stdout.splitlines()[-1] == (
+        "  redirect URI to register for campus: https://<your hub>/hub/edu/login/campus/callback"
+    )
+
+
 def test_mistakes_one_line_each_without_markup(run, file):
     replace(file, "student: [notebook]", "students: ['[red]x']")
 
