@@ -93,6 +93,11 @@ class EduSpawnHandler(_Asking, SpawnHandler):
         self.chosen_course = chosen[-1].decode("utf8", "replace")
         return super().get(user_name, server_name)
 
+    def append_query_parameters(self, url: str, exclude: Any = None) -> str:
+        """``chosen`` was for this page, and goes on to no server."""
+        onwards: str = super().append_query_parameters(url, [*(exclude or ()), "chosen"])
+        return onwards
+
     async def _wrap_spawn_single_user(
         self, user: Any, server_name: str, *args: Any, **kwargs: Any
     ) -> Any:

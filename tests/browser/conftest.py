@@ -23,7 +23,7 @@ from tests.hub.server import VERSIONS, Hub
 from tests.hub.test_start import CONFIG
 from tests.needs import require
 
-_SWITCHES = [
+SWITCHES = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -39,7 +39,7 @@ def chromium() -> Iterator[Browser]:
     """Ends with its module: its event loop stays in this thread, and no other could run beside it."""
     path = require(shutil.which("chromium"), "Chromium", "apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_SWITCHES)
+        browser = playwright.chromium.launch(executable_path=path, args=SWITCHES)
         yield browser
         browser.close()
 

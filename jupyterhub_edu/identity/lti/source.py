@@ -164,6 +164,12 @@ class LtiSource:
 
     async def reread(self, person: Person) -> Answer:
         """Look a person up in the rosters of the courses they launched from."""
+        try:
+            return await self._reread(person)
+        except StoreError as error:
+            return Unavailable(f"what launches have told cannot be read: {error}")
+
+    async def _reread(self, person: Person) -> Answer:
         name, _, subject = person.subject.partition("/")
         platform = self._platforms.get(name)
         if platform is None:
@@ -202,7 +208,10 @@ class LtiSource:
         """Ask every platform for its keys and, where rosters are read, for an access token and a roster."""
         problems: list[str] = []
         for name, platform in self._platforms.items():
-            known = await self._memory.contexts(name)
+            try:
+                known = await self._memory.contexts(name)
+            except StoreError as error:
+                return [f"the store does not answer: {error}"]
             rosters = platform.rosters if self._settings.rosters and platform.has_rosters else None
             some = next((c for c in reversed(list(known.values())) if c.roster), None)
             found = await check_platform(
@@ -222,16 +231,25 @@ class LtiSource:
         """Every course that was launched from and has a roster."""
         if not self._settings.rosters:
             return []
-        return [
-            context.ref(name)
-            for name, platform in self._platforms.items()
-            if platform.has_rosters
-            for context in (await self._memory.contexts(name)).values()
-            if context.roster
-        ]
+        try:
+            return [
+                context.ref(name)
+                for name, platform in self._platforms.items()
+                if platform.has_rosters
+                for context in (await self._memory.contexts(name)).values()
+                if context.roster
+            ]
+        except StoreError as error:
+            return Unavailable(str(error))
 
     async def roster(self, course: CourseRef) -> Roster | Unavailable:
         """Everybody in one course."""
+        try:
+            return await self._roster(course)
+        except StoreError as error:
+            return Unavailable(str(error))
+
+    async def _roster(self, course: CourseRef) -> Roster | Unavailable:
         name, _, id = course.id.partition("/")
         platform = self._platforms.get(name)
         context = await self._memory.context(name, id) if platform is not None else None
@@ -337,6 +355,8 @@ class LtiSource:
             return Unavailable(f"the roster is not here within {seconds:g} s")
         except NoAnswer as silence:
             return Unavailable(silence.why)
+        except StoreError as error:
+            return Unavailable(f"the tool's key cannot be read: {error}")
 
     async def _member(self, platform: _Platform, context: Context, listed: RosterEntry) -> Member:
         subject = f"{platform.name}/{listed.subject}"

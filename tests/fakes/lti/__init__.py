@@ -11,7 +11,7 @@ browsers; ``python -m tests.fakes.lti`` runs it alone.
 """
 
 from .platform import CANVAS, MOODLE, Dialect, FakePlatform, PlatformWeb, Registration
-from .server import PlatformServer
+from .server import PlatformServer, PlatformThread
 
 __all__ = [
     "CANVAS",
@@ -19,6 +19,7 @@ __all__ = [
     "Dialect",
     "FakePlatform",
     "PlatformServer",
+    "PlatformThread",
     "PlatformWeb",
     "Registration",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
-from collections.abc import Mapping
+import threading
+from collections.abc import Coroutine, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -142,3 +144,36 @@ def _posting(url: str, fields: Mapping[str, str]) -> web.Response:
 def _page(title: str, body: str, status: int = 200) -> web.Response:
     text = f"<!DOCTYPE html><meta charset=utf-8><title>{title}</title>{body}"
     return web.Response(status=status, text=text, content_type="text/html")
+
+
+class PlatformThread:
+    """A PlatformServer in a thread of its own, for tests that are not asynchronous; ends with its context."""
+
+    def __init__(self, dialect: Dialect = MOODLE, *, host: str = "127.0.0.1") -> None:
+        self.server = PlatformServer(dialect, host=host)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    @property
+    def platform(self) -> FakePlatform:
+        """What the server serves."""
+        return self.server.platform
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._wait(self.server.__aenter__())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._wait(self.server.__aexit__(kind, error, trace))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _wait(self, work: Coroutine[Any, Any, Any]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
