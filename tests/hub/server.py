@@ -22,7 +22,7 @@ __all__ = ["VERSIONS", "Hub", "free_port"]
 ROOT = Path(__file__).parents[2]
 VERSIONS = {"6.1": ROOT / ".venv", "5.5": ROOT / ".venv-hub5"}
 """The environments that hold the two releases that we support."""
-_START_WITHIN = 60.0
+_START_WITHIN = 120.0
 
 
 def free_port() -> int:

@@ -3,25 +3,31 @@
 - ``tell_story``: ``story = tell_story("title")``, then ``story.tell(line)`` after each step; printed at the end of the
   run too, whether or not output is captured.
 - ``directory``: a function that gives the session's directory of a kind, "slapd" or "samba_ad"; started when asked for.
+- ``people_of``: a function that gives the same people at a source of a kind: those two, "keycloak" or "moodle".
 - ``open_school``: a function that starts a hub on the cluster for the people of a directory; ended with the module.
 """
 
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.cluster import Kubernetes
+from tests.directories.campus import Campus
 from tests.directories.directory import Directory
+from tests.fakes.moodle import FakeMoodle
 from tests.hub.server import VERSIONS
 from tests.needs import require
 
+from .elsewhere import KeycloakPeople, MoodlePeople
+from .people import DirectoryPeople, People
 from .school import School
 from .story import TOLD, Story
 
-__all__ = ["directory", "open_school", "tell_story"]
+__all__ = ["directory", "open_school", "people_of", "tell_story"]
 
 
 @pytest.fixture
@@ -58,6 +64,24 @@ def directory(request: pytest.FixtureRequest) -> Callable[[str], Directory]:
 
 
 @pytest.fixture(scope="module")
+def people_of(
+    request: pytest.FixtureRequest, fjord: Campus, directory: Callable[[str], Directory]
+) -> Iterator[Callable[[str], People]]:
+    """Give the campus's people at a source of a kind: a directory's, or a Keycloak's or a fake Moodle's of this module."""
+    with contextlib.ExitStack() as opened:
+
+        def get(kind: str) -> People:
+            if kind == "keycloak":
+                realm = request.getfixturevalue("keycloak").realm(f"fjord-{uuid.uuid4().hex[:6]}")
+                return KeycloakPeople(realm, fjord)
+            if kind == "moodle":
+                return MoodlePeople(opened.enter_context(FakeMoodle()), fjord)
+            return DirectoryPeople(directory(kind))
+
+        yield get
+
+
+@pytest.fixture(scope="module")
 def open_school(
     cluster: Kubernetes, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., School]]:
@@ -65,14 +89,15 @@ def open_school(
     cluster.set_gpus(2)
     with contextlib.ExitStack() as opened:
 
-        def open_(directory: Directory, version: str, **how: object) -> School:
+        def open_(people: People | Directory, version: str, **how: object) -> School:
             require(
                 (VERSIONS[version] / "bin" / "jupyterhub").exists(),
                 f"JupyterHub {version}",
                 "run `make test` once",
             )
             folder = tmp_path_factory.mktemp("school")
-            school = School(folder, cluster, directory, version, **how)  # type: ignore[arg-type]
+            people = DirectoryPeople(people) if isinstance(people, Directory) else people
+            school = School(folder, cluster, people, version, **how)  # type: ignore[arg-type]
             opened.callback(school.close)
             school.open()
             return school

@@ -15,9 +15,10 @@ from bs4 import BeautifulSoup
 
 from tests.cluster import STOCK_HUB_RULES, Kubernetes
 from tests.directories.campus import COURSES, TERM
-from tests.directories.directory import Directory
 from tests.hub.browser import Browser
 from tests.hub.server import ROOT, Hub
+
+from .people import SOURCE, People
 
 __all__ = ["GPU", "HOME", "RBAC", "School", "campus_file", "until"]
 
@@ -25,7 +26,6 @@ T = TypeVar("T")
 GPU = "nvidia.com/gpu"
 HOME = "/home/jovyan"
 RBAC = ROOT / "deploy" / "z2jh" / "rbac.yaml"
-_PASSWORD = "EDU_TEST_BIND_PASSWORD"
 _LABEL = "jupyterhub-edu"
 
 
@@ -43,7 +43,7 @@ def until(ask: Callable[[], T], what: str, within: float = 60) -> T:
     return answer
 
 
-def campus_file(directory: Directory, node: str, **changes: Any) -> dict[str, Any]:
+def campus_file(people: People, node: str, **changes: Any) -> dict[str, Any]:
     """The campus file of a school: three courses, CPU and GPU notebooks, two GPUs of its own for ml.
 
     Args:
@@ -52,24 +52,12 @@ def campus_file(directory: Directory, node: str, **changes: Any) -> dict[str, An
     """
     today = dt.datetime.now(dt.UTC).date()
     half = dt.timedelta(days=60)
-    bind = {"dn": directory.bind_dn, "password": {"env": _PASSWORD}}
     return {
         "name": "Fjord University",
         "time_zone": "Europe/Oslo",
         "contact": "it@fjord.example",
-        "sources": {
-            "fjord": {
-                "type": "ldap",
-                "title": "Fjord account",
-                "refresh": "10s",
-                **directory.settings(bind=bind, nested=True),
-                **changes,
-            }
-        },
-        "rules": [
-            {"source": "fjord", "group": f"CN=<course>{end},OU=<term>,*", "course_role": role}
-            for end, role in (("", "student"), ("-ta", "assistant"), ("-staff", "teacher"))
-        ],
+        "sources": {SOURCE: {"refresh": "10s", **people.source(), **changes}},
+        "rules": people.rules(),
         "terms": {TERM: {"from": today - half, "until": today + half}},
         "flavors": {
             "cpu": {"title": "CPU"},
@@ -119,7 +107,7 @@ def campus_file(directory: Directory, node: str, **changes: Any) -> dict[str, An
 
 
 class School:
-    """One hub with the people of a directory; its pods run on the cluster's real node.
+    """One hub with the people of a source; its pods run on the cluster's real node.
 
     Args:
         folder: the hub's working folder.
@@ -135,7 +123,7 @@ class School:
         self,
         folder: Path,
         cluster: Kubernetes,
-        directory: Directory,
+        people: People,
         version: str,
         *,
         sees_cluster: bool = False,
@@ -144,11 +132,11 @@ class School:
         source: Mapping[str, Any] | None = None,
         pod_security: str = "restricted",
     ) -> None:
-        self.cluster, self.directory = cluster, directory
+        self.cluster, self.people = cluster, people
         self.namespace = f"school-{uuid.uuid4().hex[:8]}"
         self.campus = folder / "campus.yaml"
         self._sees_cluster, self._pod_security = sees_cluster, pod_security
-        data = campus_file(directory, cluster.node_name, **(source or {}))
+        data = campus_file(people, cluster.node_name, **(source or {}))
         self.campus.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
         self._config, self._before = config, before
         self._folder, self._version = folder, version
@@ -169,8 +157,9 @@ class School:
             self.configuration(self._before),
             version=self._version,
             hub_ip=self.cluster.hub_ip,
-            environ={"KUBECONFIG": str(kubeconfig), _PASSWORD: self.directory.bind_password},
+            environ={"KUBECONFIG": str(kubeconfig), **self.people.environ()},
         )
+        self.people.meet(self.hub)
         self.hub.start()
 
     def close(self) -> None:
@@ -196,8 +185,8 @@ class School:
         """Somebody's browser, logged in."""
         if login not in self._browsers:
             browser = self.hub.browser()
-            reply = browser.log_in(login, self.directory.campus.people[login].password)
-            assert reply.status_code == 200, f"{login}: {reply.status_code}\n{self.hub.tail()}"
+            password = self.people.campus.people[login].password
+            assert self.people.log_in(browser, login, password), f"{login}\n{self.hub.tail()}"
             self._browsers[login] = browser
         return self._browsers[login]
 
