@@ -15,7 +15,9 @@ from .settings import EntraSettings, parse_guid
 
 __all__ = ["COURSE_FIELDS", "all_classes", "classes_of", "members_of"]
 
-COURSE_FIELDS: Final = ("id", "code", "external_id", "name")
+COURSE_FIELDS: Final = ("id", "code", "external_id")
+"""What rules may go by. Not the name: whoever owns a class may rename it, and would so become teacher of another course."""
+
 _CLASS: Final = {"$select": "id,displayName,classCode,externalId", "$top": "999"}
 _MEMBER: Final = {"$select": "id,displayName,userPrincipalName,accountEnabled", "$top": "999"}
 _NAMES: Final = {"code": "classCode", "external_id": "externalId", "name": "displayName"}

@@ -28,6 +28,7 @@ class Somebody:
         tenant, object_id: GUIDs in lower case; together they never change.
         marks: external groups that need no look-up: app roles as ``role/<value>``, and ``guest``.
         groups: ids of groups; None if the token does not hold them.
+        attributes: what link rules compare.
     """
 
     tenant: str
@@ -36,6 +37,7 @@ class Somebody:
     name: str
     marks: frozenset[str]
     groups: frozenset[str] | None
+    attributes: Mapping[str, str]
 
     @property
     def subject(self) -> str:
@@ -88,6 +90,11 @@ def map_claims(claims: Mapping[str, Any], settings: EntraSettings) -> Somebody |
         name[:_LONGEST_NAME] if isinstance(name, str) and name.strip() else login,
         frozenset(marks),
         _groups(claims),
+        {
+            ours: value
+            for ours, claim in settings.attributes.items()
+            if isinstance(value := claims.get(claim), str) and 0 < len(value) <= _LONGEST_NAME
+        },
     )
 
 

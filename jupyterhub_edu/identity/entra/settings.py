@@ -24,6 +24,7 @@ __all__ = ["EntraSettings", "parse_guid"]
 _GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CONSUMERS: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
 _SHARED: Final = frozenset({"common", "organizations", "consumers"})
+_CHANGING: Final = frozenset({"upn", "preferred_username", "unique_name", "name", "login_hint"})
 _DOMAIN: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _S_TENANT_UNITS: Final = 3_500
 """What Graph grants an app in the smallest tenants, in units per ten seconds (throttling-limits.md)."""
@@ -103,6 +104,11 @@ class EntraSettings(BaseModel):
         description="claim: groups come from the ID token, and from Graph where the token does not hold them; none: only "
         "app roles count and Graph is not asked.",
     )
+    attributes: dict[str, str] = Field(
+        default={},
+        description="Unchanging attributes for link rules, each with its optional claim, such as sid: onprem_sid. Never an "
+        "e-mail address or a name.",
+    )
     education: bool = Field(
         default=False,
         description="Whether classes of Microsoft 365 Education say who is in which course; needs EduRoster.ReadBasic, or "
@@ -166,6 +172,11 @@ class EntraSettings(BaseModel):
                 "tenant: organizations and the list tenants belong together; otherwise people of any organization could "
                 "log in"
             )
+        for name, claim in self.attributes.items():
+            if "mail" in (name + claim).casefold() or claim in _CHANGING:
+                raise ValueError(
+                    f"attributes: {claim} can change hands; use a number that a person keeps, such as onprem_sid"
+                )
         if _CONSUMERS in self.allowed_tenants:
             raise ValueError(
                 "this is the tenant of private Microsoft accounts, which anybody can make; invite such people as guests"

@@ -278,6 +278,7 @@ class EntraSource:
             groups=groups,
             claims=claims or frozenset(),
             covers=frozenset() if claims is None else None,
+            attributes=somebody.attributes,
         )
 
     async def _groups(

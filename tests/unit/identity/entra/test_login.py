@@ -113,6 +113,15 @@ async def test_another_claim_may_name_the_account(fake: FakeEntra, claim: str, l
     assert (await world.login("ann")).login == (login or fake.person("ann").id)
 
 
+async def test_attributes_for_link_rules_are_what_the_token_says_and_no_more(fake: FakeEntra):
+    world = World(fake, attributes={"sid": "onprem_sid", "number": "employeeid"})
+    fake.bend = lambda token: token | {"onprem_sid": "S-1-5-21-7", "employeeid": ["7"], "x": "y"}
+    assert (await world.login("ann")).attributes == {"sid": "S-1-5-21-7"}
+
+    fake.bend = lambda token: token | {"onprem_sid": "", "email": "ann@fjord.example"}
+    assert (await world.login("ann")).attributes == {}
+
+
 async def test_a_login_takes_one_call(world: World, fake: FakeEntra):
     await world.login("ola")  # the keys are fetched
     fake.requests.clear()

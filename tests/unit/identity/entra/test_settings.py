@@ -96,6 +96,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "e-mail as a name": ({"login_claim": "email"}, "preferred_username"),
     "the display name as a name": ({"login_claim": "name"}, "preferred_username"),
     "more of Graph than any tenant gets": ({"graph_units": 8_000}, "6400"),
+    "e-mail as an attribute": ({"attributes": {"who": "email"}}, "can change hands"),
+    "the principal name as an attribute": ({"attributes": {"who": "upn"}}, "can change hands"),
     "an unknown key": ({"user_claim": "name"}, "user_claim"),
 }
 
@@ -119,4 +121,4 @@ def test_the_registry_makes_it():
     kind = SOURCE_TYPES["entra"]
 
     assert kind.needs_safe
-    assert kind.course_fields == ("id", "code", "external_id", "name")
+    assert kind.course_fields == ("id", "code", "external_id")
