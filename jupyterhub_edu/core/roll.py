@@ -136,7 +136,7 @@ class Roll:
         for one in identities:
             if one.active:
                 found += self._told.of(one.key)
-                found += self._from_file(one)
+                found += self._from_file(one.key)
         kept_out = [self._exclusions[one.key] for one in identities if one.key in self._exclusions]
         return list(_without(found, kept_out)) if kept_out else found
 
@@ -268,6 +268,43 @@ class Roll:
         """Who is kept out of a course."""
         return [own[course] for own in self._exclusions.values() if course in own]
 
+    # -- all that is known of somebody -------------------------------------------------------------------------
+
+    def told_of(self, keys: Iterable[str]) -> list[Enrolment]:
+        """Every enrolment of these keys, whether it counts or not."""
+        return [e for key in keys for e in (*self._told.of(key), *self._from_file(key))]
+
+    def exclusions_of(self, keys: Iterable[str]) -> list[Exclusion]:
+        """Every exclusion of these keys."""
+        return [e for key in keys for e in self._exclusions.get(key, {}).values()]
+
+    def entries_of(self, keys: Iterable[str]) -> list[str]:
+        """Entries of the campus file, present or former, that are pinned to these keys."""
+        return [f"{e.source}:{e.login}" for key in keys for e in self._pinned.get(key, ())]
+
+    def still_named(self, keys: Iterable[str]) -> list[str]:
+        """Of those entries the present ones."""
+        campus = self._campus()
+        present = {f"{e.source}:{e.login}" for e in (*campus.admins, *campus.people)}
+        return [entry for entry in self.entries_of(keys) if entry in present]
+
+    def forget(self, keys: Iterable[str], hub_name: str, stand_in: str) -> None:
+        """Know nothing of somebody any more; ``store.erase`` has made it so for good."""
+        for key in keys:
+            self._told.forget(key)
+            self.rosters.forget(key)
+            self._exclusions.pop(key, None)
+            self._people.pop(key, None)
+            for entry in self.entries_of([key]):
+                self._pins.pop(entry, None)
+            self._pinned.pop(key, None)
+        self._accounts.pop(hub_name, None)
+        if hub_name:
+            self._told.rename_author(hub_name, stand_in)
+            for own in self._exclusions.values():
+                for course, one in own.items():
+                    own[course] = replace(one, by=stand_in) if one.by == hub_name else one
+
     # -- inside ------------------------------------------------------------------------------------------------
 
     def _linked(self, identity: Identity, hub_name: str, site_role: SiteRole | None) -> Person:
@@ -344,11 +381,11 @@ class Roll:
     def _is_pinned(self, person: Person, entries: frozenset[FilePerson]) -> bool:
         return any(entry in entries for entry in self._pinned.get(person.key, ()))
 
-    def _from_file(self, person: Person) -> Iterable[Enrolment]:
+    def _from_file(self, key: str) -> Iterable[Enrolment]:
         people = self._campus().people
-        for entry in self._pinned.get(person.key, ()):
+        for entry in self._pinned.get(key, ()):
             for enrolment in people.get(entry, ()):
-                yield replace(enrolment, person=person.key, origin=FROM_FILE)
+                yield replace(enrolment, person=key, origin=FROM_FILE)
 
 
 def _without(

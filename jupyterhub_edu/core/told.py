@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from jupyterhub_edu.domain.people import CourseRole, Enrolment
@@ -70,6 +70,14 @@ class Told:
         """Take away everything that is known of one person."""
         self._put(key, ())
         self._answers.pop(key, None)
+
+    def rename_author(self, name: str, stand_in: str) -> None:
+        """Put a stand-in for whoever added enrolments by hand."""
+        for key, enrolments in self._of.items():
+            if any(e.by == name for e in enrolments):
+                self._of[key] = tuple(
+                    replace(e, by=stand_in) if e.by == name else e for e in enrolments
+                )
 
     def take_answer(
         self, key: str, origin: str, said: Iterable[Enrolment], answer: PersonalAnswer

@@ -15,10 +15,10 @@ from .models import course_json, session_json
 from .refusals import DeskError
 from .scopes import MANAGE, READ
 
-__all__ = ["CourseAPI", "CoursesAPI", "ServerAPI", "ServersAPI", "api_routes"]
+__all__ = ["API", "CourseAPI", "CoursesAPI", "ServerAPI", "ServersAPI", "api_routes"]
 
 
-class _API(Desk, APIHandler):
+class API(Desk, APIHandler):
     """JSON in the hub's style; our refusals carry their reasons."""
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
@@ -33,7 +33,7 @@ class _API(Desk, APIHandler):
         self.finish(json.dumps(error.as_json()))
 
 
-class CoursesAPI(_API):
+class CoursesAPI(API):
     """``/hub/api/edu/courses``."""
 
     @needs_scope(READ)
@@ -44,7 +44,7 @@ class CoursesAPI(_API):
         self.write(json.dumps([course_json(row) for row in views.my_courses(core, viewer)]))
 
 
-class CourseAPI(_API):
+class CourseAPI(API):
     """``/hub/api/edu/courses/<course>``."""
 
     @needs_scope(READ)
@@ -56,7 +56,7 @@ class CourseAPI(_API):
         self.write(json.dumps(course_json(views.course_row(core, viewer, course))))
 
 
-class ServersAPI(_API):
+class ServersAPI(API):
     """``/hub/api/edu/courses/<course>/servers``."""
 
     @needs_scope(READ)
@@ -69,7 +69,7 @@ class ServersAPI(_API):
         self.write(json.dumps([session_json(row) for row in rows]))
 
 
-class ServerAPI(_API):
+class ServerAPI(API):
     """``/hub/api/edu/courses/<course>/servers/<user>[/<server>]``."""
 
     @needs_scope(MANAGE)

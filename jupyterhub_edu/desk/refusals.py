@@ -24,6 +24,11 @@ class Code(StrEnum):
     NOT_READY = "not-ready"
     NOT_WRITTEN = "not-written"
     NOT_STOPPED = "not-stopped"
+    ADMINS_ONLY = "admins-only"
+    NO_SUCH_SOURCE = "no-such-source"
+    NO_SUCH_PERSON = "no-such-person"
+    UNREADABLE = "unreadable"
+    NOT_ERASED = "not-erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,21 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
         ),
         Code.NOT_STOPPED: Row(
             503, "The hub has not stopped it; try again in a moment.", "an administrator"
+        ),
+        Code.ADMINS_ONLY: Row(
+            403, "Only administrators of the site may do this.", "an administrator"
+        ),
+        Code.NO_SUCH_SOURCE: Row(
+            404,
+            "There is no such source with rosters, or no such course.",
+            "you: see GET /hub/api/edu/sources",
+        ),
+        Code.NO_SUCH_PERSON: Row(404, "Nothing is kept of such a person.", "nobody"),
+        Code.UNREADABLE: Row(400, "The request says what this address does not know.", "you"),
+        Code.NOT_ERASED: Row(
+            409,
+            "They cannot be erased now: they have a server, or the campus file names them.",
+            "you: stop it, or take the entry out of the campus file",
         ),
     }
 )

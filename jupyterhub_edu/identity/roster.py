@@ -13,7 +13,7 @@ import difflib
 import io
 import logging
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,15 @@ from typing import ClassVar, Final, Generic, TypeVar
 import argon2
 from pydantic import BaseModel, ConfigDict, Field
 
-from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Identity, Person
+from jupyterhub_edu.domain.people import (
+    CourseClaim,
+    CourseRef,
+    CourseRole,
+    Identity,
+    Member,
+    Person,
+    Roster,
+)
 from jupyterhub_edu.ports import Answer, Clock, Denied, Gone, Unavailable
 from jupyterhub_edu.ports.sources import LoginShape
 
@@ -153,6 +161,7 @@ class RosterFileSource:
         self._people = _Watched(settings.people, parse_people)
         self._passwords = _Watched(settings.passwords, parse_passwords)
         self._good_at: datetime | None = None
+        self._by_course: tuple[dict[str, RosterPerson], dict[CourseRef, list[Member]]] = ({}, {})
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="roster-files")
         self._checker = ThreadPoolExecutor(2, thread_name_prefix="roster-argon2")
 
@@ -187,6 +196,18 @@ class RosterFileSource:
             return Gone(self._good_at, "This account is no longer in the roster.")
         return self._identity(person.subject, known, self._good_at)
 
+    async def courses(self) -> Sequence[CourseRef] | Unavailable:
+        """Every course of the people's file."""
+        if (problem := await self._read()) or self._good_at is None:
+            return Unavailable(problem)
+        return sorted(self._rosters(), key=lambda course: course.id)
+
+    async def roster(self, course: CourseRef) -> Roster | Unavailable:
+        """Everybody in one course of the people's file as it is now."""
+        if (problem := await self._read()) or self._good_at is None:
+            return Unavailable(problem)
+        return Roster(course, tuple(self._rosters().get(course, ())), self._good_at)
+
     async def check(self) -> list[str]:
         """Read both files; passwords of nobody are a mistake too."""
         if problem := await self._read():
@@ -202,6 +223,19 @@ class RosterFileSource:
         """Let go of the threads."""
         self._reader.shutdown(wait=False)
         self._checker.shutdown(wait=False)
+
+    def _rosters(self) -> dict[CourseRef, list[Member]]:
+        """The people's file by course, worked out once for each reading of it."""
+        people = self._people.content or {}
+        if self._by_course[0] is not people:
+            found: dict[CourseRef, list[Member]] = {}
+            for person, known in people.items():
+                for claim in known.claims:
+                    roles = frozenset({claim.role})
+                    member = Member(person, person, known.name, roles)
+                    found.setdefault(claim.course, []).append(member)
+            self._by_course = (people, found)
+        return self._by_course[1]
 
     def _identity(self, person: str, known: RosterPerson, at: datetime) -> Identity:
         return Identity(

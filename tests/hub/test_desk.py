@@ -217,3 +217,54 @@ def test_a_cookie_needs_the_token_of_a_page_of_the_hub(desk: Desk) -> None:
     assert tea.get("/hub/api/edu/courses", headers=with_token).status_code == 200
     metrics = desk.hub.api("../metrics").text
     assert 'jupyterhub_edu_warden_period_seconds{timer="reconcile"} 30.0' in metrics
+
+
+def test_administrators_see_the_sources_sync_rosters_and_answer_for_what_is_kept(
+    desk: Desk,
+) -> None:
+    admin = desk.browser("admin").token("admin", None)
+    teacher = desk.browser("tea").token("tea", None)
+
+    def ask(path: str, method: str = "GET", token: str = admin, **how: Any) -> httpx.Response:
+        return desk.hub.api(f"edu/{path}", token=token, method=method, **how)
+
+    for path, method in (
+        ("sources", "GET"),
+        ("sources/demo/sync", "POST"),
+        ("people/stu", "GET"),
+        ("people/stu", "DELETE"),
+    ):
+        refused = ask(path, method, teacher)
+        assert (refused.status_code, codes(refused)) == (403, ["admins-only"]), path
+
+    synced = ask("sources/demo/sync", "POST", json={"course": "ML"})
+    assert synced.status_code == 200, synced.text
+    (ml,) = synced.json()["courses"]
+    assert (ml["course"], ml["error"], ml["held"]) == ("ml", "", False)
+    assert ml["people"] > 3
+    (demo,) = ask("sources").json()
+    shown = {course["course"]: course for course in demo["rosters"]["courses"]}
+    assert shown["ml"]["people"] == ml["people"]
+    assert shown["ml"]["complete_at"]
+    assert ask("sources/demo/sync", "POST", json={"dry_run": True}).json()["error"] == ""
+
+    for path, body, answer in (
+        ("sources/nowhere/sync", {}, (404, ["no-such-source"])),
+        ("sources/demo/sync", {"course": "nowhere"}, (404, ["no-such-source"])),
+        ("sources/demo/sync", {"corse": "ml"}, (400, ["unreadable"])),
+        ("sources/demo/sync", {"accept": True}, (400, ["unreadable"])),
+        ("sources/demo/sync", ["ml"], (400, ["unreadable"])),
+    ):
+        refused = ask(path, "POST", json=body)
+        assert (refused.status_code, codes(refused)) == answer, (path, body)
+
+    kept = ask("people/stu").json()
+    assert (kept["account"], kept["identities"][0]["key"]) == ("stu", "demo:stu")
+    assert ask("people/demo:stu").json() == kept
+    assert codes(ask("people/nobody")) == ["no-such-person"]
+    for who in ("sue", "admin"):  # one has a server, the other stands in the campus file
+        refused = ask(f"people/{who}", "DELETE")
+        assert (refused.status_code, codes(refused)) == (409, ["not-erased"]), who
+    erased = ask("people/demo:ola", "DELETE")
+    assert erased.json()["erased_as"].startswith("erased-")
+    assert codes(ask("people/demo:ola")) == ["no-such-person"]

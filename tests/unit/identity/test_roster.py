@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Identity, Person
+from jupyterhub_edu.domain.people import (
+    CourseClaim,
+    CourseRef,
+    CourseRole,
+    Identity,
+    Person,
+    Roster,
+)
 from jupyterhub_edu.identity import roster
 from jupyterhub_edu.identity.roster import (
     RosterFileSource,
@@ -257,3 +264,33 @@ def test_a_passwords_file_is_argon2_or_refused(line, words):
     assert words in str(mistakes.value)
     assert "sesame" not in str(mistakes.value)
     assert HASH not in str(mistakes.value)
+
+
+async def test_the_people_of_every_course_are_known_before_they_log_in(source, files):
+    files.write(
+        files.people, HEADER + "ann,Ann,ml,student\nann,Ann,ml,teacher\nben,Ben,ml,student\n"
+    )
+    courses = await source.courses()
+    assert courses == [CourseRef("ml")]
+
+    ml = await source.roster(CourseRef("ml"))
+    assert isinstance(ml, Roster)
+    assert {(m.subject, m.name, *m.roles) for m in ml.members} == {
+        ("ann", "Ann", CourseRole.STUDENT),
+        ("ann", "Ann", CourseRole.TEACHER),
+        ("ben", "Ben", CourseRole.STUDENT),
+    }
+    assert await source.roster(CourseRef("nosuch")) == Roster(
+        CourseRef("nosuch"), (), START + timedelta(minutes=3)
+    )
+
+
+async def test_a_roster_follows_the_file_and_a_broken_file_is_no_roster(source, files):
+    await source.courses()
+    files.write(files.people, HEADER + "ben,Ben,stat,student\n")
+    assert await source.courses() == [CourseRef("stat")]
+
+    files.write(files.people, HEADER + "ben,Ben,stat,dean\n")
+    for answer in (await source.courses(), await source.roster(CourseRef("stat"))):
+        assert isinstance(answer, Unavailable)
+        assert "no such course role: dean" in answer.why
