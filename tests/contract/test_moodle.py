@@ -17,10 +17,10 @@ import pytest
 from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Identity, Person
 from jupyterhub_edu.identity.moodle import MoodleSettings, MoodleSource
 from jupyterhub_edu.ports import CodeGrant, Denied, Gone, Login, Redirect, Unavailable, utc_now
-from tests.directories.relay import FAULTS, Relay
 from tests.fakes.moodle import Course, Enrolment, FakeMoodle, User, live
 from tests.fakes.moodle.browser import Browser
 from tests.fakes.moodle.site import CAPABILITIES, NO_GROUPS, SEPARATE_GROUPS
+from tests.relay import PLAIN_FAULTS, Relay
 
 CALLBACK = "https://hub.example.edu/hub/moodle/oauth_callback"
 S, A, T = CourseRole.STUDENT, CourseRole.ASSISTANT, CourseRole.TEACHER
@@ -499,7 +499,7 @@ def relay(moodle: FakeMoodle) -> Iterator[Relay]:
     relay.close()
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", PLAIN_FAULTS)
 async def test_a_broken_line_is_unknown_and_heals(world, relay, fault):
     source = world.source(url=f"http://127.0.0.1:{relay.port}", timeout="500ms")
     patient = world.source(url=f"http://127.0.0.1:{relay.port}")
@@ -550,6 +550,7 @@ def a_faculty(world: World, courses: int, people: int) -> list[int]:
     return numbers
 
 
+@pytest.mark.slow
 async def test_three_hundred_courses_cost_a_call_each_and_a_few_for_all(world, source):
     """P11: a round of 300 rosters, after the first in which everybody is new."""
     a_faculty(world, 300, 2000)

@@ -59,6 +59,14 @@ class Pages:
         app.router.add_post("/local/oauth/token.php", self._token)
         app.router.add_route("*", "/local/oauth/user_info.php", self._user_info)
 
+    def give_code(self, user: int) -> str:
+        """A code as login and consent give it."""
+        code = secrets.token_hex(20)
+        site = self._site()
+        until = site.clock() + _CODE_SECONDS
+        self._codes[code] = _Grant(user, site.client_id, "user_info", until)
+        return code
+
     # -- Moodle ------------------------------------------------------------------------------------------------
 
     async def _login_page(self, request: web.Request) -> web.StreamResponse:

@@ -34,6 +34,7 @@ class FakeMoodle:
         self.maintenance = False
         self.plugin = True
         self.port = port
+        self._pages = Pages(lambda: self.site)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._runner: web.AppRunner | None = None
@@ -41,6 +42,10 @@ class FakeMoodle:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def give_code(self, user: int) -> str:
+        """A code for somebody, where login and consent are not what is looked at."""
+        return self._pages.give_code(user)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -55,7 +60,7 @@ class FakeMoodle:
 
     async def _start(self) -> None:
         app = web.Application(middlewares=[self._gate])
-        Pages(lambda: self.site).add_to(app)
+        self._pages.add_to(app)
         app.router.add_route("*", "/webservice/rest/server.php", self._serve)
         self._runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
         await self._runner.setup()
