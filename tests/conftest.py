@@ -4,6 +4,7 @@ Fixtures, by the module that holds them:
 
     tests/postgres/fixtures.py     postgres_server, postgres_url
     tests/directories/fixtures.py  slapd and Samba AD, filled with a campus
+    tests/providers/fixtures.py    Keycloak, and oidc-provider with its peculiarities
     tests/cluster/fixtures.py      a real Kubernetes
     tests/hub/fixtures.py          a hub as a process with its own working folder
     tests/real/fixtures.py         a hub on a real cluster for a real directory; stories in the output
@@ -32,6 +33,7 @@ from hypothesis import HealthCheck, settings
 _FIXTURE_MODULES = (
     "tests.postgres.fixtures",
     "tests.directories.fixtures",
+    "tests.providers.fixtures",
     "tests.cluster.fixtures",
     "tests.hub.fixtures",
     "tests.real.fixtures",
@@ -42,10 +44,21 @@ def _exists(module: str) -> bool:
     return Path(__file__).parents[1].joinpath(*module.split(".")).with_suffix(".py").exists()
 
 
-pytest_plugins = ["tests.heartbeat", *filter(_exists, _FIXTURE_MODULES)]
+pytest_plugins = ["tests.heartbeat", "tests.summary", *filter(_exists, _FIXTURE_MODULES)]
 
 # Quick folders first, so that a simple mistake is told early; a folder not named here runs before real servers.
-_ORDER = ("unit", "contract", "postgres", "directories", "cluster", "", "hub", "browser", "real")
+_ORDER = (
+    "unit",
+    "contract",
+    "postgres",
+    "directories",
+    "providers",
+    "cluster",
+    "",
+    "hub",
+    "browser",
+    "real",
+)
 _MARKED_BY_FOLDER = ("hub", "browser", "real")
 
 # No deadline: two busy cores would make slow rows look like wrong ones.

@@ -137,9 +137,9 @@ class CodeGrant:
         issuer: the parameter ``iss`` of RFC 9207, or ``""``.
     """
 
-    code: str
+    code: str = field(repr=False)
     redirect_uri: str
-    verifier: str = ""
+    verifier: str = field(default="", repr=False)
     nonce: str = ""
     issuer: str = ""
 
@@ -154,7 +154,9 @@ class Login:
     """
 
     identity: Identity
-    auth_state: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    auth_state: Mapping[str, object] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
 
 
 class RedirectSource(IdentitySource, Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 
 import ldap3
 
-from tests.directories.campus import Campus
+from tests.directories.campus import Campus, Somebody
 from tests.directories.process import ServerProcess
 
 
@@ -71,6 +71,10 @@ class Directory(abc.ABC):
     @abc.abstractmethod
     def group_dn(self, name: str) -> str:
         """The group's name as rules see it: types in upper case, no blanks."""
+
+    @abc.abstractmethod
+    def add(self, person: Somebody) -> None:
+        """Add somebody, in no group."""
 
     @abc.abstractmethod
     def disable(self, login: str) -> None: ...

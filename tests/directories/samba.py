@@ -53,6 +53,10 @@ class SambaAd(Directory):
     def group_dn(self, name: str) -> str:
         return f"CN={name},OU={TERM},{self.groups}"
 
+    def add(self, person: Somebody) -> None:
+        with self.administrator() as connection:
+            _add_person(connection, self.person_dn(person.login), person)
+
     def disable(self, login: str) -> None:
         self._control(login, _DISABLED)
 

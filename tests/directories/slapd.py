@@ -14,7 +14,7 @@ from typing import Any, Literal
 import ldap3
 
 from tests.cluster.certificates import Authority
-from tests.directories.campus import TERM, Campus
+from tests.directories.campus import TERM, Campus, Somebody
 from tests.directories.directory import Directory
 from tests.directories.process import ServerProcess, answers, free_port
 
@@ -132,6 +132,9 @@ class Slapd(Directory):
             yield connection
         finally:
             connection.unbind()
+
+    def add(self, person: Somebody) -> None:
+        self.add_person(person.login, person.password, person.name)
 
     def add_person(
         self, login: str, password: str, name: str = "Somebody Else", **more: Any
