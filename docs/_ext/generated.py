@@ -27,11 +27,16 @@ from traitlets.utils.importstring import import_item
 from jupyterhub_edu.campus.models import FileModel, SourceModel
 from jupyterhub_edu.domain import acts, people, reasons
 from jupyterhub_edu.identity import SOURCE_TYPES
+from jupyterhub_edu.identity.entra import moving as entra_moving
 from jupyterhub_edu.identity.ldap import moving as ldap_moving
 from jupyterhub_edu.identity.oidc import moving as oidc_moving
 from jupyterhub_edu.warden.metrics import Metrics
 
-_FORMER = {"LDAPAuthenticator": ldap_moving, "GenericOAuthenticator": oidc_moving}
+_FORMER = {
+    "LDAPAuthenticator": ldap_moving,
+    "GenericOAuthenticator": oidc_moving,
+    "AzureAdOAuthenticator": entra_moving,
+}
 _LINE = re.compile(r"^% generated: ([a-z-]+)(?: (\S+))?$", re.MULTILINE)
 
 

@@ -7,6 +7,7 @@ import jupyterhub.auth
 import jupyterhub.spawner
 import kubespawner
 import ldapauthenticator
+import oauthenticator.azuread
 import oauthenticator.generic
 import pytest
 from traitlets.config import Config
@@ -25,6 +26,7 @@ _CLASSES = {
         jupyterhub.spawner.Spawner,
         kubespawner.KubeSpawner,
         ldapauthenticator.LDAPAuthenticator,
+        oauthenticator.azuread.AzureAdOAuthenticator,
         oauthenticator.generic.GenericOAuthenticator,
         EduAuthenticator,
         EduLocalSpawner,
