@@ -43,9 +43,10 @@ def launched_hub(
     thread: PlatformThread,
 ) -> Iterator[Hub]:
     hub = a_hub(tmp_path_factory.mktemp("hub"), request.param, thread)
-    hub.start()
-    yield hub
-    hub.stop()
+    try:
+        yield hub.start()
+    finally:
+        hub.stop()
 
 
 @pytest.fixture

@@ -29,9 +29,10 @@ def one_hub(
     thread: PlatformThread,
 ) -> Iterator[Hub]:
     hub = a_hub(tmp_path_factory.mktemp("hub"), request.param, thread)
-    hub.start()
-    yield hub
-    hub.stop()
+    try:
+        yield hub.start()
+    finally:
+        hub.stop()
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ class LtiSource:
         - a launch says something of its own course alone; of other courses what was known stays, with its age;
         - who is no longer in a course's roster loses that course and nothing else: no platform tells by LTI that an
           account is gone;
-        - without a roster nothing is known beyond the last launch, and the answer has the age of that launch.
+        - without a roster nothing is known beyond the last launch, and what is known has the age of that launch.
     """
 
     shape: ClassVar[LoginShape] = "launch"
@@ -176,7 +176,7 @@ class LtiSource:
             return Unavailable(f"the campus file has no platform {name} any more")
         asked = await self._with_rosters(platform, await self._memory.visits(person.subject))
         if not asked:
-            return self._nothing_new(person)
+            return Unavailable("nothing is heard of a person between launches", about="person")
         answers = await asyncio.gather(
             *(self._read(platform, context, _REREAD_SECONDS) for _, context in asked)
         )
@@ -383,14 +383,3 @@ class LtiSource:
             )
         except StoreError as error:
             _log.warning("a launch of source %s cannot be remembered: %s", self._id, error)
-
-    def _nothing_new(self, person: Person) -> Identity:
-        return Identity(
-            source=self._id,
-            subject=person.subject,
-            login=person.login,
-            name=person.name,
-            at=person.answered_at,
-            groups=None,
-            covers=frozenset(),
-        )

@@ -273,9 +273,8 @@ async def test_without_rosters_nothing_is_known_beyond_the_launch(
     clock.pass_(hours=5)
 
     answer = await source.reread(stu)
-    assert isinstance(answer, Identity)
-    assert answer.at == NOW, "as old as the launch"
-    assert (answer.groups, answer.claims, answer.covers) == (None, frozenset(), frozenset())
+    assert isinstance(answer, Unavailable)
+    assert answer.about == "person", "the platform is well"
     assert await source.courses() == []
 
 
