@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import OrderedDict, defaultdict
@@ -38,9 +39,8 @@ from .settings import OidcSettings
 __all__ = ["OidcSource"]
 
 _log = logging.getLogger(__name__)
-_SEEN_SECONDS: Final = 60.0
-_MOST_WITNESSES: Final = 20
-_WITNESSES_ASKED: Final = 2
+_MOST_WITNESSES: Final = 200
+_WITNESSES_ASKED: Final = 4
 _LONGEST_HINT: Final = 4000
 _OUT_OF_USE: Final = {"User disabled": "This account is disabled."}
 """What Keycloak adds to ``invalid_grant`` when it is the account, not the session, that is refused."""
@@ -52,8 +52,8 @@ class OidcSource:
     Always holds:
         - people are known by ``sub`` of an ID token whose signature, issuer, audience, times and nonce hold; userinfo
           counts only where it speaks of the same ``sub``;
-        - a claim that is missing is believed to be empty only while other people's tokens demonstrably carry it:
-          Keycloak leaves out what would be an empty list;
+        - a claim that is missing is believed to be empty only if a newer token of somebody else carries it: Keycloak
+          leaves out what would be an empty list;
         - a session that has ended says nothing about the account.
 
     Source:
@@ -70,8 +70,10 @@ class OidcSource:
         self._provider = Provider(settings, self._web, clock)
         self._sessions = Sessions(id, safe)
         self._logouts = LogoutTokens(self._provider.checker, clock)
-        self._seen: dict[str, float] = {}
-        self._witnesses: dict[str, OrderedDict[str, None]] = defaultdict(OrderedDict)
+        self._seen_at: dict[str, float] = {}
+        self._without: defaultdict[str, set[str]] = defaultdict(set)
+        self._proving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._witnesses: defaultdict[str, OrderedDict[str, None]] = defaultdict(OrderedDict)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._told: dict[str, str] = {}
 
@@ -242,32 +244,45 @@ class OidcSource:
             missing
             for missing in reading.missing
             if not (
-                missing.is_absent and prove and await self._is_carried(missing.key, claims["sub"])
+                missing.is_absent and prove and await self._is_empty(missing.key, claims["sub"])
             )
         ]
         self._tell(unknown)
         return reading.identity(complete=not unknown), documents
 
-    async def _is_carried(self, key: str, subject: str) -> bool:
-        """Before a missing claim is believed to be empty: does the provider put it into anybody's token now?"""
-        if self._seen.get(key, 0.0) > time.monotonic():
+    async def _is_empty(self, key: str, subject: str) -> bool:
+        """Before a missing claim is believed to be empty: does the provider put it into anybody's token still?
+
+        Proof is a token that is newer than the one without the claim. Of whom it was once proven, it is believed on:
+        there is nothing left to lose.
+        """
+        if subject in self._without[key]:
             return True
-        others = [other for other in reversed(self._witnesses[key]) if other != subject]
-        for other in others[:_WITNESSES_ASKED]:
-            del self._witnesses[key][other]
-            try:
+        asked_at = time.monotonic()
+        async with self._proving[key]:
+            if self._seen_at.get(key, 0.0) < asked_at:
+                await self._seek(key, subject, asked_at)
+        if self._seen_at.get(key, 0.0) < asked_at:
+            return False
+        self._without[key].add(subject)
+        return True
+
+    async def _seek(self, key: str, subject: str, asked_at: float) -> None:
+        """Read some others again whose tokens carried a claim, the latest first, until one does now."""
+        witnesses = self._witnesses[key]
+        for other in [one for one in reversed(witnesses) if one != subject][:_WITNESSES_ASKED]:
+            del witnesses[other]
+            with contextlib.suppress(NoAnswer, NotGranted, Unclear, Refusal, BadToken):
                 await self._refresh(other, prove=False)
-            except (NoAnswer, NotGranted, Unclear, Refusal, BadToken):
-                continue
-            if self._seen.get(key, 0.0) > time.monotonic():
-                return True
-        return False
+            if self._seen_at.get(key, 0.0) >= asked_at:
+                return
 
     def _note(self, subject: str, keys: Iterable[str]) -> None:
         """Whose tokens carry which claims."""
         for key in keys:
             self._told.pop(key, None)
-            self._seen[key] = time.monotonic() + _SEEN_SECONDS
+            self._without[key].discard(subject)
+            self._seen_at[key] = time.monotonic()
             witnesses = self._witnesses[key]
             witnesses[subject] = None
             witnesses.move_to_end(subject)
