@@ -1,6 +1,6 @@
-"""The Entra source over HTTP: log-in, groups, courses, refresh, revocation, outage.
+"""What the Entra source has beside what every source must have: Graph apart from the authority, pages, rosters.
 
-Against the fake, which is no Entra; what only reads runs against a live tenant too, where the environment names one.
+Against the fake, which is no Entra, over HTTP; what only reads runs against a live tenant where the environment names one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jupyterhub_edu.core import ForgetfulSafe
 from jupyterhub_edu.domain.people import CourseRef, CourseRole, Identity, Person, Roster
 from jupyterhub_edu.identity import SOURCE_TYPES, Surroundings
 from jupyterhub_edu.identity.entra import EntraRosterSource
-from jupyterhub_edu.ports import CodeGrant, Denied, Gone, Login, Redirect, Unavailable, utc_now
+from jupyterhub_edu.ports import CodeGrant, Login, Redirect, Unavailable, utc_now
 from tests.fakes.entra import EntraServer, FakeEntra, live
 from tests.fakes.entra.fake import CALLBACK, SECRET, address, grant_of
 from tests.relay import FAULTS, Certificates, Relay
@@ -116,25 +116,6 @@ def as_person(identity: Identity) -> Person:
     )
 
 
-async def test_a_source_that_works_has_nothing_to_say(world: World):
-    assert await world.source().check() == []
-
-
-async def test_yes_names_the_person_and_every_group(world: World):
-    source = world.source()
-    identity = await world.login(source, "ola")
-
-    assert identity.login == "ola@fjord.example"
-    assert identity.groups == frozenset({world.fake.group_id("ml-staff"), "role/Teacher"})
-    again = await source.reread(as_person(identity))
-    assert isinstance(again, Identity)
-    assert (again.key, again.login, again.groups) == (
-        identity.key,
-        identity.login,
-        identity.groups,
-    )
-
-
 async def test_more_groups_than_a_token_holds_are_all_there(world: World):
     world.fake.put_into_groups(world.fake.person("ann"), 2_500)
     everything = frozenset(world.fake.tenant.groups_of(world.fake.person("ann")))
@@ -146,52 +127,6 @@ async def test_more_groups_than_a_token_holds_are_all_there(world: World):
     again = await source.reread(as_person(identity))
     assert isinstance(again, Identity)
     assert again.groups == everything
-
-
-async def test_what_the_browser_did_not_bring_from_entra_is_denied(world: World):
-    source = world.source()
-    for code in ("", "0.Anobodys", "x" * 10_000, "é\\&client_id=b"):
-        assert isinstance(await source.redeem(CodeGrant(code, CALLBACK, "v", "n")), Denied)
-
-
-async def test_out_of_the_group_takes_effect_at_once_and_back_as_well(world: World):
-    source, user = world.source(), world.fake.person("ann")
-    known = as_person(await world.login(source, "ann"))
-    groups, user.groups = user.groups, {world.fake.group_id("chess")}
-    answer = await source.reread(known)
-    assert answer.groups == frozenset({world.fake.group_id("chess")})
-
-    user.groups = groups
-    assert (await source.reread(known)).groups == frozenset(groups)
-
-
-async def test_no_is_gone_for_a_reread_and_lets_nobody_in(world: World):
-    source, user = world.source(), world.fake.person("ann")
-    known = as_person(await world.login(source, "ann"))
-    begun = await world.code(source, "ann")
-    world.fake.disable(user)
-    assert isinstance(await source.reread(known), Gone)
-    # Entra asks the directory when it hands out a code; a code from before is good for some minutes.
-    with pytest.raises(AssertionError, match="AADSTS50057"):
-        await world.code(source, "ann")
-    assert isinstance(await source.redeem(begun), Login)
-
-    user.enabled = True
-    assert isinstance(await source.reread(known), Identity)
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_while_the_authority_is_broken_all_is_unknown_and_it_heals(world: World, fault: str):
-    source, impatient = world.source(), world.source(timeout="700ms")
-    known = as_person(await world.login(source, "ann"))
-    grant = await world.code(source, "ann")
-    with world.relays["authority"].fault(fault):
-        assert isinstance(await impatient.redeem(grant), Unavailable)
-        assert isinstance(await impatient.reread(known), Unavailable)
-        assert await impatient.check()
-
-    assert isinstance(await source.reread(known), Identity)
-    assert (await world.login(source, "ann")).key == known.key
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -238,16 +173,6 @@ async def test_while_graph_is_broken_there_are_no_rosters_and_it_heals(world: Wo
         ("ann@fjord.example", frozenset({CourseRole.STUDENT}))
     ]
     assert isinstance(await source.roster(CourseRef("no such class")), Unavailable)
-
-
-async def test_a_closed_source_is_unavailable_and_does_not_raise(world: World):
-    source = world.source()
-    known = as_person(await world.login(source, "ann"))
-    grant = await world.code(source, "ann")
-    await source.close()
-
-    assert isinstance(await source.reread(known), Unavailable)
-    assert isinstance(await source.redeem(grant), Unavailable)
 
 
 async def test_connections_are_kept(world: World):
