@@ -70,7 +70,9 @@ class Place:
         text = DEMO.read_text()
         rest = re.sub(r"(?ms)^sources:\n.*?(?=^\S)", lambda _: sources.lstrip() + "\n", text)
         title = "    title: Machine Learning\n"
-        people = '    people: {student: ["cloud:ada", "cloud:eve"]}\n'
+        people = (
+            '    people: {student: ["cloud:ada", "cloud:eve"]}\n' if "cloud:" in sources else ""
+        )
         self.campus.write_text(rest.replace(title, title + people).replace("admins:", "# admins:"))
 
     def reload(self) -> None:
@@ -596,5 +598,35 @@ def test_the_only_way_in_needs_no_click_where_that_is_wanted(
         out = browser.get("/hub/logout")
         assert out.url.path == "/hub/logout"
         assert not user(browser)
+    finally:
+        place.close()
+
+
+# -- the key -------------------------------------------------------------------------------------------------------
+
+
+def test_a_source_that_keeps_secrets_needs_a_key(tmp_path: Path, hub_version: str) -> None:
+    place = Place(tmp_path / "place", hub_version)
+    keyless = CONFIG.replace("enable_auth_state = True", "enable_auth_state = False")
+    keyless = keyless.replace("c.CryptKeeper.keys", "c.JupyterHub.template_vars = {}  #")
+    needing = 'import dataclasses\n\nSOURCE_TYPES["fake-idp"] = dataclasses.replace(TYPE, needs_safe=True)\n'
+    keyless = keyless.replace('SOURCE_TYPES["fake-idp"] = TYPE\n', needing)
+    try:
+        place.hub.configure(keyless + SERVERS_AT_ONCE)
+        place.hub.launch()
+        assert place.hub.wait(90) == 1
+        log = place.hub.tail(200)
+        assert (
+            "no key to seal what it must remember of cloud, evil; set JUPYTERHUB_CRYPT_KEY" in log
+        )
+
+        place.write(
+            "sources:\n  demo: {type: roster, people: people.csv, passwords: passwords.txt}"
+        )
+        place.hub.start()
+        place.write(place.sources)
+        os.kill(place.hub.pid, signal.SIGHUP)
+        wait(lambda: "the former campus file stays in force" in place.hub.tail(400), place.hub)
+        assert "Campus Cloud" not in place.hub.browser().get("/hub/login").text
     finally:
         place.close()
