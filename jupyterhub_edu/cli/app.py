@@ -22,10 +22,26 @@ main = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich" if sys.stdout.isatty() else None,
 )
+person = typer.Typer(
+    help="What is kept of one person: hand it over, or erase it.", no_args_is_help=True
+)
+main.add_typer(person, name="person")
 _FAILED = 2
 
 CampusPath = Annotated[
     Path, typer.Argument(metavar="FILE", help="Campus file, or folder of files.")
+]
+MaybeCampus = Annotated[
+    Path | None,
+    typer.Option(
+        "--campus",
+        metavar="FILE",
+        help="Campus file, or folder of files. Left out: the hub that JUPYTERHUB_API_URL names is asked, with the "
+        "administrator's token in JUPYTERHUB_API_TOKEN.",
+    ),
+]
+Who = Annotated[
+    str, typer.Argument(metavar="NAME|KEY", help="Hub account, or SOURCE:ID of an identity.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 
@@ -97,6 +113,54 @@ def explain(
 
     question = Question(person, course, profile, at, course_role, tuple(option or ()))
     if not explain_file(campus, question, as_json=as_json):
+        raise typer.Exit(_FAILED)
+
+
+@main.command()
+def sync(
+    campus: MaybeCampus = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="Only this source; left out: all.")
+    ] = None,
+    course: Annotated[
+        str | None, typer.Option(metavar="COURSE", help="Only this course, by its key or code.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would change; also beside a hub.")
+    ] = False,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="Let through what the source's guard holds in this course."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Read whole rosters now and say what changed. Exit 0: all of it; 2: something was not read, or is held."""
+    from .sync import Wish
+    from .sync import sync as do_sync
+
+    if not do_sync(campus, Wish(source, course, dry_run, accept), as_json=as_json):
+        raise typer.Exit(_FAILED)
+
+
+@person.command("export")
+def export_person(who: Who, campus: MaybeCampus = None) -> None:
+    """Print everything that is kept of somebody, as JSON."""
+    from .person import export_person as do_export
+
+    if not do_export(campus, who):
+        raise typer.Exit(_FAILED)
+
+
+@person.command("erase")
+def erase_person(
+    who: Who,
+    campus: MaybeCampus = None,
+    sure: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
+) -> None:
+    """Erase everything that is kept of somebody; sessions and the audit keep a stand-in for their name."""
+    from .person import erase_person as do_erase
+
+    if not do_erase(campus, who, sure=sure):
         raise typer.Exit(_FAILED)
 
 

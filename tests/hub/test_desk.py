@@ -9,6 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from bs4 import BeautifulSoup
+from typer.testing import CliRunner
+
+from jupyterhub_edu.cli import main
 
 from .browser import Browser
 from .server import ROOT, Hub
@@ -220,7 +223,7 @@ def test_a_cookie_needs_the_token_of_a_page_of_the_hub(desk: Desk) -> None:
 
 
 def test_administrators_see_the_sources_sync_rosters_and_answer_for_what_is_kept(
-    desk: Desk,
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin = desk.browser("admin").token("admin", None)
     teacher = desk.browser("tea").token("tea", None)
@@ -257,6 +260,14 @@ def test_administrators_see_the_sources_sync_rosters_and_answer_for_what_is_kept
     ):
         refused = ask(path, "POST", json=body)
         assert (refused.status_code, codes(refused)) == answer, (path, body)
+
+    monkeypatch.setenv("JUPYTERHUB_API_URL", f"{desk.hub.url}/hub/api")
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", admin)
+    command = CliRunner().invoke(main, ["sync", "--course", "ml"])
+    assert (command.exit_code, command.stdout) == (0, "demo ml: nothing changed\n")
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", teacher)
+    command = CliRunner().invoke(main, ["person", "export", "stu"])
+    assert (command.exit_code, "Only administrators" in command.stderr) == (2, True)
 
     kept = ask("people/stu").json()
     assert (kept["account"], kept["identities"][0]["key"]) == ("stu", "demo:stu")
