@@ -22,7 +22,7 @@ changed, lie in ``recorded/``, and the fake's own tests compare with them):
 It knows the functions that are asked here and no other, and nothing of cohorts, files, grades or LTI. It runs in a
 thread of its own, and alone:
 
-    python -m tests.fakes.moodle --port 8100 --redirect-uri http://127.0.0.1:8000/hub/oauth_callback
+    python -m tests.fakes.moodle --redirect-uri http://127.0.0.1:8000/hub/edu/login/moodle/callback
 
 A live Moodle takes its place through the environment, see ``live.py``.
 """

@@ -15,7 +15,9 @@ def main() -> None:
     parser.add_argument("--slow", type=float, default=0.0, help="seconds per web service")
     told = parser.parse_args()
     site = a_site()
-    site.redirect_uris = told.redirect_uri or ["http://127.0.0.1:8000/hub/oauth_callback"]
+    site.redirect_uris = told.redirect_uri or [
+        "http://127.0.0.1:8000/hub/edu/login/moodle/callback"
+    ]
     with FakeMoodle(site, port=told.port) as moodle:
         moodle.slow = told.slow
         print(f"FAKE Moodle at {moodle.url}, ended by Ctrl-C")
