@@ -28,6 +28,7 @@ class Tokens:
     id: str = field(repr=False)
     refresh: str = field(repr=False)
     life: timedelta
+    scope: str = ""
 
 
 class Authority:
@@ -147,6 +148,7 @@ def _parse_tokens(content: Any) -> Tokens:
         _text(content.get("id_token")),
         _text(content.get("refresh_token")),
         timedelta(seconds=min(seconds, 86_400)) if type(seconds) is int else _SHORTEST,
+        _text(content.get("scope")),
     )
 
 

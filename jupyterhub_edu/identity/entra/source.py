@@ -115,14 +115,15 @@ class EntraSource:
                 tokens = await self._authority.redeem(grant)
                 if isinstance(tokens, Refusal):
                     return self._not_redeemed(tokens)
-                somebody = await self._checked(tokens, grant.nonce)
+                claims, somebody = await self._checked(tokens, grant.nonce)
         except (NoAnswer, TimeoutError) as error:
             return Unavailable(_why(error))
         except BadToken as error:
             return Denied(f"the ID token proves nothing: {error.why}")
         await self._remember(somebody, tokens)
         identity = await self._identity(somebody, tokens, give_up)
-        return Login(identity, {"access_token": tokens.access, "id_token": tokens.id})
+        kept = {"access_token": tokens.access, "id_token": tokens.id, "scope": tokens.scope}
+        return Login(identity, {**kept, "user": dict(claims)})
 
     async def reread(self, person: Person) -> Answer:
         """Ask for new tokens with the refresh token of the last login, which Entra grants to accounts in use."""
@@ -136,7 +137,7 @@ class EntraSource:
                 tokens = await self._refreshed(found[0], person.subject)
                 if not isinstance(tokens, Tokens):
                     return await self._without_tokens(*found, tokens)
-                somebody = await self._checked(tokens, None)
+                _, somebody = await self._checked(tokens, None)
         except (NoAnswer, BadToken) as error:
             return Unavailable(error.why)
         except (TimeoutError, StoreError) as error:
@@ -178,8 +179,10 @@ class EntraSource:
             and claims["iss"] == self._settings.issuer(tenant)
         )
 
-    async def _checked(self, tokens: Tokens, nonce: str | None) -> Somebody:
-        """Who an ID token is about.
+    async def _checked(
+        self, tokens: Tokens, nonce: str | None
+    ) -> tuple[Mapping[str, Any], Somebody]:
+        """What an ID token says, and who it is about.
 
         Raises:
             BadToken, NoAnswer
@@ -192,7 +195,7 @@ class EntraSource:
         somebody = map_claims(claims, self._settings)
         if isinstance(somebody, str):
             raise BadToken(somebody)
-        return somebody
+        return claims, somebody
 
     def _not_redeemed(self, refusal: Refusal) -> Gone | Denied | Unavailable:
         if refusal.number in GONE:

@@ -122,6 +122,15 @@ async def test_attributes_for_link_rules_are_what_the_token_says_and_no_more(fak
     assert (await world.login("ann")).attributes == {}
 
 
+async def test_what_the_hub_keeps_has_azureads_keys_and_no_refresh_token(world: World):
+    answer = await world.try_login("ann")
+
+    assert isinstance(answer, Login)
+    assert set(answer.auth_state) == {"access_token", "id_token", "scope", "user"}
+    kept = await world.safe.load(f"entra:{answer.identity.subject}") or {}
+    assert kept["token"] not in str(answer.auth_state)
+
+
 async def test_a_login_takes_one_call(world: World, fake: FakeEntra):
     await world.login("ola")  # the keys are fetched
     fake.requests.clear()
