@@ -18,10 +18,11 @@ STOP_SECONDS = 10.0
 class ServerProcess:
     """A server that can be started, stopped, made silent and killed."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, start_seconds: float = START_SECONDS) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"edu-{name}-", dir="/tmp"))
         self.folder.chmod(0o755)
         self._name = name
+        self._start_seconds = start_seconds
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self, command: list[str], is_ready: Callable[[], bool]) -> None:
@@ -40,7 +41,7 @@ class ServerProcess:
                 cwd=self.folder,
                 start_new_session=True,
             )
-        end = time.monotonic() + START_SECONDS
+        end = time.monotonic() + self._start_seconds
         while time.monotonic() < end and self._process.poll() is None:
             if is_ready():
                 return
