@@ -10,7 +10,6 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
-from weakref import WeakValueDictionary
 
 from jupyterhub_edu.domain.people import Identity, Person, person_key
 from jupyterhub_edu.identity.tokens import BadToken
@@ -29,7 +28,7 @@ from jupyterhub_edu.ports import (
 )
 from jupyterhub_edu.ports.sources import LoginShape
 
-from .claims import Missing, Refusal, Unclear, lacks, read_identity
+from .claims import Reading, Refusal, Unclear, lacks, read_identity
 from .diagnosis import diagnose
 from .logout import LogoutTokens
 from .provider import NotGranted, Provider, Tokens
@@ -74,7 +73,7 @@ class OidcSource:
         self._without: defaultdict[str, set[str]] = defaultdict(set)
         self._proving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._witnesses: defaultdict[str, OrderedDict[str, None]] = defaultdict(OrderedDict)
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._under_way: dict[str, asyncio.Task[Reading | None]] = {}
         self._told: dict[str, str] = {}
 
     @property
@@ -115,7 +114,10 @@ class OidcSource:
         """Ask again by the refresh token that is kept; Gone only where the provider says that the account is out of use."""
         try:
             async with asyncio.timeout(self._settings.timeout):
-                identity = await self._refresh(person.subject)
+                reading = await self._read_again(person.subject)
+                if reading is None:
+                    return await self._unasked(person.subject)
+                return await self._conclude(reading)
         except NotGranted as refusal:
             if not refusal.is_about_grant:
                 return Unavailable(_about_client(refusal))
@@ -124,7 +126,6 @@ class OidcSource:
             return Unavailable("the session at the provider has ended", "session")
         except (NoAnswer, Unclear, Refusal, BadToken, TimeoutError) as error:
             return Unavailable(_why(error))
-        return identity or await self._unasked(person.subject)
 
     async def logout_url(self, person: Person, back_to: str) -> str | None:
         """Where a browser ends its session at the provider too (RP-Initiated Logout)."""
@@ -152,7 +153,7 @@ class OidcSource:
                 subject = ended.subject or await self._sessions.subject_of(ended.session)
                 if not subject:
                     return None
-                await self._sessions.end(subject, ended.session)
+                await self._end(subject, ended.session)
         except (BadToken, NoAnswer, TimeoutError) as error:
             _log.warning("source %s: a logout token is not accepted: %s", self._id, _why(error))
             return None
@@ -181,57 +182,69 @@ class OidcSource:
         if not grant.nonce:
             raise BadToken("no nonce was sent")
         claims = await self._provider.checker.check(tokens.id_token, nonce=grant.nonce)
-        identity, documents = await self._identity(claims, tokens)
-        await self._keep(identity.subject, tokens.refresh_token, tokens.id_token, claims)
+        reading, documents = await self._read(claims, tokens)
+        await self._keep(claims["sub"], tokens.refresh_token, tokens.id_token, claims)
         state = {
             "access_token": tokens.access_token,
             "id_token": tokens.id_token,
             "scope": tokens.scope.split(),
             "oauth_user": {name: value for d in reversed(documents) for name, value in d.items()},
         }
-        return Login(identity, state)
+        return Login(await self._conclude(reading), state)
 
     async def _unasked(self, subject: str) -> Unavailable:
         if (kept := await self._sessions.load(subject)) is not None and kept.is_over:
             return Unavailable("the session at the provider has ended", "session")
         return Unavailable("there is no refresh token to ask the provider with", "person")
 
-    async def _refresh(self, subject: str, *, prove: bool = True) -> Identity | None:
-        """Ask about one person; one call at a time, for many providers accept each refresh token once.
+    async def _read_again(self, subject: str) -> Reading | None:
+        """Ask about one person; callers at the same time share one question, for many refresh tokens hold once.
+
+        It goes on when nobody waits any longer: the answer may hold the only refresh token that is still good.
 
         Returns:
             None if nothing is kept to ask with.
         """
-        turn = self._turns.setdefault(subject, asyncio.Lock())
-        async with turn:
-            kept = await self._sessions.load(subject)
-            if kept is None or not kept.refresh_token:
-                return None
-            try:
-                tokens = await self._provider.grant(
-                    grant_type="refresh_token", refresh_token=kept.refresh_token
-                )
-            except NotGranted as refusal:
-                if refusal.is_about_grant and refusal.description not in _OUT_OF_USE:
-                    await self._sessions.end(subject, "")
-                raise
-            claims: Mapping[str, Any] = {"sub": subject, "sid": kept.sid}
-            good = kept.id_token
-            try:
-                if tokens.id_token:
-                    claims = await self._provider.checker.check(tokens.id_token)
-                    good = tokens.id_token
-                if claims["sub"] != subject:
-                    raise BadToken("the provider answered about somebody else")
-            finally:
-                # The old refresh token may be spent, whatever the new ID token is worth.
-                await self._keep(subject, tokens.refresh_token or kept.refresh_token, good, claims)
-        identity, _ = await self._identity(claims, tokens, prove=prove)
-        return identity
+        task = self._under_way.get(subject)
+        if task is None:
+            task = self._under_way[subject] = asyncio.create_task(self._refresh(subject))
+            task.add_done_callback(lambda done: self._done(subject, done))
+        return await asyncio.shield(task)
 
-    async def _identity(
-        self, claims: Mapping[str, Any], tokens: Tokens, *, prove: bool = True
-    ) -> tuple[Identity, list[Mapping[str, Any]]]:
+    def _done(self, subject: str, task: asyncio.Task[Reading | None]) -> None:
+        del self._under_way[subject]
+        if not task.cancelled():
+            task.exception()  # whoever still waits has it too
+
+    async def _refresh(self, subject: str) -> Reading | None:
+        kept = await self._sessions.load(subject)
+        if kept is None or not kept.refresh_token:
+            return None
+        try:
+            tokens = await self._provider.grant(
+                grant_type="refresh_token", refresh_token=kept.refresh_token
+            )
+        except NotGranted as refusal:
+            if refusal.is_about_grant and refusal.description not in _OUT_OF_USE:
+                await self._end(subject, "")
+            raise
+        claims: Mapping[str, Any] = {"sub": subject, "sid": kept.sid}
+        good = kept.id_token
+        try:
+            if tokens.id_token:
+                claims = await self._provider.checker.check(tokens.id_token)
+                good = tokens.id_token
+            if claims["sub"] != subject:
+                raise BadToken("the provider answered about somebody else")
+        finally:
+            # The old refresh token may be spent, whatever the new ID token is worth.
+            await self._keep(subject, tokens.refresh_token or kept.refresh_token, good, claims)
+        reading, _ = await self._read(claims, tokens)
+        return reading
+
+    async def _read(
+        self, claims: Mapping[str, Any], tokens: Tokens
+    ) -> tuple[Reading, list[Mapping[str, Any]]]:
         documents = [claims]
         if lacks(claims, self._settings) and tokens.access_token:
             try:
@@ -240,15 +253,19 @@ class OidcSource:
                 _log.info("source %s: no userinfo: %s", self._id, silence)
         reading = read_identity(self._id, self._settings, documents, self._clock())
         self._note(claims["sub"], reading.seen)
+        return reading, documents
+
+    async def _conclude(self, reading: Reading) -> Identity:
         unknown = [
             missing
             for missing in reading.missing
-            if not (
-                missing.is_absent and prove and await self._is_empty(missing.key, claims["sub"])
-            )
+            if not (missing.is_absent and await self._is_empty(missing.key, reading.known.subject))
         ]
-        self._tell(unknown)
-        return reading.identity(complete=not unknown), documents
+        for missing in unknown:
+            if self._told.get(missing.key) != missing.sentence:
+                _log.warning("source %s: %s", self._id, missing.sentence)
+                self._told[missing.key] = missing.sentence
+        return reading.identity(complete=not unknown)
 
     async def _is_empty(self, key: str, subject: str) -> bool:
         """Before a missing claim is believed to be empty: does the provider put it into anybody's token still?
@@ -259,9 +276,10 @@ class OidcSource:
         if subject in self._without[key]:
             return True
         asked_at = time.monotonic()
-        async with self._proving[key]:
-            if self._seen_at.get(key, 0.0) < asked_at:
-                await self._seek(key, subject, asked_at)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.timeout / 3), self._proving[key]:
+                if self._seen_at.get(key, 0.0) < asked_at:
+                    await self._seek(key, subject, asked_at)
         if self._seen_at.get(key, 0.0) < asked_at:
             return False
         self._without[key].add(subject)
@@ -273,7 +291,7 @@ class OidcSource:
         for other in [one for one in reversed(witnesses) if one != subject][:_WITNESSES_ASKED]:
             del witnesses[other]
             with contextlib.suppress(NoAnswer, NotGranted, Unclear, Refusal, BadToken):
-                await self._refresh(other, prove=False)
+                await self._read_again(other)
             if self._seen_at.get(key, 0.0) >= asked_at:
                 return
 
@@ -289,12 +307,6 @@ class OidcSource:
             if len(witnesses) > _MOST_WITNESSES:
                 witnesses.popitem(last=False)
 
-    def _tell(self, unknown: Iterable[Missing]) -> None:
-        for missing in unknown:
-            if self._told.get(missing.key) != missing.sentence:
-                _log.warning("source %s: %s", self._id, missing.sentence)
-                self._told[missing.key] = missing.sentence
-
     async def _keep(
         self, subject: str, refresh_token: str, id_token: str, claims: Mapping[str, Any]
     ) -> None:
@@ -304,6 +316,12 @@ class OidcSource:
             await self._sessions.save(subject, session)
         except StoreError:
             _log.exception("source %s: what a re-read needs could not be kept", self._id)
+
+    async def _end(self, subject: str, sid: str) -> None:
+        try:
+            await self._sessions.end(subject, sid)
+        except StoreError:
+            _log.exception("source %s: that a session is over could not be kept", self._id)
 
 
 def _about_client(refusal: NotGranted) -> str:

@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
+from jupyterhub_edu.core import ForgetfulSafe
 from jupyterhub_edu.domain.people import Identity
 from jupyterhub_edu.identity.web import NoAnswer
-from jupyterhub_edu.ports import CodeGrant, Denied, Gone, Login, Redirect, Unavailable
+from jupyterhub_edu.ports import (
+    CodeGrant,
+    Denied,
+    Gone,
+    Login,
+    Redirect,
+    StoreError,
+    Unavailable,
+)
 from tests.fakes.oidc import CALLBACK, ISSUER, AProvider, World, as_person
 from tests.fakes.tokens import reply
 
@@ -478,3 +487,49 @@ async def test_forged_logouts_fill_no_memory(world: World):
         )
 
     assert not world.source._logouts._used
+
+
+# -- what must not be lost ---------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_that_comes_too_late_still_brings_the_next_refresh_token():
+    world = World(NOW, timeout="200ms")
+    world.provider.add("ola", ML)
+    ola = as_person(await world.log_in("ola"))
+    honest, go = world.provider.answers[TOKEN], asyncio.Event()
+
+    async def late(form: Any) -> Any:
+        answer = honest(form)  # the old token is spent
+        await go.wait()
+        return answer
+
+    world.provider.answers[TOKEN] = late
+    assert isinstance(await world.source.reread(ola), Unavailable)
+    go.set()
+    world.provider.answers[TOKEN] = honest
+
+    assert isinstance(await world.source.reread(ola), Identity)
+
+
+class FullSafe(ForgetfulSafe):
+    """Keeps nothing more."""
+
+    async def save(self, name: str, secret: Any) -> None:
+        raise StoreError("the disk is full")
+
+
+async def test_a_store_that_is_full_costs_no_login_and_no_answer(world: World):
+    world.provider.add("ola", ML)
+    ola = as_person(await world.log_in("ola"))
+    kept = world.safe._kept
+    world.safe = FullSafe()
+    world.safe._kept = kept
+    world.source = world.make()
+    assert isinstance(await world.source.reread(ola), Identity)
+    assert (await world.log_in("ola")).key == ola.key
+
+    world.provider.end_session("ola")
+    answer = await world.source.reread(ola)
+    assert isinstance(answer, Unavailable)
+    assert answer.about == "session"
+    assert await world.source.logged_out(world.provider.logout_token("ola")) == ola.key
