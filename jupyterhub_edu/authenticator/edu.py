@@ -142,25 +142,12 @@ class EduAuthenticator(Authenticator):
         return Login(identity) if identity is not None else None
 
     async def _link(self, identity: Identity) -> Person:
-        hub_name = map_username(identity.login)
-        if hub_name is None:
-            self.log.warning(
-                "a login of source %s can have no account: %r",
-                identity.source,
-                identity.login[:64],
-            )
-            raise LoginRefused(
-                403,
-                "Your login name cannot be an account name here; please tell the administrators.",
-            )
+        hub_name = await self._hub_name(identity)
         try:
-            return await self.core.sign_in(identity, self.normalize_username(hub_name))
+            return await self.core.sign_in(identity, hub_name)
         except StoreError:
             self.log.exception("the login of %s could not be kept", hub_name)
-            raise LoginRefused(
-                503,
-                "The hub cannot write its records at the moment; please try again in a minute.",
-            ) from None
+            raise self._no_records() from None
         except NameTaken:
             self.log.warning("account %s exists and is not linked to %s", hub_name, identity.key)
             contact = self.core.campus.contact
@@ -170,6 +157,35 @@ class EduAuthenticator(Authenticator):
                 f"{f'Please write to {contact}' if contact else 'Please ask an administrator'}: "
                 "it must be linked or renamed first.",
             ) from None
+
+    async def _hub_name(self, identity: Identity) -> str:
+        """The account that somebody has, else one made of the login name."""
+        try:
+            await self.core.ready()
+        except StoreError:
+            raise self._no_records() from None
+        roll = self.core.roll
+        known = roll.person(identity.key) or roll.find_linked(identity)
+        if known is not None:
+            return known.hub_name
+        name = map_username(identity.login)
+        if name is None:
+            self.log.warning(
+                "a login of source %s can have no account: %r",
+                identity.source,
+                identity.login[:64],
+            )
+            raise LoginRefused(
+                403,
+                "Your login name cannot be an account name here; please tell the administrators.",
+            )
+        return str(self.normalize_username(name))
+
+    def _no_records(self) -> LoginRefused:
+        return LoginRefused(
+            503,
+            "The hub cannot write its records at the moment; please try again in a minute.",
+        )
 
     def _auth_model(self, person: Person, user: Any) -> dict[str, Any]:
         return {

@@ -112,6 +112,14 @@ async def test_the_account_is_the_sources_spelling_and_not_what_was_typed():
     assert (await world.log_in(username="  ADA.l@uni"))["name"] == "ada.l"
 
 
+async def test_an_account_stays_whatever_the_source_calls_the_person_now():
+    world = World()
+    await world.log_in()
+    for renamed in ("lovelace", "Ada Lovelace (née Byron)", "🦆"):
+        world.source.login = an_identity(renamed, subject="id-ada")
+        assert (await world.log_in())["name"] == "ada"
+
+
 async def test_the_hubs_own_map_of_names_still_holds():
     world = World()
     world.authenticator.username_map = {"ada": "lovelace"}
