@@ -139,7 +139,6 @@ async def test_a_login_says_who_it_is_and_leaves_courses_open(world, source):
     assert isinstance(answer, Login), answer
     identity = answer.identity
     assert (identity.key, identity.login, identity.name) == ("lms:3", "ada", "Ada Berg")
-    assert identity.attributes == {"idnumber": "SIS-3"}
     assert (identity.groups, identity.claims, identity.covers) == (None, frozenset(), frozenset())
     assert answer.auth_state == {}
 
@@ -164,10 +163,26 @@ async def test_web_services_that_are_down_or_slow_cost_a_login_nothing(world, so
     assert world.moodle.calls == []
 
 
-async def test_an_idnumber_that_is_empty_links_nobody(world, source):
-    answer = await source.redeem(grant(await world.code("zoe.mller")))
-    assert answer.identity.attributes == {}
-    assert answer.identity.name == "Zoë Müller-Łukasz"
+NUMBERS = {
+    "a number that nobody can change": (
+        "ada",
+        {"idnumber_is_locked": True},
+        {"idnumber": "SIS-3"},
+    ),
+    "a number that people may write themselves": ("ada", {}, {}),
+    "no number": ("zoe.mller", {"idnumber_is_locked": True}, {}),
+}
+
+
+@pytest.mark.parametrize("row", NUMBERS.values(), ids=NUMBERS)
+async def test_only_a_number_that_is_locked_can_link(world, row):
+    username, keys, attributes = row
+    source = world.source(**keys)
+    login = await source.redeem(grant(await world.code(username)))
+    assert login.identity.attributes == attributes
+    again = await read(source, int(login.identity.subject))
+    assert again.attributes == attributes
+    assert again.name == login.identity.name
 
 
 async def test_a_code_is_good_once(world, source):
@@ -251,7 +266,6 @@ async def test_a_reread_is_complete(world, source, release):
     names = (("shortname", "DS101"), ("idnumber", "2026-DS101"), ("category", "1"))
     assert identity.claims >= {CourseClaim(CourseRef("2", names), S, frozenset({"Lab A"}))}
     assert (identity.covers, identity.groups) == (None, frozenset())
-    assert identity.attributes == {"idnumber": "SIS-3"}
 
 
 async def test_a_custom_role_counts_where_it_is_named(world):

@@ -61,6 +61,11 @@ class MoodleSettings(BaseModel):
         description="Ids of categories; only courses that stand in one of them exist for the hub, and a category below "
         "it must be named too. Left out: every course.",
     )
+    idnumber_is_locked: bool = Field(
+        default=False,
+        description="Whether nobody can change their own ID number in Moodle, since every authentication plugin locks the "
+        "field; only then do link rules get it, as the attribute idnumber.",
+    )
     timeout: Duration = Field(
         default=10.0,
         ge=0.2,

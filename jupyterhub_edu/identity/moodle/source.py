@@ -96,7 +96,7 @@ class MoodleSource:
             at=self._clock(),
             groups=None,
             covers=frozenset(),
-            attributes=_attributes(account.idnumber),
+            attributes=self._attributes(account.idnumber),
         )
         return Login(identity)
 
@@ -190,7 +190,7 @@ class MoodleSource:
             name=account.fullname,
             at=self._clock(),
             claims=frozenset(claim for some in claims for claim in some),
-            attributes=_attributes(account.idnumber.strip()),
+            attributes=self._attributes(account.idnumber.strip()),
         )
 
     async def _claims(self, number: int, course: EnrolledCourse) -> list[CourseClaim]:
@@ -217,6 +217,10 @@ class MoodleSource:
         roles = frozenset(self._roles[name] for name in names if name in self._roles)
         return roles if visible else roles & _STAFF
 
+    def _attributes(self, idnumber: str) -> dict[str, str]:
+        """What link rules may compare; Moodle lets people write their own ID number unless it is locked."""
+        return {"idnumber": idnumber} if idnumber and self._settings.idnumber_is_locked else {}
+
     async def _members(self, course: int) -> list[Member]:
         """Every active participant.
 
@@ -234,10 +238,6 @@ class MoodleSource:
             else:
                 return found
         raise NoAnswer(f"course {course} changes faster than it can be read")
-
-
-def _attributes(idnumber: str) -> dict[str, str]:
-    return {"idnumber": idnumber} if idnumber else {}
 
 
 def _number(text: str) -> int:
