@@ -23,8 +23,19 @@ class Browser:
     def __init__(self, url: str) -> None:
         self.url = url
         self._client = httpx.Client(
-            base_url=url, follow_redirects=True, timeout=60, headers={"Sec-Fetch-Mode": "navigate"}
+            base_url=url,
+            follow_redirects=True,
+            timeout=60,
+            headers={"Sec-Fetch-Mode": "navigate"},
+            event_hooks={"response": [self._trust_loopback]},
         )
+
+    def _trust_loopback(self, answer: httpx.Response) -> None:
+        """Browsers send Secure cookies to this machine without TLS too, which the jar does not know; not the hub's."""
+        if not str(answer.url).startswith(self.url):
+            for cookie in answer.cookies.jar:
+                cookie.secure = False
+                self._client.cookies.jar.set_cookie(cookie)
 
     def close(self) -> None:
         """Close the browser."""

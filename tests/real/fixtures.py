@@ -27,6 +27,8 @@ from .people import DirectoryPeople, People
 from .school import School
 from .story import TOLD, Story
 
+_CHEAP_HASHES = "hashAlgorithm(pbkdf2-sha256) and hashIterations(1)"
+
 __all__ = ["directory", "open_school", "people_of", "tell_story"]
 
 
@@ -72,7 +74,9 @@ def people_of(
 
         def get(kind: str) -> People:
             if kind == "keycloak":
-                realm = request.getfixturevalue("keycloak").realm(f"fjord-{uuid.uuid4().hex[:6]}")
+                realm = request.getfixturevalue("keycloak").realm(
+                    f"fjord-{uuid.uuid4().hex[:6]}", passwordPolicy=_CHEAP_HASHES
+                )
                 return KeycloakPeople(realm, fjord)
             if kind == "moodle":
                 return MoodlePeople(opened.enter_context(FakeMoodle()), fjord)

@@ -29,11 +29,16 @@ def test_keycloak_takes_away_a_course_and_then_an_account(
 
 
 def a_course_is_taken_away(school: School, people: KeycloakPeople, story: Story) -> None:
+    def groups() -> list[str]:
+        found: list[str] = school.hub.api("users/s-ml").json()["groups"]
+        return found
+
+    assert groups() == ["edu:ml:student"]
     people.realm.leave(people.id_of("s-ml"), "/courses/ml/students")
     began = time.monotonic()
-    until(lambda: school.cards("s-ml") == {}, "the course to go from the start page", within=60)
+    until(lambda: groups() == [], "the hub group to go", within=60)
     story.tell(
-        f"{time.monotonic() - began:.0f} s after the removal from the group: no course left"
+        f"{time.monotonic() - began:.0f} s after the removal from the group the hub group is gone"
     )
     assert "JupyterLab" in school.lab("s-ml").text
     story.tell("the server that runs goes on")
@@ -41,6 +46,7 @@ def a_course_is_taken_away(school: School, people: KeycloakPeople, story: Story)
     refused = school.start_by_rest("s-ml", "ml/gpu")
     assert refused.status_code == 403
     assert [one["code"] for one in refused.json()["reasons"]] == ["not-enrolled"]
+    assert school.cards("s-ml") == {}
     story.tell(f"no new start: {refused.json()['message']}")
 
 
