@@ -1,11 +1,12 @@
 """Login shape "redirect": the browser goes to the source to log in and comes back with a code.
 
 oauthenticator's handlers speak the protocol, with a delegate that knows one source; everything that is decided about the
-login is EduAuthenticator's. Each source has an address of its own, a callback of its own and a state cookie of its own.
+login is EduAuthenticator's. Each source has an address of its own, a callback of its own and state cookies of its own.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import logging
 import secrets
@@ -31,6 +32,8 @@ __all__ = ["ROUTES", "RedirectCallback", "RedirectLogin", "callback_path", "publ
 _log = logging.getLogger(__name__)
 _DAYS: Final = 1 / 24
 """How long a state cookie is good for: an hour to find a password."""
+_MOST_TABS: Final = 5
+"""Logins of one browser at one source that may be under way at once; one more forgets them."""
 _LONGEST_NEXT: Final = 1500
 """Characters; what is longer would make a cookie that browsers drop."""
 _NOT_NOW: Final = frozenset({"temporarily_unavailable", "server_error"})
@@ -70,10 +73,18 @@ class _Delegating(Arrival):
         self.source_id = id
         return source
 
+    def state_cookie(self, state: str) -> str:
+        """Name of the cookie of one login at this source; logins in several tabs do not disturb each other.
+
+        Args:
+            state: as it is sent along, or as it came back.
+        """
+        return f"{self.state_cookies}{hashlib.sha256(state.encode()).hexdigest()[:12]}"
+
     @property
-    def state_cookie(self) -> str:
-        """Name of this source's state cookie."""
-        return f"jupyterhub-edu-state-{self.source_id}"
+    def state_cookies(self) -> str:
+        """What the names of this source's state cookies begin with."""
+        return f"jupyterhub-edu-state-{self.source_id}-"
 
     @property
     def state_cookie_path(self) -> str:
@@ -107,10 +118,14 @@ class RedirectLogin(_Delegating, OAuthLoginHandler):
             self._delegate = None
 
     def set_state_cookie(self, state_cookie_value: str) -> None:
-        """Keep the nonce with the state, under this source's own name."""
+        """Keep the nonce with the state, under a name of this source's own."""
+        former = [name for name in self.request.cookies if name.startswith(self.state_cookies)]
+        if len(former) >= _MOST_TABS:
+            for name in former:
+                self.clear_cookie(name, path=self.state_cookie_path)
         state = {**_deserialize_state(state_cookie_value), "nonce": self._nonce}
         self._set_cookie(
-            self.state_cookie,
+            self.state_cookie(_sent(state)),
             _serialize_state(state),
             expires_days=_DAYS,
             path=self.state_cookie_path,
@@ -144,7 +159,7 @@ class RedirectCallback(_Delegating, OAuthCallbackHandler):
 
     def get_state_cookie(self) -> str:
         """The state as it was kept; good for one use."""
-        kept = self.get_secure_cookie(self.state_cookie, max_age_days=_DAYS)
+        kept = self.get_secure_cookie(self.state_cookie(self.get_state_url()), max_age_days=_DAYS)
         self._clear_state()
         return (kept or b"").decode("utf8", "replace")
 
@@ -167,9 +182,8 @@ class RedirectCallback(_Delegating, OAuthCallbackHandler):
         """
         kept = self.get_state_cookie()
         state: dict[str, str] = _deserialize_state(kept) if kept else {}
-        expected = _serialize_state({"state_id": state.get("state_id")})
         came = self.get_state_url()
-        if not kept or not hmac.compare_digest(expected.encode(), came.encode()):
+        if not kept or not hmac.compare_digest(_sent(state).encode(), came.encode()):
             raise LoginRefused(
                 400,
                 "This login was begun in another browser or window, or too long ago; please start again.",
@@ -187,7 +201,13 @@ class RedirectCallback(_Delegating, OAuthCallbackHandler):
         raise LoginRefused(403, f"{self.title(id)} did not sign you in, or you did not agree.")
 
     def _clear_state(self) -> None:
-        self.clear_cookie(self.state_cookie, path=self.state_cookie_path)
+        self.clear_cookie(self.state_cookie(self.get_state_url()), path=self.state_cookie_path)
+
+
+def _sent(state: Mapping[str, object]) -> str:
+    """The state as oauthenticator sends it along."""
+    sent: str = _serialize_state({"state_id": state.get("state_id")})
+    return sent
 
 
 def _delegate(
