@@ -42,10 +42,13 @@ def map_username(login: str) -> str | None:
     """The hub account name for a login as the source spells it, or None if it can have none.
 
     Always holds:
-        - one spelling per person: NFC, case-folded, surrounding blanks removed; ``f(f(x)) == f(x)``;
+        - one spelling per person: case-folded, NFC, surrounding blanks removed; ``f(f(x)) == f(x)``;
         - no control characters, blanks, slashes, quotes, ``%``, ``?``, ``#``; not ``.`` or ``..``; 1-128 characters.
+
+    Source:
+        The Unicode Standard, D145: canonical caseless matching.
     """
-    name = unicodedata.normalize("NFC", unicodedata.normalize("NFC", login.strip()).casefold())
+    name = unicodedata.normalize("NFC", unicodedata.normalize("NFD", login.strip()).casefold())
     if not name or len(name) > 128 or name in {".", ".."} or _FORBIDDEN.search(name):
         return None
     if any(unicodedata.category(char)[0] in "CZ" for char in name):
