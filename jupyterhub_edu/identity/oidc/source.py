@@ -41,6 +41,8 @@ _log = logging.getLogger(__name__)
 _MOST_WITNESSES: Final = 200
 _WITNESSES_ASKED: Final = 4
 _LONGEST_HINT: Final = 4000
+_LONGEST_CODE: Final = 4000
+"""Keycloak calls a longer one no request at all, which would read as a fault of the hub's."""
 _OUT_OF_USE: Final = {"User disabled": "This account is disabled."}
 """What Keycloak adds to ``invalid_grant`` when it is the account, not the session, that is refused."""
 
@@ -175,6 +177,8 @@ class OidcSource:
             grant.issuer or metadata.answers_with_issuer
         ):
             raise BadToken("the answer comes from another issuer (iss)")
+        if len(grant.code) > _LONGEST_CODE:
+            raise BadToken("the code is longer than any")
         form = {"code": grant.code, "redirect_uri": grant.redirect_uri}
         if grant.verifier:
             form["code_verifier"] = grant.verifier

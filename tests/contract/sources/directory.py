@@ -95,6 +95,14 @@ class DirectorySubject(Subject[tuple[str, str]]):
         value = person.login if attribute == "memberUid" else dn
         self.directory.modify(self.group_dn(group), {attribute: [(how, [value])]})
 
+    def _rename_member(self, login: str, new: str) -> None:
+        """Where groups hold login names, whoever renames somebody changes them too."""
+        if self.style == "posix":
+            change = {"memberUid": [("MODIFY_DELETE", [login]), ("MODIFY_ADD", [new])]}
+            for name, logins in self.campus.members.items():
+                if {login, new} & set(logins):
+                    self.directory.modify(self.group_dn(name), change)
+
     @contextlib.contextmanager
     def disabled(self, person: Somebody) -> Iterator[None]:
         self.directory.disable(person.login)
@@ -122,9 +130,11 @@ class DirectorySubject(Subject[tuple[str, str]]):
     @contextlib.contextmanager
     def renamed(self, person: Somebody, new: str) -> Iterator[None]:
         self.directory.rename(person.login, new)
+        self._rename_member(person.login, new)
         try:
             yield
         finally:
+            self._rename_member(new, person.login)
             moved = isinstance(
                 self.directory, Slapd
             )  # where the login name is part of the entry's
