@@ -29,6 +29,7 @@ from jupyterhub_edu.domain import acts, people, reasons
 from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.identity.entra import moving as entra_moving
 from jupyterhub_edu.identity.ldap import moving as ldap_moving
+from jupyterhub_edu.identity.lti import moving as lti_moving
 from jupyterhub_edu.identity.oidc import moving as oidc_moving
 from jupyterhub_edu.warden.metrics import Metrics
 
@@ -36,6 +37,7 @@ _FORMER = {
     "LDAPAuthenticator": ldap_moving,
     "GenericOAuthenticator": oidc_moving,
     "AzureAdOAuthenticator": entra_moving,
+    "LTI13Authenticator": lti_moving,
 }
 _LINE = re.compile(r"^% generated: ([a-z-]+)(?: (\S+))?$", re.MULTILINE)
 
