@@ -271,7 +271,7 @@ def test_administrators_see_the_sources_sync_rosters_and_answer_for_what_is_kept
 
     kept = ask("people/stu").json()
     assert (kept["account"], kept["identities"][0]["key"]) == ("stu", "demo:stu")
-    assert ask("people/demo:stu").json() == kept
+    assert ask("people/demo:stu").json()["account"] == "stu"
     assert codes(ask("people/nobody")) == ["no-such-person"]
     for who in ("sue", "admin"):  # one has a server, the other stands in the campus file
         refused = ask(f"people/{who}", "DELETE")

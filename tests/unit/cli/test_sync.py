@@ -182,7 +182,8 @@ def asked(file, monkeypatch):
     """A hub that is named; what it was asked, and what it answers by path."""
     monkeypatch.setenv("JUPYTERHUB_API_URL", "http://127.0.0.1:8081/hub/api")
     monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "token")
-    calls, answers = [], {}
+    calls: list[tuple] = []
+    answers: dict[str, object] = {}
 
     async def ask_hub(method, path, body=None):
         calls.append((method, path, body))
