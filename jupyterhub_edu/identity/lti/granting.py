@@ -86,7 +86,7 @@ def in_course(
     }
 
 
-def linking(claims: LaunchClaims) -> Mapping[str, str]:
-    """What link rules may compare: the number that the school's records have for the person."""
-    number = claims.named.get("lis.person_sourcedid")
+def linking(platform: PlatformSettings, claims: LaunchClaims) -> Mapping[str, str]:
+    """What link rules may compare: the number that the school's records have for the person, where nobody can change it."""
+    number = claims.named.get("lis.person_sourcedid") if platform.sourcedid_is_locked else None
     return MappingProxyType({"person_sourcedid": number} if number else {})

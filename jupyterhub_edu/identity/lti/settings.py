@@ -79,6 +79,12 @@ class PlatformSettings(_Model):
         description="The claim that names the hub account: sub, ext.NAME, lis.person_sourcedid or custom.NAME "
         "(moodle: ext.user_username; canvas: custom.login).",
     )
+    sourcedid_is_locked: bool = Field(
+        default=False,
+        description="Whether nobody can change their own lis.person_sourcedid at the platform (in Moodle people can change "
+        "their ID number unless every authentication method locks it). Only then does it name accounts, and do link rules "
+        "get it, as the attribute person_sourcedid.",
+    )
     instructor: Literal["teacher", "assistant", "roster"] = Field(
         default="teacher",
         description="What an Instructor of a launch is. Moodle calls teachers and non-editing teachers so: assistant, its "
@@ -106,6 +112,11 @@ class PlatformSettings(_Model):
         if self.deployments == "any" and self.kind == "canvas":
             raise ValueError(
                 "deployments: any would let in every school of that Canvas; list the deployment ids"
+            )
+        if self.login == "lis.person_sourcedid" and not self.sourcedid_is_locked:
+            raise ValueError(
+                "login: lis.person_sourcedid is what people may be able to change themselves; lock it at the platform and "
+                "say sourcedid_is_locked: true"
             )
         for frame in self.frames:
             if origin_of(frame) != frame.rstrip("/").lower():

@@ -302,7 +302,7 @@ class LtiSource:
             name=claims.name or login,
             at=self._clock(),
             groups=outer_roles(claims.roles),
-            attributes=linking(claims),
+            attributes=linking(platform.settings, claims),
             **in_course(platform.name, claims.context, roles, sure=sure),
         )
         await self._remember(platform.name, subject, claims.context, stated)

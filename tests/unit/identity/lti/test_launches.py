@@ -93,10 +93,15 @@ async def test_moodle_says_who_and_where(make, moodle) -> None:
     assert identity.claims == {CourseClaim(ML, STUDENT)}
     assert identity.covers == frozenset({ML})
     assert identity.groups == frozenset()
-    assert identity.attributes == {"person_sourcedid": "SIS-1001"}
+    assert identity.attributes == {}
     assert answer.course == ML
     assert answer.target == moodle.tool.target
     assert answer.login.auth_state["sub"] == "3"
+
+
+async def test_link_rules_get_a_number_that_nobody_can_change(make, moodle) -> None:
+    source = make(moodle={"sourcedid_is_locked": True})
+    assert (await launched(source, moodle)).attributes == {"person_sourcedid": "SIS-1001"}
 
 
 async def test_the_same_number_on_two_platforms_is_two_people(make, moodle, canvas) -> None:
@@ -195,7 +200,8 @@ async def test_nobody_is_known_by_an_e_mail_address(make, moodle) -> None:
 async def test_the_login_comes_from_the_claim_that_is_named(
     make, moodle, login: str, claims: dict[str, Any], name: str
 ) -> None:
-    identity = await launched(make(moodle={"login": login}), moodle, **claims)
+    source = make(moodle={"login": login, "sourcedid_is_locked": True})
+    identity = await launched(source, moodle, **claims)
     assert identity.login == name
     assert identity.subject == "moodle/3"
 

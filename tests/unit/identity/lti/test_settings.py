@@ -94,6 +94,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "changes hands",
     ),
     "a display name as login": ({"platforms": {"lms": {**OTHER, "login": "name"}}}, "pattern"),
+    "a login that people may change": (
+        {"platforms": {"lms": {**MOODLE, "login": "lis.person_sourcedid"}}},
+        "lock it at the platform",
+    ),
     "no deployments": ({"platforms": {"lms": {**MOODLE, "deployments": []}}}, "at least 1"),
     "deployments left out": (
         {"platforms": {"lms": {k: v for k, v in MOODLE.items() if k != "deployments"}}},
