@@ -103,12 +103,15 @@ class OidcSource:
         try:
             async with asyncio.timeout(self._settings.timeout):
                 return await self._redeem(grant)
-        except (NoAnswer, Unclear, TimeoutError) as error:
+        except (NoAnswer, TimeoutError) as error:
             return Unavailable(_why(error))
+        except Unclear as error:
+            return Unavailable(_why(error), "person")
         except (BadToken, Refusal) as error:
             return Denied(f"the provider's token is not accepted: {error}")
         except NotGranted as refusal:
-            if refusal.is_about_grant:
+            # What a browser brought must not read as a fault of the source's.
+            if refusal.is_about_grant or refusal.error == "invalid_request":
                 return Denied(f"the code is not accepted: {refusal.description or refusal.error}")
             return Unavailable(_about_client(refusal))
 
@@ -126,7 +129,9 @@ class OidcSource:
             if why := _OUT_OF_USE.get(refusal.description):
                 return Gone(self._clock(), why, person.subject)
             return Unavailable("the session at the provider has ended", "session")
-        except (NoAnswer, Unclear, Refusal, BadToken, TimeoutError) as error:
+        except (Unclear, Refusal) as error:
+            return Unavailable(_why(error), "person")
+        except (NoAnswer, BadToken, TimeoutError) as error:
             return Unavailable(_why(error))
 
     async def logout_url(self, person: Person, back_to: str) -> str | None:

@@ -246,6 +246,27 @@ async def test_a_client_that_is_refused_is_the_sources_trouble(world: World):
     assert "client_secret" in answer.why
 
 
+async def test_a_code_that_is_no_request_at_all_is_the_browsers_fault(world: World):
+    world.provider.add("ola")
+    grant = world.provider.code("ola")
+    world.provider.answers[TOKEN] = reply({"error": "invalid_request"}, 400)
+
+    assert isinstance(await world.source.redeem(grant), Denied)
+
+
+async def test_one_person_without_a_login_name_does_not_silence_the_source(world: World):
+    world.provider.add("ola", ML)
+    ola = as_person(await world.log_in("ola"))
+    world.provider.id_token = {"preferred_username": ""}
+    for answer in (
+        await world.source.redeem(world.provider.code("ola")),
+        await world.source.reread(ola),
+    ):
+        assert isinstance(answer, Unavailable)
+        assert answer.about == "person"
+        assert "login_claim" in answer.why
+
+
 async def test_a_refresh_without_an_id_token_asks_userinfo(world: World):
     account = world.provider.add("ola", ML)
     ola = as_person(await world.log_in("ola"))
