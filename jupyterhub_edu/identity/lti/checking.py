@@ -7,7 +7,7 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from jupyterhub_edu.identity.tokens import KeySet
+from jupyterhub_edu.identity.keys import KeySet
 from jupyterhub_edu.identity.web import NoAnswer, Reply, Web
 from jupyterhub_edu.ports import Clock
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
@@ -19,7 +18,7 @@ from jupyterhub_edu.domain.people import (
     Person,
     Roster,
 )
-from jupyterhub_edu.identity.tokens import BadToken, KeySet, TokenChecker
+from jupyterhub_edu.identity.tokens import BadToken
 from jupyterhub_edu.identity.web import NoAnswer, Web
 from jupyterhub_edu.ports import (
     Answer,
@@ -41,9 +40,10 @@ from .claims import Context, LaunchClaims, parse_launch
 from .granting import CUSTOM, check_deployment, in_course, linking, listed_roles, lowered
 from .key import ToolKey
 from .memory import Memory, Visit
+from .platforms import Platform, find_platform, make_platforms
 from .roles import map_roles, outer_roles
-from .rosters import SCOPE, Listing, RosterEntry, Rosters
-from .settings import LtiSettings, PlatformSettings
+from .rosters import SCOPE, Listing, RosterEntry
+from .settings import LtiSettings
 
 __all__ = ["LtiSource"]
 
@@ -53,19 +53,6 @@ _LAUNCH_SECONDS: Final = 1.5
 """What a launch waits for a roster that is to tell teachers from assistants."""
 _INSTRUCTOR_HOLDS: Final = timedelta(hours=12)
 """How long a launch as Instructor outweighs Moodle's rosters, which call assistants learners."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Platform:
-    name: str
-    settings: PlatformSettings
-    keys: KeySet
-    checker: TokenChecker
-    rosters: Rosters
-
-    @property
-    def has_rosters(self) -> bool:
-        return bool(self.settings.token)
 
 
 class LtiSource:
@@ -88,9 +75,7 @@ class LtiSource:
         self._web = web or Web(ca_file=settings.ca)
         self._memory = Memory(id, safe)
         self._key = ToolKey(self._memory)
-        self._platforms = {
-            name: self._platform(name, one) for name, one in settings.platforms.items()
-        }
+        self._platforms = make_platforms(settings, self._key, self._web, clock)
 
     @property
     def id(self) -> str:
@@ -124,7 +109,7 @@ class LtiSource:
 
     def begin(self, request: LaunchRequest) -> Redirect | Denied:
         """Where to send a browser that a platform sent to us."""
-        platform = self._find(request)
+        platform = find_platform(self._platforms, request)
         if platform is None:
             return Denied(
                 f"no platform here has the issuer {request.issuer[:200]!r} with the client id "
@@ -147,7 +132,7 @@ class LtiSource:
         self, request: LaunchRequest, id_token: str, nonce: str
     ) -> Launch | Denied | Unavailable:
         """Check what a platform answered to ``begin``, all of it, and read it."""
-        platform = self._find(request)
+        platform = find_platform(self._platforms, request)
         if platform is None:
             return Denied("the platform is no longer here")
         try:
@@ -265,26 +250,8 @@ class LtiSource:
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _platform(self, name: str, settings: PlatformSettings) -> _Platform:
-        keys = KeySet(self._web, settings.keys, self._clock)
-        checker = TokenChecker(
-            keys, issuer=settings.issuer, audience=settings.client_id, clock=self._clock
-        )
-        rosters = Rosters(settings, self._key, self._web, self._clock)
-        return _Platform(name, settings, keys, checker, rosters)
-
-    def _find(self, request: LaunchRequest) -> _Platform | None:
-        """The platform that sent a browser; a client id that was left out is no riddle where there is one platform."""
-        found = [
-            platform
-            for platform in self._platforms.values()
-            if platform.settings.issuer == request.issuer
-            and request.client_id in {"", platform.settings.client_id}
-        ]
-        return found[0] if len(found) == 1 else None
-
     async def _launch(
-        self, platform: _Platform, claims: LaunchClaims, token: Mapping[str, Any]
+        self, platform: Platform, claims: LaunchClaims, token: Mapping[str, Any]
     ) -> Launch | Denied:
         login = {**claims.named, "sub": claims.subject}.get(platform.settings.login)
         if not login:
@@ -310,7 +277,7 @@ class LtiSource:
         return Launch(Login(identity, token), course, claims.target)
 
     async def _launch_roles(
-        self, platform: _Platform, claims: LaunchClaims, stated: frozenset[CourseRole]
+        self, platform: Platform, claims: LaunchClaims, stated: frozenset[CourseRole]
     ) -> tuple[frozenset[CourseRole], bool]:
         """What a launch gives, and whether that is all that is known."""
         settings = platform.settings
@@ -329,7 +296,7 @@ class LtiSource:
         return (stated if confirmed else lower), True
 
     async def _with_rosters(
-        self, platform: _Platform, visits: Sequence[Visit]
+        self, platform: Platform, visits: Sequence[Visit]
     ) -> list[tuple[Visit | None, Context]]:
         """The courses of these visits whose roster can be asked, each with the visit if it still says something."""
         if not (self._settings.rosters and platform.has_rosters):
@@ -346,7 +313,7 @@ class LtiSource:
         return visit if counts else None
 
     async def _read(
-        self, platform: _Platform, context: Context, seconds: float | None
+        self, platform: Platform, context: Context, seconds: float | None
     ) -> Listing | Unavailable:
         try:
             async with asyncio.timeout(seconds):
@@ -358,7 +325,7 @@ class LtiSource:
         except StoreError as error:
             return Unavailable(f"the tool's key cannot be read: {error}")
 
-    async def _member(self, platform: _Platform, context: Context, listed: RosterEntry) -> Member:
+    async def _member(self, platform: Platform, context: Context, listed: RosterEntry) -> Member:
         subject = f"{platform.name}/{listed.subject}"
         visits = await self._memory.visits(subject)
         visit = next((one for one in visits if one.context == context.id), None)
