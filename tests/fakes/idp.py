@@ -38,7 +38,8 @@ class FakeIdp:
     Attributes:
         who: subject and login name of whoever logs in next.
         error: what a browser is sent back with instead of a code, or ``""``; ``html`` escapes it as Moodle does.
-        silent: it takes requests and does not answer.
+        silent: it takes codes and answers half a minute later.
+        waiting: how many it has not answered yet.
         disabled: subjects whose account is disabled.
         asked: parameters of the last authorize request.
         logged_out: addresses that were given to the log-out page as the way back.
@@ -46,7 +47,7 @@ class FakeIdp:
 
     def __init__(self) -> None:
         self.who = "ada"
-        self.error, self.html, self.silent = "", False, False
+        self.error, self.html, self.silent, self.waiting = "", False, False, 0
         self.disabled: set[str] = set()
         self.asked: dict[str, str] = {}
         self.logged_out: list[str] = []
@@ -97,7 +98,9 @@ class FakeIdp:
     def _post(self, request: BaseHTTPRequestHandler) -> None:
         sent = dict(parse_qsl(request.rfile.read(int(request.headers["Content-Length"])).decode()))
         if self.silent:
+            self.waiting += 1
             self._open.wait(30)
+            self.waiting -= 1
         asked = self._codes.pop(sent.get("code", ""), None)
         if asked is None or not _fits(asked, sent):
             _say(request, {"error": "invalid_grant"}, 400)
