@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.utils import url_path_join
+from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
 from jupyterhub_edu.core import Core, current_core
@@ -167,6 +168,8 @@ class Arrival(Remembering):
             self._jupyterhub_user = None
             self._resolve_roles_and_scopes()
         error = (kwargs.get("exc_info") or (None, None))[1]
+        if isinstance(error, SQLAlchemyError):
+            self.db.rollback()  # as the hub's own page of errors does: others use the same session
         sentence = "Something went wrong at the hub; the administrators can find it in its log."
         if isinstance(error, LoginRefused):
             sentence = error.sentence
