@@ -75,8 +75,10 @@ class Core:
         self.store, self.inventory, self.servers = store, inventory, servers
         self.groups, self.accounts, self.clock = groups, accounts, clock
         self.roll = Roll(lambda: self._campus, store)
-        self.book = Book(lambda: self._campus, self.roll, store, inventory, clock)
         self.refresher = Refresher(sources, lambda: self._campus, self.roll, clock)
+        self.book = Book(
+            lambda: self._campus, self.roll, store, inventory, clock, self.refresher.must_log_in
+        )
         self.syncer = Syncer(
             lambda: self.refresher.sources, lambda: self._campus, self.roll, clock
         )

@@ -53,7 +53,13 @@ class Book:
         store: Store,
         inventory: Inventory,
         clock: Clock,
+        must_log_in: Callable[[Person], bool] = lambda _: False,
     ) -> None:
+        """Make an empty book.
+
+        Args:
+            must_log_in: whether a person's source will not be asked about them before they log in again.
+        """
         self._campus, self._roll, self._store, self._inventory, self._clock = (
             campus,
             roll,
@@ -61,6 +67,7 @@ class Book:
             inventory,
             clock,
         )
+        self._must_log_in = must_log_in
         self._open: dict[str, Admission] = {}
         self._of_account: dict[str, set[str]] = {}
         self._tallies: dict[str, Tally] = {}
@@ -103,6 +110,8 @@ class Book:
             [self._open[id] for id in held],
             self._pool_of,
             self._clock(),
+            # What cannot be asked again is as old as it gets.
+            timedelta(0) if known is not None and self._must_log_in(known) else campus.stale_after,
         )
 
     def free(self, flavor: str) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.campus import Campus
@@ -26,7 +26,10 @@ class Glance:
         now: aware UTC instant, the same for all decisions.
     """
 
-    __slots__ = ("_by_flavor", "_campus", "_course", "_mine", "_pool_of", "enrolments", "now")
+    __slots__ = (
+        *("_by_flavor", "_campus", "_course", "_mine", "_pool_of", "_stale_after"),
+        *("enrolments", "now"),
+    )
 
     def __init__(
         self,
@@ -36,8 +39,10 @@ class Glance:
         mine: Collection[Admission],
         pool_of: Callable[[Campus, Course, Flavor, datetime], Pool],
         now: datetime,
+        stale_after: timedelta,
     ) -> None:
         self._campus, self._course, self._mine, self._pool_of = campus, course, mine, pool_of
+        self._stale_after = stale_after
         self.enrolments, self.now = enrolments, now
         self._by_flavor: dict[str, tuple[Held, Pool | None]] = {}
 
@@ -59,7 +64,7 @@ class Glance:
             held,
             campus.caps,
             pool,
-            campus.stale_after,
+            self._stale_after,
             campus.source_titles,
             campus.contact,
             campus.zone,

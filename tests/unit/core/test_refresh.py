@@ -283,10 +283,16 @@ async def test_a_session_that_has_ended_changes_nothing_but_asks_for_a_login(wor
     assert world.refresher.must_log_in(world.ada)
     assert world.role is STUDENT
     assert world.refresher.notice(world.ada) == ""
+    assert stale_after(world) == timedelta(0)  # nothing new on a device, not even by a token
 
     identity = an_identity(claims=CLAIM)
     world.refresher.heard("ad", Login(identity))
     assert not world.refresher.must_log_in(world.ada)
+    assert stale_after(world) == timedelta(hours=12)
+
+
+def stale_after(world: World) -> timedelta:
+    return world.core.book.glance(world.ada.key, "ml").facts(None).stale_after
 
 
 async def test_a_person_who_cannot_be_asked_about_is_no_silence_of_the_source(world):
