@@ -8,6 +8,7 @@ named (``login_hint``); nobody has a password.
     fake = FakeEntra()                       # a tenant, an app, and some people
     web = FakeWeb(fake)                      # stands in for ``identity.web.Web``, no sockets
     async with EntraServer() as server:      # the same on two loopback ports: server.authority, server.graph
+    with serving() as server:                # in a thread
 
     ann = fake.tenant.add_user("ann", groups=["ml-students"])
     fake.tenant.disable(ann); fake.tenant.revoke(ann); fake.tenant.delete(ann)
@@ -29,7 +30,7 @@ Not copied, because not published: which error wins when several apply, pairwise
 from .directory import Application, Group, SchoolClass, Tenant, User
 from .fake import FakeEntra, FakeWeb
 from .http import Reply, Request
-from .server import EntraServer
+from .server import EntraServer, serving
 
 __all__ = [
     "Application",
@@ -42,4 +43,5 @@ __all__ = [
     "SchoolClass",
     "Tenant",
     "User",
+    "serving",
 ]
