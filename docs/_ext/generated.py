@@ -318,12 +318,20 @@ def _cli() -> Iterator[str]:
     """Typer brings a copy of click of its own, so parameters are asked by their attributes, not by their class."""
     from jupyterhub_edu.cli import main
 
-    for name, command in typer.main.get_command(main).commands.items():  # type: ignore[attr-defined]
+    for name, command in _commands(typer.main.get_command(main)):
         usage = " ".join(["jupyterhub-edu", name, *map(_in_usage, command.params)])
         lines = textwrap.wrap(usage, 88, subsequent_indent="    ", break_on_hyphens=False)
         yield from [f"## {name}", "", "```text", *lines, "```", "", _prose(command.help or "")]
         rows = [[f"`{_spelt(one)}`", _prose(one.help or "")] for one in command.params]
         yield from _table(["argument", "meaning"], rows) if rows else [""]
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _spelt(parameter: Any) -> str:
