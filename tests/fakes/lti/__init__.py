@@ -7,7 +7,8 @@ assistants learners, short role names, numeric ids, tokens as ``text/html``), an
 (sub-roles, custom fields filled in, roles of other courses among the institution's).
 
 ``FakePlatform`` answers plain requests without a socket, ``PlatformServer`` on a loopback port, with course pages for
-browsers; ``python -m tests.fakes.lti`` runs it alone.
+browsers; ``python -m tests.fakes.lti`` runs it alone. A live platform takes its place through the environment, see
+``live.py``.
 """
 
 from .platform import CANVAS, MOODLE, Dialect, FakePlatform, PlatformWeb, Registration

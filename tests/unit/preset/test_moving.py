@@ -110,3 +110,32 @@ def test_what_stands_under_our_own_name_is_not_taken_for_azureads() -> None:
     c.EduAuthenticator.allow_existing_users = True
     c.EduAuthenticator.custom_403_message = "No."
     source_types(c)
+
+
+def an_old_lti_hub(**more: Any) -> Config:
+    c = Config()
+    c.LTI13Authenticator.issuer = "https://moodle.fjord.example"
+    c.LTI13Authenticator.authorize_url = "https://moodle.fjord.example/mod/lti/auth.php"
+    c.LTI13Authenticator.jwks_endpoint = "https://moodle.fjord.example/mod/lti/certs.php"
+    c.LTI13Authenticator.client_id = {"AbC123"}
+    c.LTI13Authenticator.username_key = "custom_uname"
+    for name, value in more.items():
+        c.LTI13Authenticator[name] = value
+    return c
+
+
+def test_ltiauthenticators_options_fill_a_source_of_type_lti() -> None:
+    kind = source_types(an_old_lti_hub(tool_name="Lab"))["lti"]
+    settings: Any = kind.settings.model_validate({})
+    assert settings.platforms["lms"].keys == "https://moodle.fjord.example/mod/lti/certs.php"
+    assert settings.platforms["lms"].login == "custom.uname"
+    assert settings.tool_name == "Lab"
+
+
+def test_refusals_name_the_authenticator_that_they_are_of() -> None:
+    c = an_old_hub(no_such_option=1)
+    c.merge(an_old_lti_hub(username_key="email"))
+    with pytest.raises(Refusals) as refused:
+        source_types(c)
+    assert "LDAPAuthenticator.no_such_option" in str(refused.value)
+    assert "LTI13Authenticator.username_key" in str(refused.value)
