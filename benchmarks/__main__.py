@@ -1,6 +1,6 @@
 """Run benchmarks and print one table each: ``python -m benchmarks [NAME ...]``.
 
-A benchmark is a module ``p*.py`` here with a function ``run()`` that returns a mapping: ``name``; ``unit`` of its figures;
+A benchmark is a module ``p*.py`` or ``r*.py`` here with a function ``run()`` that returns a mapping: ``name``; ``unit`` of its figures;
 ``baseline``, what it is compared with, or ``""``; and ``rows``, mappings that become the lines of the table, in which
 each key is a column; what begins with ``raw`` is kept but not shown. Without rows, every other figure is a line. Counts
 stand before seconds. Everything is written to ``results/`` with the facts of the machine.
@@ -31,7 +31,7 @@ _PACKAGES = ("jupyterhub", "jupyterhub-kubespawner", "jupyterhub-ldapauthenticat
 
 def find(names: Sequence[str]) -> list[str]:
     """The modules whose names hold one of these words; all of them for none."""
-    known = sorted(path.stem for path in HERE.glob("p[0-9]*.py"))
+    known = sorted(path.stem for path in HERE.glob("[pr][0-9]*.py"))
     found = [module for module in known if not names or any(name in module for name in names)]
     if not found:
         sys.exit(f"no such benchmark: {' '.join(names)}; there are {', '.join(known)}")

@@ -310,6 +310,7 @@ async def test_a_source_that_is_not_there_has_something_to_say(subject: Any_):
 async def test_what_is_not_said_stays_as_it_was(subject: Any_):
     school, person = School(subject), subject.campus.both
     _, known = await school.arrive(person)
+    await school.arrive(subject.campus.some("student"))
     with subject.partial(person):
         for way in subject.ways_in(person):
             await school.enter(person, way)

@@ -1,1 +1,1 @@
-"""Real directories for tests: slapd and Samba AD, filled with a generated campus, and a relay that breaks them."""
+"""Real directories for tests: slapd and Samba AD, filled with a generated campus."""
