@@ -10,6 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from jupyterhub_edu.domain.people import Roster
+from jupyterhub_edu.ports import Unavailable
 from tests.fakes.lti import PlatformServer
 from tests.fakes.lti.live import live_source
 
@@ -73,7 +74,9 @@ async def test_a_live_platform_answers_as_the_fake_does() -> None:
     source = await live_source()
     try:
         assert await source.check() == []
-        (course,) = await source.courses()
+        courses = await source.courses()
+        assert not isinstance(courses, Unavailable)
+        (course,) = courses
         roster = await source.roster(course)
         assert isinstance(roster, Roster), roster
         assert roster.members
