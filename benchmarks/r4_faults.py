@@ -26,7 +26,7 @@ from tests.directories.slapd import Slapd
 
 SOURCES = ("groupOfNames", "Entra ID", "Moodle", "LTI 1.3")
 AT_ONCE = 5
-LOGINS = 60
+LOGINS = 150
 PAIRS = 5
 
 
