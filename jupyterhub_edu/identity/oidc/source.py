@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
-from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
@@ -34,12 +32,11 @@ from .logout import LogoutTokens
 from .provider import NotGranted, Provider, Tokens
 from .sessions import Session, Sessions
 from .settings import OidcSettings
+from .witnesses import Witnesses
 
 __all__ = ["OidcSource"]
 
 _log = logging.getLogger(__name__)
-_MOST_WITNESSES: Final = 200
-_WITNESSES_ASKED: Final = 4
 _LONGEST_HINT: Final = 4000
 _LONGEST_CODE: Final = 4000
 """Keycloak calls a longer one no request at all, which would read as a fault of the hub's."""
@@ -71,10 +68,7 @@ class OidcSource:
         self._provider = Provider(settings, self._web, clock)
         self._sessions = Sessions(id, safe)
         self._logouts = LogoutTokens(self._provider.checker, clock)
-        self._seen_at: dict[str, float] = {}
-        self._without: defaultdict[str, set[str]] = defaultdict(set)
-        self._proving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._witnesses: defaultdict[str, OrderedDict[str, None]] = defaultdict(OrderedDict)
+        self._witnesses = Witnesses(self._call_witness, settings.timeout / 3)
         self._under_way: dict[str, asyncio.Task[Reading | None]] = {}
         self._told: dict[str, str] = {}
 
@@ -171,8 +165,11 @@ class OidcSource:
         return [*await diagnose(self._settings, self._provider, self._web), *self._told.values()]
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections, and of questions that are under way."""
         await self._web.close()
+        for task in (under_way := list(self._under_way.values())):
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
     # -- inside ------------------------------------------------------------------------------------------------
 
@@ -218,7 +215,12 @@ class OidcSource:
         if task is None:
             task = self._under_way[subject] = asyncio.create_task(self._refresh(subject))
             task.add_done_callback(lambda done: self._done(subject, done))
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise NoAnswer("the source is closed") from None
+            raise
 
     def _done(self, subject: str, task: asyncio.Task[Reading | None]) -> None:
         del self._under_way[subject]
@@ -261,14 +263,19 @@ class OidcSource:
             except NoAnswer as silence:
                 _log.info("source %s: no userinfo: %s", self._id, silence)
         reading = read_identity(self._id, self._settings, documents, self._clock())
-        self._note(claims["sub"], reading.seen)
+        self._witnesses.note(claims["sub"], reading.seen)
+        for key in reading.seen:
+            self._told.pop(key, None)
         return reading, documents
 
     async def _conclude(self, reading: Reading) -> Identity:
         unknown = [
             missing
             for missing in reading.missing
-            if not (missing.is_absent and await self._is_empty(missing.key, reading.known.subject))
+            if not (
+                missing.is_absent
+                and await self._witnesses.is_empty(missing.key, reading.known.subject)
+            )
         ]
         for missing in unknown:
             if self._told.get(missing.key) != missing.sentence:
@@ -276,45 +283,9 @@ class OidcSource:
                 self._told[missing.key] = missing.sentence
         return reading.identity(complete=not unknown)
 
-    async def _is_empty(self, key: str, subject: str) -> bool:
-        """Before a missing claim is believed to be empty: does the provider put it into anybody's token still?
-
-        Proof is a token that is newer than the one without the claim. Of whom it was once proven, it is believed on:
-        there is nothing left to lose.
-        """
-        if subject in self._without[key]:
-            return True
-        asked_at = time.monotonic()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.timeout / 3), self._proving[key]:
-                if self._seen_at.get(key, 0.0) < asked_at:
-                    await self._seek(key, subject, asked_at)
-        if self._seen_at.get(key, 0.0) < asked_at:
-            return False
-        self._without[key].add(subject)
-        return True
-
-    async def _seek(self, key: str, subject: str, asked_at: float) -> None:
-        """Read some others again whose tokens carried a claim, the latest first, until one does now."""
-        witnesses = self._witnesses[key]
-        for other in [one for one in reversed(witnesses) if one != subject][:_WITNESSES_ASKED]:
-            del witnesses[other]
-            with contextlib.suppress(NoAnswer, NotGranted, Unclear, Refusal, BadToken):
-                await self._read_again(other)
-            if self._seen_at.get(key, 0.0) >= asked_at:
-                return
-
-    def _note(self, subject: str, keys: Iterable[str]) -> None:
-        """Whose tokens carry which claims."""
-        for key in keys:
-            self._told.pop(key, None)
-            self._without[key].discard(subject)
-            self._seen_at[key] = time.monotonic()
-            witnesses = self._witnesses[key]
-            witnesses[subject] = None
-            witnesses.move_to_end(subject)
-            if len(witnesses) > _MOST_WITNESSES:
-                witnesses.popitem(last=False)
+    async def _call_witness(self, subject: str) -> None:
+        with contextlib.suppress(NoAnswer, NotGranted, Unclear, Refusal, BadToken):
+            await self._read_again(subject)
 
     async def _keep(
         self, subject: str, refresh_token: str, id_token: str, claims: Mapping[str, Any]

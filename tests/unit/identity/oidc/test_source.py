@@ -532,6 +532,19 @@ async def test_an_answer_that_comes_too_late_still_brings_the_next_refresh_token
     assert isinstance(await world.source.reread(ola), Identity)
 
 
+async def test_after_closing_no_question_goes_on(world: World):
+    world.provider.add("ola", ML)
+    ola = as_person(await world.log_in("ola"))
+    world.provider.answers[TOKEN] = lambda _: asyncio.sleep(60)
+    waiting = asyncio.create_task(world.source.reread(ola))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await world.source.close()
+
+    assert await waiting == Unavailable("the source is closed")
+    assert len(asyncio.all_tasks()) == 1
+
+
 class FullSafe(ForgetfulSafe):
     """Keeps nothing more."""
 
