@@ -69,7 +69,7 @@ class Budget:
         except ValueError:
             pause = 2.0**self._refusals
         self._refusals = min(self._refusals + 1, 10)
-        pause = min(max(pause, 1.0), _LONGEST_PAUSE)
+        pause = min(max(1.0, pause), _LONGEST_PAUSE)  # in this order: a header may say nan
         self._quiet_until = max(self._quiet_until, self._now() + pause)
 
     def _wait(self, units: int, *, aside: bool) -> float:

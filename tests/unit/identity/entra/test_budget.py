@@ -88,7 +88,8 @@ async def test_what_nobody_waits_for_leaves_half_to_others(time: Time):
 
 
 @pytest.mark.parametrize(
-    ("header", "pause"), [("7", 7), ("0", 1), ("3600", 60), ("soon", 1), (None, 1), ("-5", 1)]
+    ("header", "pause"),
+    [("nan", 1), ("inf", 60), ("7", 7), ("0", 1), ("3600", 60), ("soon", 1), (None, 1), ("-5", 1)],
 )
 async def test_graph_is_left_alone_as_long_as_it_says(time: Time, header: Any, pause: float):
     budget = Budget(10, time)
