@@ -57,7 +57,7 @@ fix: ready-dev ## repair format and lint where a tool can
 	  .venv/bin/ruff format $(SOURCES); exit $$status
 
 .PHONY: test
-test: static docs ready-hub5 ready-cluster ## everything, with real servers (root or sudo the first time)
+test: static docs ready-hub5 ready-cluster ready-providers ## everything, with real servers (root or sudo the first time)
 ifdef ARGS
 	@$(PYTEST) $(ARGS)
 else
@@ -115,7 +115,7 @@ imports: ready-dev
 # One installation at a time in one checkout.
 INSTALL = mkdir -p .cache; flock .cache/install.lock $(MAKE)
 
-.PHONY: ready-demo ready-dev ready-hub5 ready-cluster debian-packages
+.PHONY: ready-demo ready-dev ready-hub5 ready-cluster ready-providers debian-packages
 ready-demo:
 	@if [ ! -e $(DEMO_READY) ]; then $(INSTALL) $(DEMO_READY); fi
 ready-dev: ready-demo
@@ -144,3 +144,7 @@ debian-packages:
 # What cannot be built here is told again, with the reason, by the tests that need it.
 ready-cluster: ready-dev debian-packages
 	@.venv/bin/python -m tests.cluster build || true
+
+# Keycloak likewise.
+ready-providers: ready-dev debian-packages
+	@.venv/bin/python -m tests.providers || true

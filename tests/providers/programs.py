@@ -7,10 +7,11 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
-from tests.cluster.places import build_once, cache_folder, digest, remove_older, say, step
+from tests.cluster.places import build_once, cache_folder, digest, remove_older, step
 
 KEYCLOAK = "26.7.3"
 KEYCLOAK_SHA256 = "27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f"
@@ -23,6 +24,11 @@ class ProviderUnavailable(RuntimeError):
     """It cannot be had here; the message says what to install or change."""
 
 
+def tell(line: str) -> None:
+    """Print one progress line."""
+    print(f"providers: {line}", file=sys.stderr, flush=True)
+
+
 def keycloak_folder() -> Path:
     """Return Keycloak's folder, downloaded and built for quick starts.
 
@@ -33,7 +39,7 @@ def keycloak_folder() -> Path:
         if shutil.which(program) is None:
             raise ProviderUnavailable(f"no {program} here: apt install {package}")
     target = cache_folder() / "keycloak" / f"{KEYCLOAK}-{digest([], KEYCLOAK_SHA256, *BUILD)}"
-    folder = build_once(target, _build_keycloak, "Keycloak")
+    folder = build_once(target, _build_keycloak, "Keycloak", tell)
     remove_older(folder.parent, keep=folder)
     return folder
 
@@ -60,14 +66,14 @@ def oidc_provider_folder() -> Path:
     own = node()
     files = sorted(NODE_FOLDER.glob("*.*"))
     target = cache_folder() / "oidc-provider" / digest(files)
-    folder = build_once(target, lambda part: _install(part, own), "oidc-provider")
+    folder = build_once(target, lambda part: _install(part, own), "oidc-provider", tell)
     remove_older(folder.parent, keep=folder)
     return folder
 
 
 def _build_keycloak(part: Path) -> None:
     archive = part / f"keycloak-quarkus-dist-{KEYCLOAK}.zip"
-    with step(f"downloading Keycloak {KEYCLOAK} (170 MB)", say):
+    with step(f"downloading Keycloak {KEYCLOAK} (170 MB)", tell):
         _run(
             *("mvn", "--batch-mode", "--quiet", f"-Dmaven.repo.local={part / 'maven'}"),
             *(f"{MAVEN_PLUGIN}:copy", f"-DoutputDirectory={part}"),
@@ -88,7 +94,7 @@ def _build_keycloak(part: Path) -> None:
     inner.rmdir()
     program = part / "bin/kc.sh"
     program.chmod(0o755)
-    with step("building Keycloak for quick starts", say):
+    with step("building Keycloak for quick starts", tell):
         _run(program, "build", *BUILD, cwd=part)
 
 
@@ -96,7 +102,7 @@ def _install(part: Path, own: Path) -> None:
     for path in NODE_FOLDER.iterdir():
         shutil.copy2(path, part / path.name)
     npm = own.parent.parent / "lib/node_modules/npm/bin/npm-cli.js"
-    with step("installing oidc-provider from npm", say):
+    with step("installing oidc-provider from npm", tell):
         _run(own, npm, "ci", "--omit=dev", cwd=part)
 
 
