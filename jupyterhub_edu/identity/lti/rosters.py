@@ -153,11 +153,12 @@ class Rosters:
         return await self._web.get(url, headers=headers, deadline=_PAGE_SECONDS)
 
     async def _ask_token(self, now: datetime) -> tuple[str, datetime]:
-        url = self._platform.token
+        url, client = self._platform.token, self._platform.client_id
+        audience = self._platform.audience or url
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": _ASSERTION,
-            "client_assertion": await self._key.assertion(self._platform.client_id, url, now),
+            "client_assertion": await self._key.assertion(client, audience, now),
             "scope": SCOPE,
         }
         reply = await self._web.post(url, form, deadline=_PAGE_SECONDS)

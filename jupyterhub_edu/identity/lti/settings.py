@@ -70,6 +70,10 @@ class PlatformSettings(_Model):
         default="",
         description="Where access tokens come from; needed for rosters. Left out for other: none are read.",
     )
+    audience: str = Field(
+        default="",
+        description="What the place where access tokens come from calls itself. Left out: token, as most do.",
+    )
     frames: list[str] = Field(
         default_factory=list,
         description="Further origins whose pages may show a launch in a frame, such as https://lms.example.edu.",
@@ -151,7 +155,7 @@ def _known(kind: object, url: str) -> dict[str, Any]:
             "issuer": "https://canvas.instructure.com",
             "authorize": f"{_CANVAS}/api/lti/authorize_redirect",
             "keys": f"{_CANVAS}/api/lti/security/jwks",
-            "token": f"{_CANVAS}/login/oauth2/token",
+            "token": f"{url}/login/oauth2/token",
             "login": "custom.login",
         }
     return {}

@@ -330,7 +330,8 @@ class LtiSource:
         visits = await self._memory.visits(subject)
         visit = next((one for one in visits if one.context == context.id), None)
         roles = listed_roles(platform.settings, listed, self._counting(visit) if visit else None)
-        login = listed.named.get(platform.settings.login, "")
+        # Not every roster has the claim that names accounts; until the first launch a label must do.
+        login = listed.named.get(platform.settings.login, listed.subject)
         return Member(subject, login, listed.name or login, roles)
 
     async def _remember(

@@ -115,6 +115,22 @@ async def test_canvas_names_assistants(make, canvas) -> None:
     }
 
 
+async def test_a_roster_without_logins_still_names_people(make, canvas) -> None:
+    source = make()
+    await launched(source, canvas, "tea")
+    roster = await source.roster(CourseRef("canvas/2"))
+    assert isinstance(roster, Roster)
+    assert ("4", "Sue Student") in {(one.login, one.name) for one in roster.members}
+
+
+async def test_an_access_token_is_asked_of_whoever_it_calls_itself(make, canvas) -> None:
+    for audience, is_right in (("", True), ("https://another.example/token", False)):
+        source = make(canvas={"audience": audience})
+        await launched(source, canvas)
+        answer = await source.roster(CourseRef("canvas/2"))
+        assert isinstance(answer, Roster) is is_right
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 1_000])
 async def test_every_page_is_read(make, moodle, size: int) -> None:
     for number in range(100, 110):

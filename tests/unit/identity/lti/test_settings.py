@@ -50,6 +50,7 @@ def test_canvas_is_called_alike_everywhere_and_its_pages_are_the_schools() -> No
 
     assert canvas.issuer == "https://canvas.instructure.com"
     assert canvas.instructor == "teacher"
+    assert canvas.token == "https://uni.instructure.com/login/oauth2/token", "the school's own"
     assert "https://uni.instructure.com" in canvas.framing
     assert "https://uni.instructure.com" in canvas.origins
 
