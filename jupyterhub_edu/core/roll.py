@@ -22,9 +22,11 @@ from jupyterhub_edu.domain.people import (
     Enrolment,
     Exclusion,
     Identity,
+    Listed,
     Person,
     Roster,
     SiteRole,
+    person_key,
     source_origin,
 )
 from jupyterhub_edu.domain.rules import map_identity
@@ -269,6 +271,27 @@ class Roll:
         return [own[course] for own in self._exclusions.values() if course in own]
 
     # -- all that is known of somebody -------------------------------------------------------------------------
+
+    def find_key(self, who: str) -> str | None:
+        """Somebody's key, by hub account, key, or ``source:login`` in any case; also of those whom only a roster names.
+
+        Returns:
+            None for nobody, and where a login could mean several people.
+        """
+        if (person := self.by_hub_name(who)) is not None:
+            return person.key
+        if who in self._people or self.rosters.listed(who) is not None:
+            return who
+        source, _, login = who.partition(":")
+        prefix, login = person_key(source, ""), login.casefold()
+        named: list[Person | Listed] = [*self._people.values()]
+        named += self.rosters.everybody_listed()
+        keys = {
+            one.key
+            for one in named
+            if login and one.key.startswith(prefix) and one.login.casefold() == login
+        }
+        return keys.pop() if len(keys) == 1 else None
 
     def told_of(self, keys: Iterable[str]) -> list[Enrolment]:
         """Every enrolment of these keys, whether it counts or not."""

@@ -29,6 +29,7 @@ class Code(StrEnum):
     NO_SUCH_PERSON = "no-such-person"
     UNREADABLE = "unreadable"
     NOT_ERASED = "not-erased"
+    NOT_YOURS_TO_GIVE = "not-yours-to-give"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
         ),
         Code.NOT_WRITTEN: Row(
             503,
-            "This could not be written to the audit, so nothing was stopped.",
+            "This could not be written to the audit, so nothing was done.",
             "an administrator",
         ),
         Code.NOT_STOPPED: Row(
@@ -83,6 +84,11 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
         ),
         Code.NO_SUCH_PERSON: Row(404, "Nothing is kept of such a person.", "nobody"),
         Code.UNREADABLE: Row(400, "The request says what this address does not know.", "you"),
+        Code.NOT_YOURS_TO_GIVE: Row(
+            403,
+            "You may add people to your courses below your own role, and exclude people below it.",
+            "an administrator",
+        ),
         Code.NOT_ERASED: Row(
             409,
             "They cannot be erased now: they have a server, or the campus file names them.",

@@ -17,6 +17,7 @@ class Act(StrEnum):
 
     SEE = "see-who-is-on"
     STOP = "stop"
+    ENROL = "add-or-exclude"
 
 
 class Cell(StrEnum):
@@ -43,6 +44,7 @@ TABLE: Final[Mapping[Act, Mapping[CourseRole | SiteRole, Cell]]] = MappingProxyT
             CourseRole.STUDENT: Cell.OWN,
             SiteRole.ADMIN: Cell.YES,
         },
+        Act.ENROL: {CourseRole.TEACHER: Cell.YES, SiteRole.ADMIN: Cell.YES},
     }
 )
 

@@ -279,3 +279,49 @@ def test_administrators_see_the_sources_sync_rosters_and_answer_for_what_is_kept
     erased = ask("people/demo:ola", "DELETE")
     assert erased.json()["erased_as"].startswith("erased-")
     assert codes(ask("people/demo:ola")) == ["no-such-person"]
+
+
+def test_a_teacher_adds_and_excludes_people_by_hand(desk: Desk) -> None:
+    teacher = desk.browser("tea").token("tea", None)
+    student = desk.browser("sue").token("sue", None)
+
+    def ask(body: Any, token: str = teacher, course: str = "ml") -> httpx.Response:
+        path = f"edu/courses/{course}/people"
+        return desk.hub.api(path, token=token, method="POST", json=body)
+
+    for token, course, body, answer in (
+        (student, "ml", {"person": "demo:ian", "role": "student"}, (403, ["not-yours-to-give"])),
+        (teacher, "stats", {"person": "demo:ian", "role": "student"}, (404, ["no-such-course"])),
+        (teacher, "ml", {"person": "demo:ian", "role": "teacher"}, (403, ["not-yours-to-give"])),
+        (teacher, "ml", {"person": "demo:nobody", "role": "student"}, (404, ["no-such-person"])),
+        (teacher, "ml", {"person": "demo:ian", "role": "dean"}, (400, ["unreadable"])),
+        (teacher, "ml", {"person": "demo:ian"}, (400, ["unreadable"])),
+        (
+            teacher,
+            "ml",
+            {"person": "sue", "exclude": True, "role": "student"},
+            (400, ["unreadable"]),
+        ),
+        (teacher, "ml", {"person": "sue", "exclude": True, "ends": "soon"}, (400, ["unreadable"])),
+        (
+            teacher,
+            "ml",
+            {"person": "sue", "exclude": True, "ends": "2026-12-18"},
+            (400, ["unreadable"]),
+        ),
+        (teacher, "ml", ["sue"], (400, ["unreadable"])),
+    ):
+        refused = ask(body, token, course)
+        assert (refused.status_code, codes(refused)) == answer, body
+
+    excluded = ask({"person": "sue", "exclude": True, "why": "until the appeal"})
+    assert (excluded.status_code, excluded.json()) == (201, {"person": "demo:sue"})
+    own = desk.api("courses", student).json()
+    assert [course["id"] for course in own if course["id"] == "ml"] == []
+
+    back = desk.hub.api("edu/courses/ml/people/sue", token=teacher, method="DELETE")
+    assert back.status_code == 204
+    own = {course["id"]: course["role"] for course in desk.api("courses", student).json()}
+    assert own["ml"] == "student"
+    again = desk.hub.api("edu/courses/ml/people/sue", token=teacher, method="DELETE")
+    assert (again.status_code, codes(again)) == (404, ["no-such-person"])

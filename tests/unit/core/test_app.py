@@ -105,14 +105,14 @@ async def test_cards_are_what_the_course_offers_to_ones_roles_strongest_first():
 # -- what one may --------------------------------------------------------------------------------------------------
 
 ACTORS: dict[str, tuple[str, str, str | None, list[Act]]] = {
-    "a teacher of the course": ("tea", "ml", None, [Act.SEE, Act.STOP]),
+    "a teacher of the course": ("tea", "ml", None, [*Act]),
     "not in another one": ("tea", "db", None, []),
     "an observer sees": ("obs", "ml", None, [Act.SEE]),
     "and stops what is their own": ("obs", "ml", "obs", [Act.SEE, Act.STOP]),
     "a student what is their own": ("stu", "ml", "stu", [Act.SEE, Act.STOP]),
     "nothing of others": ("stu", "ml", "tea", []),
     "nothing without saying whose": ("stu", "ml", None, []),
-    "an administrator in every course": ("adm", "db", None, [Act.SEE, Act.STOP]),
+    "an administrator in every course": ("adm", "db", None, [*Act]),
     "but in none that does not exist": ("adm", "x", None, []),
     "nor a teacher in one that was taken out": ("tea", "gone", None, []),
     "somebody outside nothing, not even of themselves": ("out", "ml", "out", []),

@@ -13,10 +13,12 @@ from jupyterhub_edu.domain.people import CourseRole, SiteRole
 ABOUT_ANYBODY = {
     Act.SEE: {CourseRole.TEACHER, CourseRole.ASSISTANT, CourseRole.OBSERVER, SiteRole.ADMIN},
     Act.STOP: {CourseRole.TEACHER, CourseRole.ASSISTANT, SiteRole.ADMIN},
+    Act.ENROL: {CourseRole.TEACHER, SiteRole.ADMIN},
 }
 ABOUT_ONESELF = {
     Act.SEE: ABOUT_ANYBODY[Act.SEE] | {CourseRole.STUDENT},
     Act.STOP: ABOUT_ANYBODY[Act.STOP] | {CourseRole.STUDENT, CourseRole.OBSERVER},
+    Act.ENROL: ABOUT_ANYBODY[Act.ENROL],
 }
 COURSE_ROLES: list[CourseRole | None] = [None, *CourseRole]
 SITE_ROLES: list[SiteRole | None] = [None, *SiteRole]
