@@ -79,7 +79,7 @@ async def find_dossier(roll: Roll, store: Store, who: str) -> Dossier | None:
         listed=[entry for key in keys if (entry := roll.rosters.listed(key))],
         enrolments=roll.told_of(keys),
         exclusions=roll.exclusions_of(keys),
-        named=roll.entries_of(keys),
+        named=roll.entries.of(keys),
         with_secret=[key for key in keys if await store.load_secret(key) is not None],
         sessions=await store.load_admissions_of(hub_name) if hub_name else (),
         audit=await store.load_audit_of(hub_name) if hub_name else (),
@@ -104,7 +104,7 @@ async def erase(
         CannotErase: the campus file still names them.
         StoreError: among others when a session of theirs has not ended; nothing has been erased.
     """
-    if named := roll.still_named(dossier.keys):
+    if named := roll.entries.present(dossier.keys):
         raise CannotErase(f"The campus file names {', '.join(named)}: take that out first.")
     stand_in = f"erased-{uuid.uuid4().hex[:12]}"
     entry = AuditEntry(clock(), actor, "erase", target=stand_in, address=address)

@@ -12,11 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from jupyterhub_edu.domain.campus import Campus, FilePerson
+from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.decide import role_in
 from jupyterhub_edu.domain.names import course_group, site_group
 from jupyterhub_edu.domain.people import (
-    FROM_FILE,
     MANUAL,
     CourseRole,
     Enrolment,
@@ -32,6 +31,7 @@ from jupyterhub_edu.domain.people import (
 from jupyterhub_edu.domain.rules import map_identity
 from jupyterhub_edu.ports import Gone, Store
 
+from .entries import Entries
 from .rosters import Comparison, Rosters, in_slices
 from .told import PersonalAnswer, Told
 
@@ -56,9 +56,7 @@ class Roll:
         self._accounts: dict[str, tuple[str, ...]] = {}
         self._told = Told()
         self._exclusions: dict[str, dict[str, Exclusion]] = {}
-        self._pins: dict[str, str] = {}
-        self._pinned: dict[str, tuple[FilePerson, ...]] = {}
-        self._unkept_pins: set[str] = set()
+        self.entries = Entries(campus, store)
         self.rosters = Rosters(self._told, self._people, store, self._changed)
         self.on_change: list[Callable[[Person], None]] = []
 
@@ -71,8 +69,7 @@ class Roll:
             self._told.add(self.rosters.as_of(enrolment))
         for exclusion in await self._store.load_exclusions():
             self._exclusions.setdefault(exclusion.person, {})[exclusion.course] = exclusion
-        for entry, key in (await self._store.load_pins()).items():
-            self._pin(entry, key)
+        await self.entries.load()
 
     # -- people ------------------------------------------------------------------------------------------------
 
@@ -118,13 +115,13 @@ class Roll:
     def site_role(self, person: Person) -> SiteRole | None:
         """The highest site role of the person's identities now; admin only by a pinned entry of the campus file."""
         active = [one for one in self.identities(person) if one.active]
-        if any(self._is_pinned(one, self._campus().admins) for one in active):
+        if any(self.entries.is_one_of(one.key, self._campus().admins) for one in active):
             return SiteRole.ADMIN
         return max((one.site_role for one in active if one.site_role is not None), default=None)
 
     def was_named(self, person: Person) -> bool:
         """Whether an entry of the campus file, present or former, is pinned to this person."""
-        return any(one.key in self._pinned for one in self.identities(person))
+        return any(self.entries.has(one.key) for one in self.identities(person))
 
     # -- enrolments --------------------------------------------------------------------------------------------
 
@@ -138,7 +135,7 @@ class Roll:
         for one in identities:
             if one.active:
                 found += self._told.of(one.key)
-                found += self._from_file(one.key)
+                found += self.entries.enrolments(one.key)
         kept_out = [self._exclusions[one.key] for one in identities if one.key in self._exclusions]
         return list(_without(found, kept_out)) if kept_out else found
 
@@ -201,15 +198,10 @@ class Roll:
             Enrolment(person.key, course, role, origin, None, None, identity.at, sections=sections)
             for course, role, sections in sorted(mapped.courses, key=lambda found: found[:2])
         )
-        entry = self._entry(person)
-        if self._named_in_file(person) and entry not in self._pins:
-            self._pin(entry, person.key)
-            self._unkept_pins.add(entry)
+        self.entries.meet(person)
         told = self._take(person, origin, said, answer)
         await self._store.save_answer(person, origin, told)
-        for entry in [e for e in self._unkept_pins if self._pins[e] == person.key]:
-            await self._store.pin(entry, person.key)
-            self._unkept_pins.discard(entry)
+        await self.entries.keep(person.key)
         return person
 
     async def lose(self, person: Person, gone: Gone) -> Person:
@@ -295,21 +287,11 @@ class Roll:
 
     def told_of(self, keys: Iterable[str]) -> list[Enrolment]:
         """Every enrolment of these keys, whether it counts or not."""
-        return [e for key in keys for e in (*self._told.of(key), *self._from_file(key))]
+        return [e for key in keys for e in (*self._told.of(key), *self.entries.enrolments(key))]
 
     def exclusions_of(self, keys: Iterable[str]) -> list[Exclusion]:
         """Every exclusion of these keys."""
         return [e for key in keys for e in self._exclusions.get(key, {}).values()]
-
-    def entries_of(self, keys: Iterable[str]) -> list[str]:
-        """Entries of the campus file, present or former, that are pinned to these keys."""
-        return [f"{e.source}:{e.login}" for key in keys for e in self._pinned.get(key, ())]
-
-    def still_named(self, keys: Iterable[str]) -> list[str]:
-        """Of those entries the present ones."""
-        campus = self._campus()
-        present = {f"{e.source}:{e.login}" for e in (*campus.admins, *campus.people)}
-        return [entry for entry in self.entries_of(keys) if entry in present]
 
     def forget(self, keys: Iterable[str], hub_name: str, stand_in: str) -> None:
         """Know nothing of somebody any more; ``store.erase`` has made it so for good."""
@@ -318,9 +300,7 @@ class Roll:
             self.rosters.forget(key)
             self._exclusions.pop(key, None)
             self._people.pop(key, None)
-            for entry in self.entries_of([key]):
-                self._pins.pop(entry, None)
-            self._pinned.pop(key, None)
+            self.entries.forget(key)
         self._accounts.pop(hub_name, None)
         if hub_name:
             self._told.rename_author(hub_name, stand_in)
@@ -386,29 +366,6 @@ class Roll:
                 listener(person)
             except Exception:
                 _log.exception("a listener failed for %s", person.hub_name)
-
-    @staticmethod
-    def _entry(person: Person) -> str:
-        return f"{person.source}:{person.login.casefold()}"
-
-    def _named_in_file(self, person: Person) -> bool:
-        who = FilePerson(person.source, person.login.casefold())
-        return who in self._campus().admins or who in self._campus().people
-
-    def _pin(self, entry: str, key: str) -> None:
-        """The file's entries that are a person, by pin alone: a login handed on to somebody else hands nothing on."""
-        source, _, login = entry.partition(":")
-        self._pins[entry] = key
-        self._pinned[key] = (*self._pinned.get(key, ()), FilePerson(source, login))
-
-    def _is_pinned(self, person: Person, entries: frozenset[FilePerson]) -> bool:
-        return any(entry in entries for entry in self._pinned.get(person.key, ()))
-
-    def _from_file(self, key: str) -> Iterable[Enrolment]:
-        people = self._campus().people
-        for entry in self._pinned.get(key, ()):
-            for enrolment in people.get(entry, ()):
-                yield replace(enrolment, person=key, origin=FROM_FILE)
 
 
 def _without(

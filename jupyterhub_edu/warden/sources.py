@@ -55,9 +55,13 @@ class SourceReader:
             raise ExceptionGroup(f"{len(failures)} people could not be read", failures)
 
     def _note(self, person: Person) -> None:
-        """A change that we did not cause ourselves: a login, a page of the hub, a start."""
-        if person.key not in self._reading:
-            self._seen[person.key] = self._core.clock()
+        """A change that we did not cause ourselves: a login, a page of the hub, a start.
+
+        Each of them comes with an answer about the person; a roster or a member of staff may change people who are far away.
+        """
+        now = self._core.clock()
+        if person.key not in self._reading and now - person.answered_at < _RECENT:
+            self._seen[person.key] = now
 
     def _due(self, now: datetime) -> dict[str, list[Person]]:
         """People by source, the longest unasked first."""

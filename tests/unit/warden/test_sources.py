@@ -9,7 +9,7 @@ import pytest
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.campus import SourceInfo
 from jupyterhub_edu.domain.decide import StartRequest
-from jupyterhub_edu.domain.people import CourseRole, Person
+from jupyterhub_edu.domain.people import CourseRef, CourseRole, Member, Person, Roster
 from jupyterhub_edu.ports import Gone, Unavailable
 from jupyterhub_edu.warden.sources import SourceReader
 from tests.fakes.campus import NOW, a_campus, a_core, an_identity, enrol
@@ -145,5 +145,17 @@ async def test_who_came_from_a_source_that_is_no_longer_in_the_file_is_left_alon
     await world.with_a_server("ada")
     world.core.replace_campus(a_campus(sources=[SourceInfo("guests", "fake", "Guests")]), {})
     world.clock.pass_(minutes=6)
+    await world.reader()
+    assert world.ad.asked == []
+
+
+async def test_whom_a_roster_changes_while_they_are_far_away_is_not_read_for_that(world):
+    await world.core.sign_in(an_identity("ada", at=world.clock()), "ada")
+    world.clock.pass_(hours=2)
+    await world.reader()
+    roster = Roster(
+        CourseRef("ml"), (Member("id-ada", "ada", "Ada", frozenset({STUDENT})),), world.clock()
+    )
+    await world.core.roll.take_roster("ad", "ml", roster)
     await world.reader()
     assert world.ad.asked == []
