@@ -1,4 +1,4 @@
-"""A real Keycloak as a subject, behind a relay that speaks TLS."""
+"""OpenID providers as subjects: a real Keycloak, behind a relay that speaks TLS, and the npm package oidc-provider."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from tests.contract.sources.subject import Kind, NotLetIn, Subject, closing
 from tests.directories.campus import Campus, Somebody
 from tests.providers.browser import CALLBACK, Browser, LoginRefused
 from tests.providers.keycloak import Keycloak
+from tests.providers.oidc_provider import SECRET as PROVIDER_SECRET
+from tests.providers.oidc_provider import OidcProvider
 from tests.relay import FAULTS, Certificates, Relay
 
 _SECRET: Final = "canary: +/=%&é of the client"
@@ -61,23 +63,28 @@ class CampusRealm:
         self.relay.close()
 
 
-class KeycloakSubject(Subject[CodeGrant]):
+class OidcSubject(Subject[CodeGrant]):
     """People log in with a browser; who is deleted has no session any more, which says nothing of the account."""
 
     source_type = "oidc"
     when_deleted: ClassVar[type] = Unavailable
 
-    def __init__(self, of: CampusRealm) -> None:
-        self.of, self.realm, self.ids = of, of.realm, of.ids
-        super().__init__(of.campus)
+    def __init__(self, campus: Campus, issuer: str, secret: str, ca: str | None = None) -> None:
+        self._issuer, self._secret, self._ca = issuer, secret, ca
+        super().__init__(campus)
 
     def keys(self) -> dict[str, Any]:
+        ca = {"ca_file": self._ca} if self._ca else {}
         return {
-            "issuer": self.of.issuer,
+            "issuer": self._issuer,
             "client_id": "hub",
-            "client_secret": _SECRET,
-            "ca_file": self.of.ca,
+            "client_secret": self._secret,
+            **ca,
         }
+
+    def account(self, login: str) -> str:
+        """What somebody types at the provider."""
+        return login
 
     @property
     def rules(self) -> Iterable[tuple[str, CourseRole, str | None]]:
@@ -102,11 +109,10 @@ class KeycloakSubject(Subject[CodeGrant]):
             **redirect.extra,
         }
         url = f"{redirect.authorize_url}?{urlencode(query)}"
-        browser = Browser(self.of.ca)
+        browser = Browser(self._ca)
         try:
-            back = await asyncio.to_thread(
-                browser.log_in, url, typed or person.login, person.password
-            )
+            account = typed or self.account(person.login)
+            back = await asyncio.to_thread(browser.log_in, url, account, person.password)
         except LoginRefused as refused:
             raise NotLetIn(str(refused)[:200]) from None
         finally:
@@ -128,7 +134,13 @@ class KeycloakSubject(Subject[CodeGrant]):
             return await self.present(other)
         return await forge_grant(self, how, person)
 
-    # -- the world ---------------------------------------------------------------------------------------------
+
+class KeycloakSubject(OidcSubject):
+    """A realm of a real Keycloak."""
+
+    def __init__(self, of: CampusRealm) -> None:
+        self.of, self.realm, self.ids = of, of.realm, of.ids
+        super().__init__(of.campus, of.issuer, _SECRET, of.ca)
 
     @contextlib.contextmanager
     def without(self, person: Somebody, course: str) -> Iterator[None]:
@@ -180,10 +192,83 @@ class KeycloakSubject(Subject[CodeGrant]):
         return self.of.relay.fault(kind)
 
 
+class ProviderSubject(OidcSubject):
+    """A certified provider whose refusals never say that it is the account that may not be used any more."""
+
+    when_disabled: ClassVar[type] = Unavailable
+
+    def __init__(self, campus: Campus, provider: OidcProvider) -> None:
+        self.provider = provider
+        self._accounts = {login: login for login in campus.people}
+        super().__init__(campus, provider.issuer, PROVIDER_SECRET)
+        self._set_everybody("preferred_username", "name", "groups")
+
+    def account(self, login: str) -> str:
+        return self._accounts[login]
+
+    @contextlib.contextmanager
+    def _is(self, person: Somebody, claims: dict[str, Any] | None) -> Iterator[None]:
+        self.provider.set_account(person.login, claims)
+        try:
+            yield
+        finally:
+            self.provider.set_account(person.login, _claims(self.campus, person))
+
+    def without(self, person: Somebody, course: str) -> contextlib.AbstractContextManager[None]:
+        claims = _claims(self.campus, person)
+        claims["groups"].remove(f"/courses/{course}")
+        return self._is(person, claims)
+
+    def with_(self, person: Somebody, course: str) -> contextlib.AbstractContextManager[None]:
+        claims = _claims(self.campus, person)
+        claims["groups"].append(f"/courses/{course}")
+        return self._is(person, claims)
+
+    def disabled(self, person: Somebody) -> contextlib.AbstractContextManager[None]:
+        return self._is(person, None)
+
+    deleted = disabled
+
+    @contextlib.contextmanager
+    def renamed(self, person: Somebody, new: str) -> Iterator[None]:
+        self._accounts[new] = person.login
+        with self._is(person, {**_claims(self.campus, person), "preferred_username": new}):
+            yield
+
+    @contextlib.contextmanager
+    def partial(self, person: Somebody) -> Iterator[None]:
+        """Of nobody any groups are told; for one alone that would mean that there are none."""
+        self._set_everybody("preferred_username", "name")
+        try:
+            yield
+        finally:
+            self._set_everybody("preferred_username", "name", "groups")
+
+    def _set_everybody(self, *names: str) -> None:
+        accounts = {}
+        for person in self.campus.people.values():
+            claims = _claims(self.campus, person)
+            accounts[person.login] = {name: claims[name] for name in names}
+        self.provider._control("accounts", accounts)
+
+
+def _claims(campus: Campus, person: Somebody) -> dict[str, Any]:
+    names = campus.group_names(person.login, nested=False)
+    groups = sorted(f"/courses/{name}" for name in names)
+    return {"preferred_username": person.login, "name": person.name, "groups": groups}
+
+
 @contextlib.asynccontextmanager
 async def _opened(want: pytest.FixtureRequest) -> AsyncIterator[Subject[Any]]:
     realm: CampusRealm = want.getfixturevalue("campus_realm")
     async with closing(KeycloakSubject(realm)) as subject:
+        yield subject
+
+
+@contextlib.asynccontextmanager
+async def _opened_provider(want: pytest.FixtureRequest) -> AsyncIterator[Subject[Any]]:
+    provider: OidcProvider = want.getfixturevalue("new_provider")()
+    async with closing(ProviderSubject(want.getfixturevalue("fjord"), provider)) as subject:
         yield subject
 
 
@@ -195,5 +280,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         faults=FAULTS,
         partial=True,
         spellings={"in capitals": str.upper},
+    ),
+    "OpenID Connect, strict": Kind(
+        _opened_provider,
+        "oidc-provider",
+        forgeries=(*FORGERIES, _MIXED_UP),
+        partial=True,
     ),
 }
