@@ -2,49 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 from jupyterhub_edu.identity.keys import KeySet
 from jupyterhub_edu.identity.web import NoAnswer, Reply, Web
-from jupyterhub_edu.ports import Clock
+from jupyterhub_edu.ports import Clock, StoreError
 
 from .claims import Context
+from .key import ToolKey
+from .memory import Memory
+from .platforms import Platform
 from .rosters import Rosters
 from .settings import PlatformSettings
 
-__all__ = ["check_platform"]
+__all__ = ["check_platforms"]
 
 _CLOCKS_DIFFER: Final = timedelta(seconds=45)
 _DISCOVERY: Final = {"moodle": "/mod/lti/openid-configuration.php"}
 
 
-async def check_platform(
-    platform: PlatformSettings,
-    keys: KeySet,
-    rosters: Rosters | None,
-    context: Context | None,
+async def check_platforms(
+    platforms: Iterable[Platform],
+    memory: Memory,
+    key: ToolKey,
     web: Web,
     clock: Clock,
+    *,
+    rosters: bool,
 ) -> list[str]:
-    """Ask one platform everything that can be asked without a launch.
+    """Ask every platform everything that can be asked without a launch.
 
     Args:
-        rosters: None where none are to be read.
-        context: a course that was launched from, to try its roster.
+        rosters: whether rosters are to be read.
 
     Returns:
-        Problems, as sentences.
+        Problems, as sentences that begin with the platform's name.
     """
-    steps = (
-        _keys(platform, keys, web, clock),
-        _authorize(platform, web),
-        _issuer(platform, web),
-        _rosters(rosters, context),
-    )
-    return [problem for step in steps async for problem in step]
+    problems: list[str] = []
+    for platform in platforms:
+        try:
+            known = await memory.contexts(platform.name)
+            has_key = await key.is_made()
+        except StoreError as error:
+            return [f"the store does not answer: {error}"]
+        steps = [
+            _keys(platform.settings, platform.keys, web, clock),
+            _authorize(platform.settings, web),
+            _issuer(platform.settings, web),
+        ]
+        if rosters and platform.has_rosters:
+            some = next((c for c in reversed(list(known.values())) if c.roster), None)
+            steps.append(_rosters(platform.rosters, some, has_key=has_key))
+        problems += [f"{platform.name}: {one}" for step in steps async for one in step]
+    return problems
 
 
 async def _keys(
@@ -105,15 +118,16 @@ async def _issuer(platform: PlatformSettings, web: Web) -> AsyncIterator[str]:
         yield f"issuer: the platform calls itself {told[:200]!r} and not {platform.issuer!r}; write it to the letter"
 
 
-async def _rosters(rosters: Rosters | None, context: Context | None) -> AsyncIterator[str]:
-    if rosters is None:
-        return
+async def _rosters(
+    rosters: Rosters, context: Context | None, *, has_key: bool
+) -> AsyncIterator[str]:
+    """Try them with the key that the platform may know; one made only now it cannot."""
     try:
-        await rosters.token(anew=True)
+        await (rosters.token(anew=True) if has_key else rosters.try_address())
     except NoAnswer as silence:
-        yield f"token: {silence.why}"
+        yield f"token: {silence.why}; write the platform's access token URL, or leave it out for no rosters"
         return
-    if context is None:
+    if context is None or not has_key:
         return
     try:
         await rosters.read(context)

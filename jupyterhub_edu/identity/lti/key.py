@@ -43,6 +43,10 @@ class ToolKey:
         """The public half as a set of keys (RFC 7517)."""
         return {"keys": [_public(await self._private())]}
 
+    async def is_made(self) -> bool:
+        """Whether there is a key that platforms can know; one made only now they cannot."""
+        return self._key is not None or await self._kept() is not None
+
     async def assertion(self, client_id: str, audience: str, now: datetime) -> str:
         """Sign that we are this client, for a token endpoint, good for five minutes.
 

@@ -110,6 +110,18 @@ class Rosters:
                 self._token = await self._ask_token(now)
             return self._token[0]
 
+    async def try_address(self) -> None:
+        """See whether access tokens come from where they are said to come, with a question that cannot be granted.
+
+        Raises:
+            NoAnswer: nobody who gives access tokens answers there.
+        """
+        form = {"grant_type": "client_credentials", "scope": SCOPE}
+        reply = await self._web.post(self._platform.token, form, deadline=_PAGE_SECONDS)
+        found = reply.json()
+        if not isinstance(found, dict) or "error" not in found:
+            raise NoAnswer(f"{self._platform.token} gives no access tokens", reply.status)
+
     def _done(self, id: str, task: asyncio.Task[Listing]) -> None:
         self._reading.pop(id, None)
         if task.cancelled() or task.exception() is not None:

@@ -35,7 +35,7 @@ from jupyterhub_edu.ports import (
 )
 from jupyterhub_edu.ports.sources import LoginShape
 
-from .checking import check_platform
+from .checking import check_platforms
 from .claims import Context, LaunchClaims, parse_launch
 from .granting import CUSTOM, check_deployment, in_course, linking, listed_roles, lowered
 from .key import ToolKey
@@ -190,20 +190,18 @@ class LtiSource:
         )
 
     async def check(self) -> list[str]:
-        """Ask every platform for its keys and, where rosters are read, for an access token and a roster."""
-        problems: list[str] = []
-        for name, platform in self._platforms.items():
-            try:
-                known = await self._memory.contexts(name)
-            except StoreError as error:
-                return [f"the store does not answer: {error}"]
-            rosters = platform.rosters if self._settings.rosters and platform.has_rosters else None
-            some = next((c for c in reversed(list(known.values())) if c.roster), None)
-            found = await check_platform(
-                platform.settings, platform.keys, rosters, some, self._web, self._clock
-            )
-            problems += [f"{name}: {problem}" for problem in found]
-        return problems
+        """Ask every platform for its keys and, where rosters are read, for an access token and a roster.
+
+        Where the hub's key is not at hand no platform can know us, so that only the address of access tokens is tried.
+        """
+        return await check_platforms(
+            self._platforms.values(),
+            self._memory,
+            self._key,
+            self._web,
+            self._clock,
+            rosters=self._settings.rosters,
+        )
 
     async def close(self) -> None:
         """Let go of connections."""

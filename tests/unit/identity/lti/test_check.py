@@ -122,3 +122,19 @@ async def test_a_small_difference_of_clocks_is_none(make, moodle) -> None:
     source = make()
     off_by(20)(moodle)
     assert await source.check() == []
+
+
+async def test_where_the_key_is_not_at_hand_no_platform_is_blamed_for_not_knowing_it(
+    make, moodle, canvas, safe
+) -> None:
+    safe._kept.clear()
+    source = make()
+    no_keyset(moodle)
+    no_keyset(canvas)
+    assert await source.check() == []
+    assert not safe._kept, "a check makes no key"
+
+    answers(TOKEN, b"<html>", 404)(moodle)
+    (problem,) = await source.check()
+    assert problem.startswith("moodle: token: ")
+    assert "write the platform's access token URL" in problem
