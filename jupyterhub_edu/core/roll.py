@@ -85,7 +85,7 @@ class Roll:
     def identities(self, person: Person) -> tuple[Person, ...]:
         """All identities that share this person's hub account, the one whose own it is first."""
         keys = self._accounts.get(person.hub_name, ())
-        return tuple(self._people[key] for key in keys) if person.key in keys else (person,)
+        return tuple(map(self._people.__getitem__, keys)) if person.key in keys else (person,)
 
     def people(self) -> Iterable[Person]:
         """Everybody ever linked."""
@@ -130,18 +130,20 @@ class Roll:
 
         None of an identity counts while its source says that it is gone.
         """
-        identities = self.identities(person)
         found: list[Enrolment] = []
-        for one in identities:
+        kept_out: list[Mapping[str, Exclusion]] = []
+        for one in self.identities(person):
             if one.active:
                 found += self._told.of(one.key)
-                found += self.entries.enrolments(one.key)
-        kept_out = [self._exclusions[one.key] for one in identities if one.key in self._exclusions]
+                if self.entries.has(one.key):
+                    found += self.entries.enrolments(one.key)
+            if one.key in self._exclusions:
+                kept_out.append(self._exclusions[one.key])
         return list(_without(found, kept_out)) if kept_out else found
 
     def enrolments_in(self, person: Person, course: str) -> tuple[Enrolment, ...]:
         """This person's enrolments in one course."""
-        return tuple(e for e in self.enrolments(person) if e.course == course)
+        return tuple([e for e in self.enrolments(person) if e.course == course])
 
     def course_role(self, person: Person, course: str, now: datetime) -> CourseRole | None:
         """The strongest role in a course now, or None."""

@@ -224,6 +224,16 @@ async def test_a_new_name_of_somebody_who_never_came_is_kept(world):
     assert [entry.name for entry in await world.store.load_listed()] == ["Countess"]
 
 
+async def test_who_was_renamed_at_the_source_keeps_account_and_courses(world):
+    await world.learn("ada", claims=claims(ML))
+    await world.roll.add_manual(an_enrolment("lms:id-ada", "db"))
+    renamed = Member("id-ada", "countess", "Countess", frozenset({STUDENT}))
+    await world.take(roster(renamed, at=after(1)))
+    await world.learn("countess", subject="id-ada", covers=frozenset(), at=after(2))
+    assert world.of("ada") == {("ml", STUDENT, "source:lms"), ("db", STUDENT, "manual")}
+    assert world.roll.by_hub_name("countess") is None
+
+
 # -- answers about one person --------------------------------------------------------------------------------------
 
 
