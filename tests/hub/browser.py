@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from http.cookiejar import Cookie
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -18,16 +19,17 @@ class Browser:
 
     Args:
         url: the hub's public address, without a trailing slash.
+        look: is shown every page, by its address and its text.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, look: Callable[[str, str], None] | None = None) -> None:
+        self.url, self._look = url, look
         self._client = httpx.Client(
             base_url=url,
             follow_redirects=True,
             timeout=60,
             headers={"Sec-Fetch-Mode": "navigate"},
-            event_hooks={"response": [self._trust_loopback]},
+            event_hooks={"response": [self._trust_loopback, self._show]},
         )
 
     def _trust_loopback(self, answer: httpx.Response) -> None:
@@ -36,6 +38,11 @@ class Browser:
             for cookie in answer.cookies.jar:
                 cookie.secure = False
                 self._client.cookies.jar.set_cookie(cookie)
+
+    def _show(self, answer: httpx.Response) -> None:
+        if self._look is not None and "text/html" in answer.headers.get("Content-Type", ""):
+            answer.read()
+            self._look(f"the page {answer.url.path}", answer.text)
 
     def close(self) -> None:
         """Close the browser."""

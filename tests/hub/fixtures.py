@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -34,16 +35,17 @@ def hub_version(request: pytest.FixtureRequest) -> str:
 def start_hub(hub_version: str, tmp_path: Path) -> Iterator[Callable[..., Hub]]:
     """Start hubs of this version, each in a folder of its own."""
     hubs: list[Hub] = []
+    at_end = ExitStack()
 
     def start(config: str, *, wait: bool = True, **how: object) -> Hub:
         hub = Hub(tmp_path / f"hub{len(hubs)}", config, version=hub_version, **how)  # type: ignore[arg-type]
         hubs.append(hub)
+        at_end.callback(hub.stop)
         if wait:
             hub.start()
         else:
             hub.launch()
         return hub
 
-    yield start
-    for hub in hubs:
-        hub.stop()
+    with at_end:
+        yield start

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from .browser import Browser
+from .canaries import Canaries
 
 __all__ = ["VERSIONS", "Hub", "free_port"]
 
@@ -63,6 +64,7 @@ class Hub:
         self.admin_token = secrets.token_hex(16)
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "hub.log"
+        self.canaries = Canaries({**(environ or {}), "ADMIN_TOKEN": self.admin_token})
         self._environ = environ or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._browsers: list[Browser] = []
@@ -71,6 +73,7 @@ class Hub:
 
     def configure(self, config: str) -> None:
         """Write the configuration; in force at the next start."""
+        self.canaries.look_for(config)
         (self.folder / "jupyterhub_config.py").write_text(self._frame() + config)
 
     def start(self) -> Hub:
@@ -133,7 +136,18 @@ class Hub:
             self._process.wait()
 
     def stop(self) -> None:
-        """End the hub, its proxy and its single-user servers, and close the browsers."""
+        """End the hub, its proxy and its single-user servers, and close the browsers.
+
+        Raises:
+            AssertionError: a secret that the hub was given stands in its log, in a page or among its metrics.
+        """
+        with contextlib.suppress(httpx.HTTPError):
+            self.canaries.look("metrics", self.api("../metrics").text)
+        self._end()
+        self.canaries.look("the log", self._logged())
+        self.canaries.require_none()
+
+    def _end(self) -> None:
         for browser in self._browsers:
             browser.close()
         if self._process is not None and self._process.poll() is None:
@@ -146,7 +160,7 @@ class Hub:
 
     def browser(self) -> Browser:
         """A new browser, nobody logged in."""
-        self._browsers.append(Browser(self.url))
+        self._browsers.append(Browser(self.url, self.canaries.look))
         return self._browsers[-1]
 
     def api(
@@ -159,9 +173,12 @@ class Hub:
         )
 
     def tail(self, lines: int = 60) -> str:
-        """The end of the log."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-lines:])
+        """The end of the log, but for what it says only for debugging."""
+        told = [line for line in self._logged().splitlines() if not line.startswith("[D ")]
+        return "\n".join(told[-lines:])
+
+    def _logged(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def _answers(self) -> bool:
         try:
@@ -178,6 +195,7 @@ class Hub:
     def _frame(self) -> str:
         return f"""\
 c = get_config()  # noqa
+c.JupyterHub.log_level = "DEBUG"  # secrets are looked for in all that it says
 c.JupyterHub.bind_url = "http://127.0.0.1:{self.port}"
 c.JupyterHub.hub_ip = "{self.hub_ip}"
 c.JupyterHub.hub_port = {self.hub_port}

@@ -159,13 +159,20 @@ class School:
             hub_ip=self.cluster.hub_ip,
             environ={"KUBECONFIG": str(kubeconfig), **self.people.environ()},
         )
+        passwords = (person.password for person in self.people.campus.people.values())
+        self.hub.canaries.add(*passwords)
         self.people.meet(self.hub)
         self.hub.start()
 
     def close(self) -> None:
-        """End the hub, then everything in its namespace."""
-        self.hub.stop()
-        self.cluster.delete_namespace(self.namespace, wait=False)
+        """End the hub, then everything in its namespace; secrets are looked for in its manifests too."""
+        kinds = "pods,persistentvolumeclaims,configmaps,events"
+        where = f"--namespace={self.namespace}"
+        self.hub.canaries.look("manifests", self.cluster.kubectl("get", kinds, where, "-o=json"))
+        try:
+            self.hub.stop()
+        finally:
+            self.cluster.delete_namespace(self.namespace, wait=False)
 
     def configuration(self, instead: str | None = None) -> str:
         """The hub's configuration with the one line, or with this instead."""
