@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from jupyterhub_edu import campus
@@ -19,6 +19,10 @@ from .output import BAD, DIM, GOOD, HEAD, NOTE, say, say_json
 
 __all__ = ["Wish", "sync"]
 
+_ONLY_THE_HUB: Final = (
+    "only a hub that runs can open what it remembers of this source; ask it with JUPYTERHUB_API_URL "
+    "and JUPYTERHUB_API_TOKEN"
+)
 Told = dict[str, Any]
 """One source's answer, as the REST API gives it, with its id as ``source``."""
 
@@ -86,9 +90,17 @@ async def _by_ourselves(file: Path, wish: Wish) -> list[Told]:
 
     loaded = campus.load(file, SOURCE_TYPES)
     course = _course(loaded, wish.course)
-    told = []
+    told: list[Told] = []
     async with offline(loaded, read_only=wish.dry_run) as world:
-        for id in _chosen([source.id for source in world.syncer.sources()], wish):
+        told += [
+            {"source": id, "error": _ONLY_THE_HUB, "courses": []}
+            for id in world.left_out
+            if wish.source in {None, id}
+        ]
+        here = [source.id for source in world.syncer.sources()]
+        for id in _chosen([*here, *world.left_out], wish):
+            if id in world.left_out:
+                continue
             states = await world.syncer.run(id, course, accept=wish.accept, dry=wish.dry_run)
             error = world.syncer.state(id).error
             told.append({"source": id, "error": error, "courses": [*map(sync_json, states)]})

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from jupyterhub_edu.cli import hub, sync
 from jupyterhub_edu.cli import person as person_command
 from jupyterhub_edu.cli.hub import HubSaysNo
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.identity import registry
 from jupyterhub_edu.ports import utc_now
 from jupyterhub_edu.store import open_store
 
@@ -144,6 +146,19 @@ def test_for_programs(run, file):
             "after": [{"role": "student", "sections": []}],
         }
     ]
+
+
+def test_a_source_whose_memory_only_the_hub_can_open_is_not_read_without_it(
+    run, file, monkeypatch
+):
+    roster = registry.SOURCE_TYPES["roster"]
+    with_memory = {**registry.SOURCE_TYPES, "roster": replace(roster, needs_safe=True)}
+    monkeypatch.setattr("jupyterhub_edu.preset.alone.SOURCE_TYPES", with_memory)
+    keep(EVA)
+    for arguments in ((), ("--source", "roster", "--dry-run")):
+        result = run("sync", "--campus", file, *arguments)
+        assert result.exit_code == 2
+        assert result.stdout.startswith("roster: not read: only a hub that runs can open")
 
 
 REFUSED = {

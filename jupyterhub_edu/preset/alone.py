@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from jupyterhub_edu import campus
 from jupyterhub_edu.core import ForgetfulSafe, Roll
-from jupyterhub_edu.core.sync import Syncer
+from jupyterhub_edu.core.sync import Syncer, has_rosters
+from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.ports import Store, utc_now
 from jupyterhub_edu.store import open_store
 
@@ -20,11 +21,17 @@ __all__ = ["Offline", "offline"]
 
 @dataclass(frozen=True, slots=True)
 class Offline:
-    """What can be asked, and changed, without a hub."""
+    """What can be asked, and changed, without a hub.
+
+    Attributes:
+        syncer: of the sources that need nothing which only the hub can open.
+        left_out: ids of the others: without their memory they would seem to know nobody.
+    """
 
     store: Store
     roll: Roll
     syncer: Syncer
+    left_out: tuple[str, ...]
 
 
 @asynccontextmanager
@@ -44,11 +51,15 @@ async def offline(loaded: campus.Loaded, *, read_only: bool) -> AsyncIterator[Of
         read_only=read_only,
     )
     sources = {id: source for id, (_, source) in make_sources(loaded, ForgetfulSafe()).items()}
+    kinds = {id: SOURCE_TYPES[loaded.campus.sources[id].type] for id in sources}
+    alone = {id: source for id, source in sources.items() if not kinds[id].needs_safe}
+    left_out = tuple(id for id in sources if id not in alone and has_rosters(sources[id]))
     try:
         await store.open()
         roll = Roll(lambda: loaded.campus, store)
         await roll.load()
-        yield Offline(store, roll, Syncer(lambda: sources, lambda: loaded.campus, roll, utc_now))
+        syncer = Syncer(lambda: alone, lambda: loaded.campus, roll, utc_now)
+        yield Offline(store, roll, syncer, left_out)
     finally:
         for source in sources.values():
             await source.close()
