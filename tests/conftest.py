@@ -5,6 +5,7 @@ Fixtures, by the module that holds them:
     tests/postgres/fixtures.py     postgres_server, postgres_url
     tests/directories/fixtures.py  slapd and Samba AD, filled with a campus
     tests/providers/fixtures.py    Keycloak, and oidc-provider with its peculiarities
+    tests/contract/conftest.py     a realm of Keycloak with people of the campus, behind a relay
     tests/cluster/fixtures.py      a real Kubernetes
     tests/hub/fixtures.py          a hub as a process with its own working folder
     tests/real/fixtures.py         a hub on a real cluster for a real directory; stories in the output
@@ -12,6 +13,8 @@ Fixtures, by the module that holds them:
 Helpers that are no fixtures:
 
     tests/needs.py                 require(): fail under CI and skip on a laptop when a server is missing
+    tests/relay.py                 stands between a client and a server, and breaks what passes in eight ways
+    tests/summary.py               the table of identity sources at the end of a run
     tests/heartbeat.py             a line every ten seconds while one test is still busy
 
 Hypothesis profiles, chosen by HYPOTHESIS_PROFILE:

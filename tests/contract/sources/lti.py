@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
@@ -33,7 +33,7 @@ class Posted:
     """What the platform's page posts, and what the hub remembers of the beginning."""
 
     request: LaunchRequest
-    id_token: str
+    id_token: str = field(repr=False)
     nonce: str
 
 

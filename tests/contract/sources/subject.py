@@ -91,6 +91,7 @@ class Subject(abc.ABC, Generic[Ticket]):
     def __init__(self, campus: Campus) -> None:
         self.campus = campus
         self.clock, self.safe = Clock(), ForgetfulSafe()
+        self.carried: set[str] = set()
         self.settings: list[BaseModel] = []
         self.made: list[Any] = []
         self.source = self.make()
@@ -200,8 +201,8 @@ class Subject(abc.ABC, Generic[Ticket]):
     # -- secrets -----------------------------------------------------------------------------------------------
 
     def secrets(self) -> set[str]:
-        """What must not be told anywhere: secrets of the settings, passwords, what the safe keeps to ask again with."""
-        found = {person.password for person in self.campus.people.values()}
+        """What must not be told anywhere: secrets of the settings, passwords, codes and tokens, kept or carried."""
+        found = {person.password for person in self.campus.people.values()} | self.carried
         for settings in self.settings:
             found |= set(_secrets_in(settings))
         for kept in self.safe._kept.values():
@@ -241,7 +242,9 @@ class School:
 
         async def log_in() -> Answer | Denied:
             ticket = await self.subject.fetch(person, way)
-            return said(await self.subject.present(ticket, self.source))
+            answer = await self.subject.present(ticket, self.source)
+            self.subject.carried |= set(_secrets_of(ticket, answer))
+            return said(answer)
 
         found = await _patiently(log_in)
         assert isinstance(found, Identity), found
@@ -333,6 +336,15 @@ def _campus_file(subject: Subject[Any]) -> CampusFile:
 def _rule(courses: Sequence[Course], group: str, role: CourseRole, course: str | None) -> Rule:
     pattern = map_pattern(group, courses, ())
     return Rule(SOURCE, group, pattern, course_role=role, course=course)
+
+
+def _secrets_of(ticket: object, answer: LoginAnswer) -> Iterator[str]:
+    """Codes and tokens with which somebody logged in."""
+    for name in ("code", "verifier", "id_token"):
+        yield getattr(ticket, name, "")
+    if isinstance(answer, Login):
+        tokens = (value for name, value in answer.auth_state.items() if "token" in name)
+        yield from map(str, tokens)
 
 
 def _secrets_in(settings: BaseModel) -> Iterator[str]:
