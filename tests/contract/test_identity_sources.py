@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import pytest
 
 from jupyterhub_edu.domain.people import Identity
+from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.ports import Denied, Gone, Launch, Unavailable
 from tests.contract.sources import SUBJECTS
 from tests.contract.sources.roster import RosterSubject
@@ -87,6 +88,15 @@ async def in_time(answer: Awaitable[Found]) -> Found:
             return task.result()
     task.cancel()
     pytest.fail(f"no answer within {ANSWERS_WITHIN} s")
+
+
+def test_every_type_of_source_is_asked():
+    asked, found = list(Subject.__subclasses__()), set()
+    while asked:
+        one = asked.pop()
+        found.add(one.source_type)
+        asked += one.__subclasses__()
+    assert found == set(SOURCE_TYPES)
 
 
 # --- logging in ---
