@@ -133,6 +133,7 @@ def _ours(
     async def login() -> set[str]:
         answer = await source.authenticate(person.login, person.password)
         assert isinstance(answer, Identity), answer
+        assert answer.groups is not None
         return {group.lower() for group in answer.groups}
 
     return login, source.close
