@@ -160,7 +160,7 @@ def _count_writes(store: SqlStore) -> Callable[[], int]:
         count += 1
         await kept[1](*args)
 
-    store.save_roster, store.touch_roster = save_roster, touch_roster  # type: ignore[method-assign]
+    store.save_roster, store.touch_roster = save_roster, touch_roster  # type: ignore[method-assign, assignment]
 
     def since() -> int:
         nonlocal count
