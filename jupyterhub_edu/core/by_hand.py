@@ -78,7 +78,7 @@ class ByHand:
             self._require_above(one.role)
         exclusion = Exclusion(key, self._course, self._actor.hub_name, why, until)
         await self._write_down("exclude", key, {"why": why})
-        await self._core.roll.exclude(exclusion)
+        await self._core.roll.exclusions.add(exclusion)
         return exclusion
 
     async def take_back(self, who: str) -> None:
@@ -93,14 +93,14 @@ class ByHand:
         for one in mine:
             self._require_above(one.role)
         roll = self._core.roll
-        excluded = any(one.person == key for one in roll.exclusions(self._course))
+        excluded = any(one.person == key for one in roll.exclusions.in_course(self._course))
         if not mine and not excluded:
             raise NobodyKnown(who)
         await self._write_down("take-back", key, {})
         for one in mine:
             await roll.remove_manual(one)
         if excluded:
-            await roll.readmit(key, self._course)
+            await roll.exclusions.remove(key, self._course)
 
     def _require_above(self, role: CourseRole | None) -> None:
         """Make sure that the actor may add and exclude here, and is above this role."""

@@ -78,7 +78,7 @@ async def find_dossier(roll: Roll, store: Store, who: str) -> Dossier | None:
         identities=identities,
         listed=[entry for key in keys if (entry := roll.rosters.listed(key))],
         enrolments=roll.told_of(keys),
-        exclusions=roll.exclusions_of(keys),
+        exclusions=roll.exclusions.of(keys),
         named=roll.entries.of(keys),
         with_secret=[key for key in keys if await store.load_secret(key) is not None],
         sessions=await store.load_admissions_of(hub_name) if hub_name else (),

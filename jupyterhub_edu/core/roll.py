@@ -19,7 +19,6 @@ from jupyterhub_edu.domain.people import (
     MANUAL,
     CourseRole,
     Enrolment,
-    Exclusion,
     Identity,
     Listed,
     Person,
@@ -32,6 +31,8 @@ from jupyterhub_edu.domain.rules import map_identity
 from jupyterhub_edu.ports import Gone, Store
 
 from .entries import Entries
+from .exclusions import Exclusions
+from .listeners import call_all
 from .rosters import Comparison, Rosters, in_slices
 from .told import PersonalAnswer, Told
 
@@ -55,8 +56,8 @@ class Roll:
         self._people: dict[str, Person] = {}
         self._accounts: dict[str, tuple[str, ...]] = {}
         self._told = Told()
-        self._exclusions: dict[str, dict[str, Exclusion]] = {}
         self.entries = Entries(campus, store)
+        self.exclusions = Exclusions(store, self._changed)
         self.rosters = Rosters(self._told, self._people, store, self._changed)
         self.on_change: list[Callable[[Person], None]] = []
 
@@ -67,8 +68,7 @@ class Roll:
         await self.rosters.load()
         async for enrolment in in_slices(await self._store.load_enrolments()):
             self._told.add(self.rosters.as_of(enrolment))
-        for exclusion in await self._store.load_exclusions():
-            self._exclusions.setdefault(exclusion.person, {})[exclusion.course] = exclusion
+        await self.exclusions.load()
         await self.entries.load()
 
     # -- people ------------------------------------------------------------------------------------------------
@@ -131,15 +131,13 @@ class Roll:
         None of an identity counts while its source says that it is gone.
         """
         found: list[Enrolment] = []
-        kept_out: list[Mapping[str, Exclusion]] = []
-        for one in self.identities(person):
+        identities = self.identities(person)
+        for one in identities:
             if one.active:
                 found += self._told.of(one.key)
                 if self.entries.has(one.key):
                     found += self.entries.enrolments(one.key)
-            if one.key in self._exclusions:
-                kept_out.append(self._exclusions[one.key])
-        return list(_without(found, kept_out)) if kept_out else found
+        return self.exclusions.without(found, [one.key for one in identities])
 
     def enrolments_in(self, person: Person, course: str) -> tuple[Enrolment, ...]:
         """This person's enrolments in one course."""
@@ -246,24 +244,6 @@ class Roll:
         self._changed(enrolment.person)
         await self._store.remove_enrolment(enrolment)
 
-    async def exclude(self, exclusion: Exclusion) -> None:
-        """Keep somebody out of a course, whatever any origin says, at once."""
-        self._exclusions.setdefault(exclusion.person, {})[exclusion.course] = exclusion
-        self._changed(exclusion.person)
-        await self._store.add_exclusion(exclusion)
-
-    async def readmit(self, person: str, course: str) -> None:
-        """Take back an exclusion; nothing happens if there is none."""
-        excluded = self._exclusions.get(person, {})
-        if excluded.pop(course, None) is not None and not excluded:
-            del self._exclusions[person]
-        self._changed(person)
-        await self._store.remove_exclusion(person, course)
-
-    def exclusions(self, course: str) -> list[Exclusion]:
-        """Who is kept out of a course."""
-        return [own[course] for own in self._exclusions.values() if course in own]
-
     # -- all that is known of somebody -------------------------------------------------------------------------
 
     def find_key(self, who: str) -> str | None:
@@ -291,24 +271,18 @@ class Roll:
         """Every enrolment of these keys, whether it counts or not."""
         return [e for key in keys for e in (*self._told.of(key), *self.entries.enrolments(key))]
 
-    def exclusions_of(self, keys: Iterable[str]) -> list[Exclusion]:
-        """Every exclusion of these keys."""
-        return [e for key in keys for e in self._exclusions.get(key, {}).values()]
-
     def forget(self, keys: Iterable[str], hub_name: str, stand_in: str) -> None:
         """Know nothing of somebody any more; ``store.erase`` has made it so for good."""
         for key in keys:
             self._told.forget(key)
             self.rosters.forget(key)
-            self._exclusions.pop(key, None)
+            self.exclusions.forget(key)
             self._people.pop(key, None)
             self.entries.forget(key)
         self._accounts.pop(hub_name, None)
         if hub_name:
             self._told.rename_author(hub_name, stand_in)
-            for own in self._exclusions.values():
-                for course, one in own.items():
-                    own[course] = replace(one, by=stand_in) if one.by == hub_name else one
+            self.exclusions.rename_author(hub_name, stand_in)
 
     # -- inside ------------------------------------------------------------------------------------------------
 
@@ -361,24 +335,5 @@ class Roll:
 
     def _changed(self, key: str) -> None:
         person = self._people.get(key)
-        if person is None:
-            return
-        for listener in self.on_change:
-            try:
-                listener(person)
-            except Exception:
-                _log.exception("a listener failed for %s", person.hub_name)
-
-
-def _without(
-    enrolments: Iterable[Enrolment], kept_out: Iterable[Mapping[str, Exclusion]]
-) -> Iterable[Enrolment]:
-    """Enrolments as exclusions leave them: none of their courses, or none before the exclusion's end."""
-    exclusions = {course: one for own in kept_out for course, one in own.items()}
-    for enrolment in enrolments:
-        exclusion = exclusions.get(enrolment.course)
-        if exclusion is None:
-            yield enrolment
-        elif exclusion.until is not None:
-            starts = max(enrolment.starts or exclusion.until, exclusion.until)
-            yield replace(enrolment, starts=starts)
+        if person is not None:
+            call_all(self.on_change, person, person.hub_name)

@@ -104,7 +104,7 @@ async def test_an_exclusion_holds_and_is_taken_back(core):
     assert role(core, "stu") is None
     await by(core, "tea").take_back("stu")
     # What was given by hand before went with it.
-    assert core.roll.exclusions("ml") == []
+    assert core.roll.exclusions.in_course("ml") == []
     assert role(core, "stu") is None
     assert [entry.act for entry in await core.store.load_audit()] == ["take-back", "exclude"]
 

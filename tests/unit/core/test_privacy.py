@@ -36,8 +36,8 @@ async def a_core_that_knows_ada(**kwargs: Any) -> Core:
     await core.roll.add_manual(an_enrolment(ada.key, by="tea", why="a guest"))
     bob = await core.sign_in(an_identity("bob"), "bob")
     await core.roll.add_manual(an_enrolment(bob.key, by="ada"))
-    await core.roll.exclude(Exclusion(ada.key, "db", "tea", "cheated"))
-    await core.roll.exclude(Exclusion(bob.key, "db", "ada"))
+    await core.roll.exclusions.add(Exclusion(ada.key, "db", "tea", "cheated"))
+    await core.roll.exclusions.add(Exclusion(bob.key, "db", "ada"))
     await core.store.save_secret(ada.key, b"sealed")
     session = await core.book.admit(StartRequest(ada.key, "ml", "notebook"), ada, "adas")
     await core.stop("tea", session)
@@ -94,7 +94,7 @@ async def test_who_is_erased_is_nowhere_and_others_keep_everything():
         assert [person.hub_name for person in roll.people()] == ["bob"]
         (bob,) = roll.people()
         assert [e.by for e in roll.enrolments(bob)] == [stand_in]
-        assert [e.by for e in roll.exclusions("db")] == [stand_in]
+        assert [e.by for e in roll.exclusions.in_course("db")] == [stand_in]
     (session,) = await core.store.load_admissions_of(stand_in)
     assert (session.stage, session.person, session.server) == (Stage.ENDED, stand_in, "")
     assert [(e.actor, e.act, e.target) for e in await core.store.load_audit()] == [

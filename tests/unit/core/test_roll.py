@@ -360,21 +360,21 @@ async def test_an_exclusion_beats_every_origin_of_every_identity_in_its_course_a
     await world.learn("x", source="lms", attributes={"idnumber": "17"}, claims=claims(db=TEACHER))
     await world.roll.add_manual(an_enrolment(ada.key, "db", role=TEACHER))
 
-    await world.roll.exclude(Exclusion(ada.key, "db", "turid", "cheated"))
+    await world.roll.exclusions.add(Exclusion(ada.key, "db", "turid", "cheated"))
 
     assert world.of(ada) == {("ml", STUDENT, "source:ad")}
-    assert [e.why for e in world.roll.exclusions("db")] == ["cheated"]
+    assert [e.why for e in world.roll.exclusions.in_course("db")] == ["cheated"]
 
 
 async def test_an_exclusion_survives_answers_and_restarts_until_it_is_taken_back(world):
     ada = await world.learn(claims=claims(ml=STUDENT))
-    await world.roll.exclude(Exclusion(ada.key, "ml", "turid"))
+    await world.roll.exclusions.add(Exclusion(ada.key, "ml", "turid"))
     world.roll = world.again()
     await world.roll.load()
     ada = await world.learn(claims=claims(ml=STUDENT), at=NOW + timedelta(hours=1))
     assert world.of(ada) == set()
 
-    await world.roll.readmit(ada.key, "ml")
+    await world.roll.exclusions.remove(ada.key, "ml")
     assert world.of(ada) == {("ml", STUDENT, "source:ad")}
     assert await world.store.load_exclusions() == []
 
@@ -382,15 +382,15 @@ async def test_an_exclusion_survives_answers_and_restarts_until_it_is_taken_back
 async def test_an_exclusion_with_an_end_is_an_enrolment_that_has_not_begun(world):
     ada = await world.learn(claims=claims(ml=STUDENT))
     until = NOW + timedelta(days=7)
-    await world.roll.exclude(Exclusion(ada.key, "ml", "turid", until=until))
+    await world.roll.exclusions.add(Exclusion(ada.key, "ml", "turid", until=until))
     assert world.roll.course_role(ada, "ml", NOW) is None
     assert world.roll.course_role(ada, "ml", until) is STUDENT
     assert [e.starts for e in world.roll.enrolments(ada)] == [until]
 
 
 async def test_who_is_excluded_before_they_come_is_kept_out(world):
-    await world.roll.exclude(Exclusion("ad:id-ada", "ml", "turid"))
-    await world.roll.readmit("ad:id-bob", "ml")
+    await world.roll.exclusions.add(Exclusion("ad:id-ada", "ml", "turid"))
+    await world.roll.exclusions.remove("ad:id-bob", "ml")
     ada = await world.learn(claims=claims(ml=STUDENT))
     assert world.of(ada) == set()
 
