@@ -62,7 +62,6 @@ hostile = st.text(
 )
 
 
-@pytest.mark.timeout(600)
 @settings(max_examples=50 * settings().max_examples)
 @given(hostile)
 @example("*")
