@@ -146,6 +146,11 @@ class _Loader:
             common,
             written,
             fields={word: kind.course_fields for word, kind in self.types.items()},
+            attributes={
+                id: self.types[common[id].type].link_attributes(own)
+                for id, own in settings.items()
+                if id in common
+            },
             now=self.now or utc_now(),
             traits=self.traits,
         )

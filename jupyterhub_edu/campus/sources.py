@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, Final, Protocol, TypeVar
@@ -41,6 +41,11 @@ class SourceType(Protocol):
     @property
     def course_fields(self) -> tuple[str, ...]:
         """Fields of the courses that it states; none if it states none."""
+        ...
+
+    @property
+    def link_attributes(self) -> Callable[[Any], Collection[str]]:
+        """Which attributes of people link rules may compare, by valid settings."""
         ...
 
 

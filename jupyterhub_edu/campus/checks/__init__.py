@@ -39,6 +39,7 @@ def check(
     written: Mapping[str, Any],
     *,
     fields: Mapping[str, tuple[str, ...]],
+    attributes: Mapping[str, Collection[str]],
     now: datetime,
     traits: Collection[str] | None,
 ) -> list[Mistake]:
@@ -48,12 +49,13 @@ def check(
         model: what is right on its own; what was broken has been left out.
         written: the whole as it was written, so that what was left out is still known.
         fields: of the courses that each type of source states.
+        attributes: that link rules may compare, of each source whose settings are right.
         traits: names that ``kubespawner:`` may hold, or None.
 
     Returns:
         Warnings: what works but deserves a look.
     """
-    checker = Checker(document, model, sources, written, fields, now, traits)
+    checker = Checker(document, model, sources, written, fields, attributes, now, traits)
     for look in _CHECKS:
         look(checker)
     return checker.warnings

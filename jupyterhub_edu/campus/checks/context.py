@@ -24,6 +24,7 @@ class Checker:
         model: what is right on its own.
         written: everything, as it was written.
         fields: of the courses that each type of source states, by the type's word.
+        attributes: that link rules may compare, by the id of a source whose settings are right.
     """
 
     document: Document
@@ -31,6 +32,7 @@ class Checker:
     sources: Mapping[str, SourceModel]
     written: Mapping[str, Any]
     fields: Mapping[str, tuple[str, ...]]
+    attributes: Mapping[str, Collection[str]]
     now: datetime
     traits: Collection[str] | None
     warnings: list[Mistake] = field(default_factory=list)

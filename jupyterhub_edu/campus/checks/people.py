@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..mapping import parse_person
-from ..mistakes import Path, show
+from ..mistakes import Path, did_you_mean, show
 from ..models import RuleModel
 from .context import Checker
 
@@ -92,12 +92,22 @@ def check_links(c: Checker) -> None:
         c.known((*path, "is"), "source", link.other, "sources")
         if link.source == link.other:
             c.wrong(path, "links a source to itself", "name two sources")
-        for key, attribute in (("attribute", link.attribute), ("of", link.other_attribute)):
+        sides = (
+            ("attribute", link.source, link.attribute),
+            ("of", link.other, link.other_attribute),
+        )
+        for key, source, attribute in sides:
             if re.sub(r"[-_. ]", "", attribute).casefold() in _MUTABLE:
                 c.wrong(
                     (*path, key),
                     f"{show(attribute)} changes hands, so that one person could become another",
                     "name a number that stays, such as employeeNumber",
+                )
+            elif attribute not in (read := c.attributes.get(source, (attribute,))):
+                c.warn(
+                    (*path, key),
+                    f"links nobody: {source} does not read {show(attribute)} for links",
+                    did_you_mean(attribute, sorted(read)) if read else "its settings allow none",
                 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -15,9 +15,17 @@ from .claims import Context, LaunchClaims
 from .memory import Visit
 from .roles import map_roles
 from .rosters import RosterEntry
-from .settings import PlatformSettings
+from .settings import LtiSettings, PlatformSettings
 
-__all__ = ["CUSTOM", "check_deployment", "in_course", "linking", "listed_roles", "lowered"]
+__all__ = [
+    "CUSTOM",
+    "check_deployment",
+    "in_course",
+    "linked_by",
+    "linking",
+    "listed_roles",
+    "lowered",
+]
 
 CUSTOM: Final[Mapping[str, Mapping[str, str]]] = {
     "canvas": {"login": "$Canvas.user.loginId"},
@@ -25,6 +33,7 @@ CUSTOM: Final[Mapping[str, Mapping[str, str]]] = {
     "other": {"username": "$User.username"},
 }
 """Parameters that a platform of each kind is to fill in."""
+_LINKING: Final = "person_sourcedid"
 
 
 def check_deployment(
@@ -89,4 +98,10 @@ def in_course(
 def linking(platform: PlatformSettings, claims: LaunchClaims) -> Mapping[str, str]:
     """What link rules may compare: the number that the school's records have for the person, where nobody can change it."""
     number = claims.named.get("lis.person_sourcedid") if platform.sourcedid_is_locked else None
-    return MappingProxyType({"person_sourcedid": number} if number else {})
+    return MappingProxyType({_LINKING: number} if number else {})
+
+
+def linked_by(settings: LtiSettings) -> Collection[str]:
+    """The attributes that link rules may compare; none where no platform vouches for its numbers."""
+    locked = any(platform.sourcedid_is_locked for platform in settings.platforms.values())
+    return (_LINKING,) if locked else ()

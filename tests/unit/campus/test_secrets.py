@@ -70,6 +70,32 @@ def test_other_warnings(load):
     )
 
 
+LINK = "terms:", "links: [{source: roster, attribute: number, is: ad, of: employeeNumber}]\nterms:"
+NO_NUMBER = 'campus.yaml:21: links[0].attribute: links nobody: roster does not read "number" for links; its settings allow none'
+NOT_READ = 'links[0].of: links nobody: ad does not read "employeeNumber" for links'
+
+# What the directory is told to read, and what is said of a link by employeeNumber.
+READ = {
+    "nothing": ("adopt: true", f"campus.yaml:21: {NOT_READ}; its settings allow none"),
+    "another attribute": (
+        "attributes: [sn]",
+        f"campus.yaml:21: {NOT_READ}; known: sn",
+    ),
+    "the same in another spelling": (
+        "attributes: [employeenumber]",
+        f"campus.yaml:21: {NOT_READ}; did you mean employeenumber?",
+    ),
+    "it": ("attributes: [sn, employeeNumber]", None),
+}
+
+
+@pytest.mark.parametrize(("read", "warning"), READ.values(), ids=READ)
+def test_a_link_by_what_a_source_does_not_read_is_a_warning(load, read, warning):
+    loaded = load(*LINK, "adopt: true", read)
+
+    assert [str(w) for w in loaded.warnings] == [w for w in (NO_NUMBER, warning) if w]
+
+
 def test_settings_of_the_chart_have_paths_and_no_lines(load, campus_folder):
     data: Any = {"name": "Fjord", "time_zone": "UTC", "nam": 1, 5: 6}
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.identity.lti import LtiSettings
 
 MOODLE = {
@@ -139,3 +140,9 @@ def test_plain_http_is_for_whoever_knows_and_for_this_very_machine() -> None:
     plain = {**MOODLE, "url": "http://moodle.example.edu"}
     LtiSettings.model_validate({"platforms": {"lms": plain}, "insecure": "i-know"})
     settings(lms={**MOODLE, "url": "http://127.0.0.1:8070"})
+
+
+@pytest.mark.parametrize(("locked", "given"), [(True, ["person_sourcedid"]), (False, [])])
+def test_links_get_the_number_that_nobody_can_change(locked, given):
+    made = settings(moodle=MOODLE, other=OTHER | {"sourcedid_is_locked": locked})
+    assert list(SOURCE_TYPES["lti"].link_attributes(made)) == given

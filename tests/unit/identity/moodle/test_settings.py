@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from jupyterhub_edu.domain.people import CourseRole
+from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.identity.moodle import MoodleSettings
 
 KEYS: dict[str, Any] = {
@@ -74,3 +75,9 @@ def test_a_file_of_certificates_starts_from_the_folder_of_the_campus_file(tmp_pa
     (tmp_path / "ca.pem").touch()
     settings = MoodleSettings.model_validate(KEYS | {"ca": "ca.pem"}, context={"folder": tmp_path})
     assert settings.ca == tmp_path / "ca.pem"
+
+
+@pytest.mark.parametrize(("locked", "given"), [(True, ["idnumber"]), (False, [])])
+def test_links_get_the_number_that_nobody_can_change(locked, given):
+    settings = MoodleSettings.model_validate(KEYS | {"idnumber_is_locked": locked})
+    assert list(SOURCE_TYPES["moodle"].link_attributes(settings)) == given
