@@ -1,0 +1,43 @@
+"""How late the event loop of a hub is: a ticker inside the hub, read and set back by ``GET /hub/benchmark/lateness``."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import ClassVar
+
+from tornado.web import RequestHandler
+
+__all__ = ["PATH", "ROUTE"]
+
+PERIOD = 0.005
+PATH = "/benchmark/lateness"
+
+
+class Lateness(RequestHandler):
+    """Says how late a tick came at most since the last question, ms, and the hub's processor time so far, s.
+
+    The first question starts the ticker.
+    """
+
+    ticker: ClassVar[asyncio.Task[None] | None] = None
+    late: ClassVar[list[float]] = []
+
+    async def get(self) -> None:
+        if Lateness.ticker is None:
+            Lateness.ticker = asyncio.create_task(_tick(Lateness.late))
+        await asyncio.sleep(4 * PERIOD)  # the tick that is late now is to be told now
+        self.finish({"ms": max(Lateness.late), "processor": time.process_time()})
+        Lateness.late.clear()
+
+
+async def _tick(late: list[float]) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + PERIOD
+        await asyncio.sleep(PERIOD)
+        late.append((loop.time() - due) * 1000)
+
+
+ROUTE = (PATH, Lateness)
+"""For ``c.JupyterHub.extra_handlers``."""
