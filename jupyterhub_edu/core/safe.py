@@ -39,8 +39,8 @@ class SealedSafe:
             return None
         return cast(Mapping[str, str], opened["secret"])
 
-    async def save(self, name: str, secret: Mapping[str, str] | None) -> None:
-        """Keep it in the place of what was there; None forgets it.
+    async def save(self, name: str, secret: Mapping[str, str] | None, *, whose: str = "") -> None:
+        """Keep it in the place of what was there, to be erased with whose it is; None forgets it.
 
         Raises:
             StoreError: it could not be sealed or kept.
@@ -48,7 +48,7 @@ class SealedSafe:
         sealed = None
         if secret is not None:
             sealed = await self._sealer.seal({"name": name, "secret": dict(secret)})
-        await self._store.save_secret(name, sealed)
+        await self._store.save_secret(name, sealed, whose)
 
 
 class ForgetfulSafe:
@@ -61,7 +61,7 @@ class ForgetfulSafe:
         """What was kept under this name since the process began."""
         return self._kept.get(name)
 
-    async def save(self, name: str, secret: Mapping[str, str] | None) -> None:
+    async def save(self, name: str, secret: Mapping[str, str] | None, *, whose: str = "") -> None:
         """Keep it until the process ends."""
         if secret is None:
             self._kept.pop(name, None)

@@ -292,8 +292,11 @@ class Safe(Protocol):
         """
         ...
 
-    async def save(self, name: str, secret: Mapping[str, str] | None) -> None:
+    async def save(self, name: str, secret: Mapping[str, str] | None, *, whose: str = "") -> None:
         """Keep it in the place of what was there; None forgets it.
+
+        Args:
+            whose: key of the person whom it concerns, where the name is not that key; it is erased with them.
 
         Raises:
             StoreError: it could not be kept.

@@ -118,8 +118,12 @@ class Store(Protocol):
         """What was kept under this name, as it was sealed; None if nothing was."""
         ...
 
-    async def save_secret(self, name: str, sealed: bytes | None) -> None:
-        """Keep sealed bytes in the place of what was there; None forgets them."""
+    async def save_secret(self, name: str, sealed: bytes | None, whose: str = "") -> None:
+        """Keep sealed bytes in the place of what was there; None forgets them.
+
+        Args:
+            whose: key of the person with whom they are erased, where the name is not that key.
+        """
         ...
 
     async def add_enrolment(self, enrolment: Enrolment) -> None:

@@ -36,7 +36,7 @@ class MemoryStore:
         self._listed: dict[str, Listed] = {}
         self._rosters: dict[tuple[str, str], datetime] = {}
         self._exclusions: dict[tuple[str, str], Exclusion] = {}
-        self._secrets: dict[str, bytes] = {}
+        self._secrets: dict[str, tuple[bytes, str]] = {}
         self._pins: dict[str, str] = {}
         self._admissions: dict[str, Admission] = {}
         self._audit: list[AuditEntry] = []
@@ -128,15 +128,15 @@ class MemoryStore:
 
     async def load_secret(self, name: str) -> bytes | None:
         """What was kept under this name, sealed."""
-        return self._secrets.get(name)
+        return self._secrets.get(name, (None, ""))[0]
 
-    async def save_secret(self, name: str, sealed: bytes | None) -> None:
+    async def save_secret(self, name: str, sealed: bytes | None, whose: str = "") -> None:
         """Keep sealed bytes; None forgets them."""
         if sealed is None:
             self._secrets.pop(name, None)
         else:
-            rows.secret_row(name, sealed)
-            self._secrets[name] = sealed
+            rows.secret_row(name, sealed, whose)
+            self._secrets[name] = sealed, whose
 
     async def add_enrolment(self, enrolment: Enrolment) -> None:
         """Add or replace one manual enrolment."""
@@ -201,8 +201,11 @@ class MemoryStore:
         if hub_name and any(a.stage is not Stage.ENDED for a in own):
             raise StoreError(rows.still_running(hub_name))
         for key in keys:
-            for kept in (self._people, self._listed, self._secrets):
-                kept.pop(key, None)
+            self._people.pop(key, None)
+            self._listed.pop(key, None)
+        self._secrets = {
+            name: kept for name, kept in self._secrets.items() if not {name, kept[1]} & set(keys)
+        }
         self._pins = {entry: key for entry, key in self._pins.items() if key not in keys}
         self._enrolments = {k: e for k, e in self._enrolments.items() if e.person not in keys}
         self._exclusions = {k: e for k, e in self._exclusions.items() if e.person not in keys}

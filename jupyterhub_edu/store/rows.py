@@ -210,10 +210,10 @@ def read_exclusion(row: Row) -> Exclusion:
         )
 
 
-def secret_row(name: str, sealed: bytes) -> dict[str, Any]:
+def secret_row(name: str, sealed: bytes, whose: str) -> dict[str, Any]:
     """Spell a sealed secret."""
     with _writing("secret", name):
-        return {"name": _text(name), "sealed": sealed}
+        return {"name": _text(name), "sealed": sealed, "whose": _text(whose)}
 
 
 def name_taken(person: Person, holder: str) -> str:

@@ -62,6 +62,7 @@ _OF_A_KEY: Final = (
     MEMBERS.c.key,
     EXCLUSIONS.c.person,
     SECRETS.c.name,
+    SECRETS.c.whose,
     PEOPLE.c.key,
 )
 """Rows that are about one person alone, pins before the people that they refer to."""
@@ -233,12 +234,12 @@ class SqlStore:
         found = await self._do(lambda c: c.execute(query).scalar())
         return None if found is None else bytes(found)
 
-    async def save_secret(self, name: str, sealed: bytes | None) -> None:
+    async def save_secret(self, name: str, sealed: bytes | None, whose: str = "") -> None:
         """Keep sealed bytes; None forgets them."""
         if sealed is None:
             await self._do(lambda c: c.execute(delete(SECRETS).where(SECRETS.c.name == name)))
         else:
-            values = rows.secret_row(name, sealed)
+            values = rows.secret_row(name, sealed, whose)
             await self._do(lambda c: _upsert(c, SECRETS, values))
 
     async def add_enrolment(self, enrolment: Enrolment) -> None:

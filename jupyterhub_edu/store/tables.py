@@ -119,6 +119,7 @@ SECRETS: Final = Table(
     METADATA,
     Column("name", Text, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
+    Column("whose", Text, nullable=False),
 )
 
 PINS: Final = Table(

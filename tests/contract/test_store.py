@@ -436,6 +436,7 @@ async def test_who_is_erased_leaves_no_name_and_others_everything(store):
         await store.pin(key, key)
         await store.add_exclusion(Exclusion(key, "ml", "ola"))
         await store.save_secret(key, b"sealed")
+        await store.save_secret(f"ldap:sid of-{subject}", b"sealed too", key)
         await store.append_audit(an_entry(actor=subject, target="kim", address="::1"))
     await store.add_enrolment(replace(by_hand(subject="kim"), by="ola"))
     await store.append_audit(an_entry(target="ola"))
@@ -450,8 +451,10 @@ async def test_who_is_erased_leaves_no_name_and_others_everything(store):
     }
     assert await store.load_pins() == {"ldap:kim": "ldap:kim"}
     assert [(e.person, e.by) for e in await store.load_exclusions()] == [("ldap:kim", "erased-1")]
-    assert await store.load_secret("ldap:ola") is None
-    assert await store.load_secret("ldap:kim") == b"sealed"
+    for name, kept in (("ola", None), ("kim", b"sealed")):
+        assert await store.load_secret(f"ldap:{name}") == kept
+    for name, kept in (("ola", None), ("kim", b"sealed too")):
+        assert await store.load_secret(f"ldap:sid of-{name}") == kept
     assert [(e.actor, e.target, e.address) for e in await store.load_audit()] == [
         ("turid", "erased-1", ""),
         ("kim", "kim", "::1"),
@@ -513,6 +516,7 @@ _UNKEPT = {
         "NUL",
     ),
     "NUL in the name of a secret": (lambda s: s.save_secret("\0", b""), "NUL"),
+    "NUL in whose secret it is": (lambda s: s.save_secret("a", b"", "\0"), "NUL"),
     "NUL in a pin": (lambda s: s.pin("ldap:\0", "ldap:ola"), "NUL"),
     "NUL in a server's name": (lambda s: s.save_admission(an_admission(server="\0")), "NUL"),
     "NUL in the audit": (lambda s: s.append_audit(an_entry(target="\0")), "NUL"),

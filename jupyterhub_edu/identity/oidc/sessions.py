@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 
+from jupyterhub_edu.domain.people import person_key
 from jupyterhub_edu.ports import Safe
 
 __all__ = ["Session", "Sessions"]
@@ -61,7 +62,8 @@ class Sessions:
         if before is not None and before.sid and before.sid != session.sid:
             await self._safe.save(self._sid(before.sid), None)
         if session.sid and (before is None or before.sid != session.sid):
-            await self._safe.save(self._sid(session.sid), {"subject": subject})
+            whose = person_key(self._source, subject)
+            await self._safe.save(self._sid(session.sid), {"subject": subject}, whose=whose)
 
     async def end(self, subject: str, sid: str) -> None:
         """Forget how to ask about somebody, if ``sid`` is their latest session; ``""`` means any.

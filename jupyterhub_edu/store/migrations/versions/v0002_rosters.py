@@ -150,6 +150,7 @@ def _tables() -> None:
         "edu_secrets",
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
+        sa.Column("whose", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("name", name="edu_secrets_pk"),
     )
 

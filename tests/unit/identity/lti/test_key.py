@@ -42,7 +42,9 @@ async def test_an_assertion_is_signed_with_the_key_that_is_served() -> None:
 
 async def test_a_safe_that_cannot_be_written_costs_the_key_at_a_restart_and_nothing_else() -> None:
     class FullSafe(ForgetfulSafe):
-        async def save(self, name: str, secret: Mapping[str, str] | None) -> None:
+        async def save(
+            self, name: str, secret: Mapping[str, str] | None, *, whose: str = ""
+        ) -> None:
             raise StoreError("the disk is full")
 
     key = ToolKey(Memory("lms", FullSafe()))

@@ -22,9 +22,9 @@ class CountingSafe(ForgetfulSafe):
         super().__init__()
         self.saved: Counter[str] = Counter()
 
-    async def save(self, name: str, secret: Mapping[str, str] | None) -> None:
+    async def save(self, name: str, secret: Mapping[str, str] | None, *, whose: str = "") -> None:
         self.saved[name] += 1
-        await super().save(name, secret)
+        await super().save(name, secret, whose=whose)
 
 
 def a_context(id: str = "2", **names: str) -> Context:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from jupyterhub_edu.core import ForgetfulSafe
+from jupyterhub_edu.core import ForgetfulSafe, SealedSafe
 from jupyterhub_edu.domain.people import Identity
+from jupyterhub_edu.identity.oidc import OidcSource
 from jupyterhub_edu.identity.web import NoAnswer
 from jupyterhub_edu.ports import (
     CodeGrant,
@@ -18,8 +19,10 @@ from jupyterhub_edu.ports import (
     StoreError,
     Unavailable,
 )
+from jupyterhub_edu.store import MemoryStore
 from tests.fakes.oidc import CALLBACK, ISSUER, AProvider, World, as_person
 from tests.fakes.tokens import reply
+from tests.unit.core.test_safe import AnyKey
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ML = "/courses/ml/teachers"
@@ -545,10 +548,29 @@ async def test_after_closing_no_question_goes_on(world: World):
     assert len(asyncio.all_tasks()) == 1
 
 
+async def test_who_is_erased_leaves_nothing_of_a_session_and_others_everything(world: World):
+    store = MemoryStore()
+    source = OidcSource(
+        "kc", world.settings, world.clock, SealedSafe(store, AnyKey()), world.provider
+    )
+    for login in ("ola", "kim"):
+        world.provider.add(login, ML)
+        await source.redeem(world.provider.code(login))
+    by_session = {login: world.provider.logout_token(login, sub=None) for login in ("ola", "kim")}
+    before = set(store._secrets)
+
+    await store.erase(["kc:sub-ola"], "", "erased-1")
+
+    assert len(before) == 4
+    assert len(store._secrets) == 2
+    assert await source.logged_out(by_session["ola"]) is None
+    assert await source.logged_out(by_session["kim"]) == "kc:sub-kim"
+
+
 class FullSafe(ForgetfulSafe):
     """Keeps nothing more."""
 
-    async def save(self, name: str, secret: Any) -> None:
+    async def save(self, name: str, secret: Any, *, whose: str = "") -> None:
         raise StoreError("the disk is full")
 
 
