@@ -124,7 +124,7 @@ class Hub:
         assert self._process is not None
         return self._process.pid
 
-    def wait(self, within: float = 30) -> int:
+    def wait(self, within: float = 120) -> int:
         """Wait until the process has ended."""
         assert self._process is not None
         return self._process.wait(within)
