@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from jupyterhub_edu.identity.former import Refused, Step, translate
+
 __all__ = ["TRAITS", "from_azuread"]
 
 _NO_EFFECT: Final = "nothing: it had no effect on a login"
@@ -68,10 +70,7 @@ _MUST_GO: Final = (
     *("modify_auth_state_hook", "refresh_user_hook"),
 )
 """Options without a counterpart in the source; empty ones are let pass."""
-
-
-class _Refused(ValueError):
-    """An option cannot mean the same here; the text names its successor."""
+_Step = Callable[[Mapping[str, Any], Mapping[str, str]], dict[str, Any]]
 
 
 def from_azuread(
@@ -86,7 +85,6 @@ def from_azuread(
     Returns:
         Keys for the campus file; or every refusal, as sentences that begin with the trait's name.
     """
-    settings: dict[str, Any] = {}
     refusals = [
         f"{name}: AzureAdOAuthenticator has no such option of its own; one of JupyterHub's goes on under c.EduAuthenticator"
         for name in config
@@ -100,12 +98,11 @@ def from_azuread(
         for name, values in _HARMLESS.items()
         if name in config and config[name] not in values
     ]
-    for step in _STEPS:
-        try:
-            settings |= step(config, environ)
-        except _Refused as refusal:
-            refusals.append(str(refusal))
-    return refusals or settings
+
+    def within(step: _Step) -> Step:
+        return lambda config: step(config, environ)
+
+    return translate(config, map(within, _STEPS), refusals)
 
 
 def _place(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -116,7 +113,7 @@ def _place(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, A
         if url := config.get(name):
             found = _ENDPOINT.fullmatch(url)
             if found is None:
-                raise _Refused(
+                raise Refused(
                     f"{name}: {url} is no endpoint of a tenant; set tenant and authority"
                 )
             hosts.add(found[1])
@@ -124,11 +121,11 @@ def _place(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, A
     tenants -= {None, ""}
     hosts -= {""}
     if len(tenants) > 1 or len(hosts) > 1:
-        raise _Refused(
+        raise Refused(
             "tenant_id: it and the addresses name several tenants or clouds; keep one of them"
         )
     if not tenants:
-        raise _Refused(
+        raise Refused(
             "tenant_id: not set, so that anybody with a Microsoft account could log in; set tenant to the Directory "
             "(tenant) ID"
         )
@@ -142,7 +139,7 @@ def _app(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any
     }
     for name, value in found.items():
         if not value:
-            raise _Refused(f"{name}: not set")
+            raise Refused(f"{name}: not set")
     return found
 
 
@@ -150,7 +147,7 @@ def _names(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, A
     claim = config.get("username_claim", "name")
     if not isinstance(claim, str) or claim not in _LOGIN_CLAIMS:
         told = claim if isinstance(claim, str) else "a function"
-        raise _Refused(
+        raise Refused(
             f"username_claim: accounts are named by {told}, which several people may share or which may change hands; set "
             "login_claim to preferred_username, upn or oid, and rename the accounts before people log in"
         )
@@ -165,7 +162,7 @@ def _groups(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, 
     if key == "user.roles":
         return {"groups": "none"}
     told = key if isinstance(key, str) else "a function"
-    raise _Refused(
+    raise Refused(
         f"auth_state_groups_key: {told} cannot stay; rules see group ids and role/<value>"
     )
 
@@ -177,7 +174,7 @@ def _scope(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, A
         if scope.removeprefix("https://graph.microsoft.com/") not in _SCOPES
     ]
     if more:
-        raise _Refused(
+        raise Refused(
             f"scope: {' '.join(more)} is not asked for here; what groups and classes need is asked for without being listed"
         )
     return {}
@@ -189,12 +186,12 @@ def _logout(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, 
         return {}
     if _LOGOUT.fullmatch(url):
         return {"logout": True}
-    raise _Refused(
+    raise Refused(
         f"logout_redirect_url: {url} is not Entra's; logging out ends at the hub's own page"
     )
 
 
-_STEPS: Final[tuple[Callable[[Mapping[str, Any], Mapping[str, str]], dict[str, Any]], ...]] = (
+_STEPS: Final[tuple[_Step, ...]] = (
     _place,
     _app,
     _names,

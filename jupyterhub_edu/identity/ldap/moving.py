@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
+
+from jupyterhub_edu.identity.former import Refused, Step, translate
 
 from .dn import format_dn, is_below, parse_dn
 from .settings import DEFAULT_GROUP_ATTRIBUTES
@@ -55,10 +57,6 @@ _TEMPLATE: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]*)=\{username\},(.+)")
 _MEMBERSHIP: Final = re.compile(r"\(([A-Za-z][A-Za-z0-9-]*)=\{(userdn|uid)\}\)")
 
 
-class _Refused(ValueError):
-    """An option cannot mean the same here; the text names its successor."""
-
-
 def from_ldapauthenticator(config: Mapping[str, Any]) -> dict[str, Any] | list[str]:
     """Translate LDAPAuthenticator's options into the keys of a source of type ``ldap``.
 
@@ -70,28 +68,22 @@ def from_ldapauthenticator(config: Mapping[str, Any]) -> dict[str, Any] | list[s
     Returns:
         Keys for the campus file; or every refusal, as sentences that begin with the trait's name.
     """
-    settings: dict[str, Any] = {}
-    refusals = [
+    unknown = (
         f"{name}: LDAPAuthenticator has no such option" for name in config if name not in TRAITS
-    ]
-    for step in _STEPS:
-        try:
-            settings |= step(config)
-        except _Refused as refusal:
-            refusals.append(str(refusal))
-    return refusals or settings
+    )
+    return translate(config, _STEPS, unknown)
 
 
 def _servers(config: Mapping[str, Any]) -> dict[str, Any]:
     address = config.get("server_address")
     if not address:
-        raise _Refused("server_address: not set; name the server in servers")
+        raise Refused("server_address: not set; name the server in servers")
     strategy = config.get("tls_strategy", "before_bind")
     strategy = getattr(strategy, "name", strategy)
     if config.get("use_ssl"):
         strategy = "on_connect"
     if strategy not in {"before_bind", "on_connect", "insecure"}:
-        raise _Refused(f"tls_strategy: {strategy} is none; write ldaps:// or ldap:// in servers")
+        raise Refused(f"tls_strategy: {strategy} is none; write ldaps:// or ldap:// in servers")
     scheme, port = ("ldaps", 636) if strategy == "on_connect" else ("ldap", 389)
     host = f"[{address}]" if ":" in address else address
     tls = _tls(config.get("tls_kwargs") or {})
@@ -113,7 +105,7 @@ def _tls(kwargs: Mapping[str, Any]) -> dict[str, Any]:
         elif key == "valid_names" and (isinstance(value, str) or len(value) == 1):
             tls["name"] = value if isinstance(value, str) else value[0]
         else:
-            raise _Refused(
+            raise Refused(
                 f"tls_kwargs: {key} cannot be set here; tls has ca, verify, certificate, key and name, the rest is the "
                 "machine's OpenSSL policy"
             )
@@ -124,11 +116,11 @@ def _people(config: Mapping[str, Any]) -> dict[str, Any]:
     if config.get("lookup_dn"):
         base, attribute = config.get("user_search_base"), config.get("user_attribute")
         if not base:
-            raise _Refused(
+            raise Refused(
                 "user_search_base: not set; name the entry below which people stand in people"
             )
         if not attribute:
-            raise _Refused("user_attribute: not set; name the attribute that people type")
+            raise Refused("user_attribute: not set; name the attribute that people type")
     else:
         base, attribute = _from_template(config.get("bind_dn_template"))
     kind = "active-directory" if attribute.lower() in _AD_ATTRIBUTES else "openldap"
@@ -141,7 +133,7 @@ def _from_template(templates: str | list[str] | None) -> tuple[str, str]:
     some = [template for template in some if template]
     found = _TEMPLATE.fullmatch(some[0]) if len(some) == 1 else None
     if found is None:
-        raise _Refused(
+        raise Refused(
             "bind_dn_template: only one of the form attribute={username},base is understood; otherwise set people to the "
             "entry above all people, user_attribute, and bind to a service account that may look them up"
         )
@@ -157,7 +149,7 @@ def _bind(config: Mapping[str, Any]) -> dict[str, Any]:
     except ValueError:
         dn = None
     if not dn or not password:
-        raise _Refused(
+        raise Refused(
             "lookup_dn_search_user: set bind.dn to the account's full name, such as CN=hub,OU=Service,DC=example, and "
             "bind.password"
         )
@@ -169,7 +161,7 @@ def _username(config: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     attribute = config.get("lookup_dn_user_dn_attribute")
     if not attribute:
-        raise _Refused(
+        raise Refused(
             "lookup_dn_user_dn_attribute: not set; name the attribute in username_attribute"
         )
     return {"username_attribute": attribute}
@@ -186,7 +178,7 @@ def _person_filter(config: Mapping[str, Any]) -> dict[str, Any]:
             continue
         rest = template.replace(own, "(objectClass=*)")
         if not template.startswith("(&") or "{" in rest:
-            raise _Refused(
+            raise Refused(
                 f"{trait}: only (&{own}...) is understood; write the rest of it into person_filter"
             )
         parts.append(rest)
@@ -206,12 +198,12 @@ def _groups(config: Mapping[str, Any]) -> dict[str, Any]:
         try:
             names = [parse_dn(name) for name in allowed]
         except ValueError as error:
-            raise _Refused(f"allowed_groups: {error}; write full names of groups") from None
+            raise Refused(f"allowed_groups: {error}; write full names of groups") from None
         common = names[0][1:]
         while not all(is_below(name, common) for name in names):
             common = common[1:]
         if not common:
-            raise _Refused("allowed_groups: no entry stands above all of them; set groups")
+            raise Refused("allowed_groups: no entry stands above all of them; set groups")
         settings |= {"allowed_groups": list(allowed), "groups": format_dn(common)}
     return settings
 
@@ -221,7 +213,7 @@ def _attributes_of(template: str) -> list[str]:
     whole = "".join(f"({name}={{{kind}}})" for name, kind in found)
     fits = all((name.lower() == "memberuid") == (kind == "uid") for name, kind in found)
     if not found or template not in {whole, f"(|{whole})"} or not fits:
-        raise _Refused(
+        raise Refused(
             "group_search_filter: only (|(attribute={userdn})...(memberUid={uid})) is understood; name the attributes in "
             "group_attributes"
         )
@@ -230,17 +222,17 @@ def _attributes_of(template: str) -> list[str]:
 
 def _names(config: Mapping[str, Any]) -> dict[str, Any]:
     if config.get("valid_username_regex", _DEFAULT_NAMES) != _DEFAULT_NAMES:
-        raise _Refused(
+        raise Refused(
             "valid_username_regex: the hub's name comes from the directory; narrow who may log in by person_filter"
         )
     if config.get("auth_state_attributes"):
-        raise _Refused(
+        raise Refused(
             "auth_state_attributes: auth_state holds no attributes of the directory; groups and name_attribute are read"
         )
     return {}
 
 
-_STEPS: Final[tuple[Callable[[Mapping[str, Any]], dict[str, Any]], ...]] = (
+_STEPS: Final[tuple[Step, ...]] = (
     _servers,
     _people,
     _bind,

@@ -8,9 +8,10 @@ e-mail address, courses and roles are read, and launches work from a frame.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+from jupyterhub_edu.identity.former import Refused, Step, translate
 from jupyterhub_edu.identity.tokens import ALGORITHMS
 
 __all__ = ["PLATFORM", "TRAITS", "from_ltiauthenticator"]
@@ -34,10 +35,6 @@ TRAITS: Final[Mapping[str, str]] = {
 _CUSTOM: Final = re.compile(r"custom_([A-Za-z0-9_]{1,64})")
 
 
-class _Refused(ValueError):
-    """An option cannot mean the same here; the text names its successor."""
-
-
 def from_ltiauthenticator(config: Mapping[str, Any]) -> dict[str, Any] | list[str]:
     """Translate LTI13Authenticator's options into the keys of a source of type ``lti``.
 
@@ -47,17 +44,13 @@ def from_ltiauthenticator(config: Mapping[str, Any]) -> dict[str, Any] | list[st
     Returns:
         Keys for the campus file, yet to be validated; or every refusal, as sentences that begin with the trait's name.
     """
-    refusals = [
+    unknown = (
         f"{name}: LTI13Authenticator has no such option" for name in config if name not in TRAITS
-    ]
-    platform: dict[str, Any] = {"kind": "other", "deployments": "any"}
-    for step in _STEPS:
-        try:
-            platform |= step(config)
-        except _Refused as refusal:
-            refusals.append(str(refusal))
-    if refusals:
-        return refusals
+    )
+    platform = translate(config, _STEPS, unknown)
+    if isinstance(platform, list):
+        return platform
+    platform = {"kind": "other", "deployments": "any", **platform}
     tool = {key: config[key] for key in ("tool_name", "tool_description") if config.get(key)}
     return {"platforms": {PLATFORM: platform}, **tool}
 
@@ -66,7 +59,7 @@ def _addresses(config: Mapping[str, Any]) -> dict[str, Any]:
     names = {"authorize_url": "authorize", "issuer": "issuer", "jwks_endpoint": "keys"}
     missing = [trait for trait in names if not config.get(trait)]
     if missing:
-        raise _Refused(f"{missing[0]}: not set; write it as {TRAITS[missing[0]]}")
+        raise Refused(f"{missing[0]}: not set; write it as {TRAITS[missing[0]]}")
     return {key: config[trait] for trait, key in names.items()}
 
 
@@ -74,7 +67,7 @@ def _client_id(config: Mapping[str, Any]) -> dict[str, Any]:
     given = config.get("client_id") or ()
     ids = [given] if isinstance(given, str) else sorted(given)
     if len(ids) != 1:
-        raise _Refused(
+        raise Refused(
             "client_id: exactly one is understood; write every registration as a platform of its own, with its client_id"
         )
     return {"client_id": ids[0]}
@@ -86,7 +79,7 @@ def _login(config: Mapping[str, Any]) -> dict[str, Any]:
         return {"login": "sub"}
     if found := _CUSTOM.fullmatch(key):
         return {"login": f"custom.{found[1]}"}
-    raise _Refused(
+    raise Refused(
         f"username_key: {key} (the default is email) changes hands or names several people; set {TRAITS['username_key']}"
     )
 
@@ -94,7 +87,7 @@ def _login(config: Mapping[str, Any]) -> dict[str, Any]:
 def _algorithms(config: Mapping[str, Any]) -> dict[str, Any]:
     others = set(config.get("jwks_algorithms") or ()) - set(ALGORITHMS)
     if others:
-        raise _Refused(
+        raise Refused(
             f"jwks_algorithms: {', '.join(sorted(others))} cannot be accepted; leave it out"
         )
     return {}
@@ -102,13 +95,13 @@ def _algorithms(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _scheme(config: Mapping[str, Any]) -> dict[str, Any]:
     if config.get("uri_scheme", "auto") != "auto":
-        raise _Refused(
+        raise Refused(
             "uri_scheme: set c.JupyterHub.public_url to the address that browsers use, with its scheme"
         )
     return {}
 
 
-_STEPS: Final[tuple[Callable[[Mapping[str, Any]], dict[str, Any]], ...]] = (
+_STEPS: Final[tuple[Step, ...]] = (
     _addresses,
     _client_id,
     _login,

@@ -7,9 +7,11 @@ known by ``sub`` rather than by a name, and a claim that is missing takes nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from jupyterhub_edu.identity.former import Refused, Step, translate
 
 __all__ = ["TRAITS", "from_genericoauthenticator"]
 
@@ -77,10 +79,6 @@ _KEYCLOAK: Final = "/protocol/openid-connect/"
 _AUTH_STATE: Final = "oauth_user."
 
 
-class _Refused(ValueError):
-    """An option cannot mean the same here; the text names its successor."""
-
-
 def from_genericoauthenticator(config: Mapping[str, Any]) -> dict[str, Any] | list[str]:
     """Translate GenericOAuthenticator's options into the keys of a source of type ``oidc``.
 
@@ -92,7 +90,6 @@ def from_genericoauthenticator(config: Mapping[str, Any]) -> dict[str, Any] | li
     Returns:
         Keys for the campus file; or every refusal, as sentences that begin with the trait's name.
     """
-    settings = {key: config[trait] for trait, key in _SAME.items() if trait in config}
     refusals = [
         f"{name}: GenericOAuthenticator has no such option"
         for name in config
@@ -103,12 +100,11 @@ def from_genericoauthenticator(config: Mapping[str, Any]) -> dict[str, Any] | li
         for name, default in _DEFAULTS.items()
         if name in config and _plain(config[name]) != _plain(default)
     ]
-    for step in _STEPS:
-        try:
-            settings |= step(config)
-        except _Refused as refusal:
-            refusals.append(str(refusal))
-    return refusals or settings
+    return translate(config, _STEPS, refusals)
+
+
+def _same(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: config[trait] for trait, key in _SAME.items() if trait in config}
 
 
 def _issuer(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,7 +115,7 @@ def _issuer(config: Mapping[str, Any]) -> dict[str, Any]:
     if not url:
         return {}
     host = urlsplit(url).netloc
-    raise _Refused(
+    raise Refused(
         f"authorize_url: set issuer to what the provider at {host} calls itself, in its .well-known/openid-configuration"
     )
 
@@ -130,7 +126,7 @@ def _login(config: Mapping[str, Any]) -> dict[str, Any]:
         if not claim:
             continue
         if callable(claim):
-            raise _Refused(f"{trait}: a function cannot be kept; name a claim in login_claim")
+            raise Refused(f"{trait}: a function cannot be kept; name a claim in login_claim")
         return {"login_claim": claim}
     return {}
 
@@ -141,9 +137,9 @@ def _groups(config: Mapping[str, Any]) -> dict[str, Any]:
         if not key:
             continue
         if callable(key):
-            raise _Refused(f"{trait}: a function cannot be kept; name claims in groups_claims")
+            raise Refused(f"{trait}: a function cannot be kept; name claims in groups_claims")
         if trait == "auth_state_groups_key" and not key.startswith(_AUTH_STATE):
-            raise _Refused(f"{trait}: only {_AUTH_STATE}<claim> is understood; set groups_claims")
+            raise Refused(f"{trait}: only {_AUTH_STATE}<claim> is understood; set groups_claims")
         return {"groups_claims": [key.removeprefix(_AUTH_STATE)]}
     return {}
 
@@ -168,7 +164,8 @@ def _plain(value: Any) -> Any:
     return sorted(value) if isinstance(value, set | frozenset | tuple | list) else value
 
 
-_STEPS: Final[tuple[Callable[[Mapping[str, Any]], dict[str, Any]], ...]] = (
+_STEPS: Final[tuple[Step, ...]] = (
+    _same,
     _issuer,
     _login,
     _groups,
