@@ -349,6 +349,7 @@ def test_a_code_that_the_provider_does_not_know(place: Place) -> None:
     assert reply.status_code == 403
     assert "Campus Cloud did not confirm this login" in reply.text
     assert "invalid_grant" not in reply.text
+    assert "guessed" not in place.hub.tail()
 
 
 def test_a_callback_without_a_code(place: Place) -> None:
