@@ -131,7 +131,8 @@ def _print(told: Told, *, dry: bool) -> None:
     if told["error"]:
         say((f"{source}: ", HEAD), ("not read: ", BAD), told["error"])
     elif not told["courses"]:
-        say((f"{source}: ", HEAD), "no course of the campus file to read")
+        none = "none of its courses is one of the campus file, or those have ended"
+        say((f"{source}: ", HEAD), f"{none}; look at the source's `courses`")
     for course in told["courses"]:
         _print_course(source, course, dry=dry)
 

@@ -82,7 +82,8 @@ class Api:
             except (config.ConfigException, OSError) as error:
                 raise NoCluster(
                     "no Kubernetes to connect to: the hub is not in a pod with a service account, "
-                    f"and KUBECONFIG names no usable file ({error})"
+                    f"and KUBECONFIG names no usable file ({error}); "
+                    "where all servers are local, say `inventory: counted` in the campus file"
                 ) from error
         return cls(ApiClient(configuration))
 
