@@ -142,7 +142,8 @@ class RedirectCallback(_Delegating, OAuthCallbackHandler):
 
     async def get(self, id: str) -> None:
         """Redeem the code, once it is sure that this browser asked for it."""
-        self.request.uri = self.request.path  # Tornado logs it with every error; the code stands in its query
+        # Tornado logs the address with every error; the code stands in its query.
+        self.request.uri = self.request.path
         source = self.redirect_source(id)
         state = self._checked_state()
         self._check_error(id)
