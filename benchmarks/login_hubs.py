@@ -28,6 +28,7 @@ from tests.hub.server import Hub
 __all__ = [
     "COURSES",
     "DUMMY",
+    "OURS",
     "SIDES",
     "on_other_core",
     "open_directory",
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 COURSES = 20
-DUMMY = "DummyAuthenticator"
+DUMMY, OURS = "DummyAuthenticator", "EduAuthenticator"
 _HUB_CORE, _OTHER_CORE = 0, 1
 _BASE = f"ou=Storm,{SUFFIX}"
 _GROUPS = [f"cn=c{number},{_BASE}" for number in range(COURSES)]
@@ -84,11 +85,11 @@ jupyterhub_edu.setup(c, "campus.yaml", spawner="local")
 
 SIDES: Mapping[str, str] = {
     DUMMY: _DUMMY,
-    "LDAPAuthenticator, best: DN template, one group": _LDAP + _DIRECT,
-    f"LDAPAuthenticator, usual: look-up, {COURSES} groups": _LDAP + _LOOKUP,
-    "EduAuthenticator": _OURS,
+    "LDAPAuthenticator, best": _LDAP + _DIRECT,
+    "LDAPAuthenticator, usual": _LDAP + _LOOKUP,
+    OURS: _OURS,
 }
-"""Configuration by name."""
+"""Configuration by name. LDAPAuthenticator at its best: a DN from a template, one group; usual: look-up, a group a course."""
 
 
 @contextlib.contextmanager
