@@ -64,7 +64,9 @@ class SqliteBackend:
         """
         if self._read_only:
             if self._path is not None and not self._path.exists():
-                raise StoreError(f"There is no store at {self._path} yet.")
+                raise StoreError(
+                    f"There is no store at {self._path}. Start the hub once, and ask in the folder in which it runs."
+                )
         elif self._path is not None and self._lock is None:
             self._journal = _journal(self._path, on_kubernetes=self._on_kubernetes)
             self._lock = self._take_lock(self._path)
