@@ -222,9 +222,11 @@ def commands(program: str) -> list[tuple[str, list[str]]]:
     "words", [pytest.param(w, id=f"{n} {' '.join(w)}") for n, w in commands("jupyterhub-edu")]
 )
 def test_a_command_and_its_options_exist(words: list[str]) -> None:
-    known = typer.main.get_command(main).commands  # type: ignore[attr-defined]
-    assert words[0] in known
-    options = {name for parameter in known[words[0]].params for name in parameter.opts}
+    command: Any = typer.main.get_command(main)
+    rest = iter(words)
+    while hasattr(command, "commands"):
+        command = command.commands[next(rest)]
+    options = {name for parameter in command.params for name in parameter.opts}
     assert [word for word in words if word.startswith("--") and word not in options] == []
 
 
