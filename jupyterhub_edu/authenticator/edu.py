@@ -100,7 +100,7 @@ class EduAuthenticator(Authenticator):
             return None
         person = await self._link(login.identity)
         handler.signed_in_as = person.key
-        model = self._auth_model(person, handler.find_user(person.hub_name))
+        model = self._auth_model(person)
         if self.enable_auth_state:
             model["auth_state"] = dict(login.auth_state)
         return model
@@ -125,7 +125,7 @@ class EduAuthenticator(Authenticator):
             person = await self.core.refresher.freshen(person, younger_than=source.refresh)
         if not person.active or self.core.refresher.must_log_in(person):
             return False
-        model = self._auth_model(person, user)
+        model = self._auth_model(person)
         if self.enable_auth_state:
             model["auth_state"] = await user.get_auth_state()
         return model
@@ -187,14 +187,15 @@ class EduAuthenticator(Authenticator):
             "The hub cannot write its records at the moment; please try again in a minute.",
         )
 
-    def _auth_model(self, person: Person, user: Any) -> dict[str, Any]:
+    def _auth_model(self, person: Person) -> dict[str, Any]:
+        ours = self.core.roll.hub_groups(person, self.core.clock())
         return {
             "name": person.hub_name,
-            "admin": self._admin(person, user),
-            "groups": groups_beside(user, self.core.roll.hub_groups(person, self.core.clock())),
+            "admin": self._admin(person),
+            "groups": groups_beside(self.core.groups.read(person.hub_name), ours),
         }
 
-    def _admin(self, person: Person, user: Any) -> bool | None:
+    def _admin(self, person: Person) -> bool | None:
         """True by an exact entry; False when our entry is gone; None leaves what the hub itself keeps."""
         if (
             self.core.roll.site_role(person) is SiteRole.ADMIN

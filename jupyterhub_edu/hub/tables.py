@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from jupyterhub import orm
+from sqlalchemy import select
 
 from jupyterhub_edu.domain.names import is_our_group
 
@@ -50,22 +51,22 @@ class HubAccounts:
 class HubGroups:
     """Implements ``ports.Groups``."""
 
+    def read(self, hub_name: str) -> list[str]:
+        """Names of an account's groups, by one plain query: every login asks, and the hub's objects bring much along."""
+        account = orm.User.name == hub_name
+        query = select(orm.Group.name).join(orm.Group.users).where(account)
+        return list(attached().app.db.scalars(query))
+
     async def write(self, hub_name: str, ours: Iterable[str]) -> None:
         """Make the account's groups: every group of it that is not ours, and exactly these."""
         app = attached().app
         found = orm.User.find(app.db, hub_name)
         if found is not None:
-            user = app.users[found]
-            user.sync_groups(groups_beside(user, ours))
+            app.users[found].sync_groups(groups_beside(self.read(hub_name), ours))
 
 
-def groups_beside(user: Any, ours: Iterable[str]) -> list[str]:
-    """The groups that an account shall have: those it has that are not ours, and these.
-
-    Args:
-        user: JupyterHub's User, or None for an account that does not exist yet.
-    """
-    has = [group.name for group in user.orm_user.groups] if user is not None else []
+def groups_beside(has: Iterable[str], ours: Iterable[str]) -> list[str]:
+    """The groups that an account shall have: those it has that are not ours, and these."""
     return sorted({name for name in has if not is_our_group(name)} | set(ours))
 
 

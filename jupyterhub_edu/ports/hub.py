@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -59,7 +59,11 @@ class Servers(Protocol):
 
 
 class Groups(Protocol):
-    """Writes the hub groups that are ours; nobody reads them for a decision."""
+    """The hub's groups; nobody reads them for a decision."""
+
+    def read(self, hub_name: str) -> Collection[str]:
+        """Names of the groups that an account is in, others' too; none for an account that does not exist yet."""
+        ...
 
     async def write(self, hub_name: str, ours: Iterable[str]) -> None:
         """Make the account's groups: every group of it that is not ours, and exactly these."""

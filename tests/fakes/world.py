@@ -127,6 +127,9 @@ class FakeHub:
     async def live(self) -> Sequence[LiveServer]:
         return self.running
 
+    def read(self, hub_name: str) -> frozenset[str]:
+        return self.groups.get(hub_name, frozenset())
+
     async def write(self, hub_name: str, ours: Iterable[str]) -> None:
         self.groups[hub_name] = frozenset(ours)
 

@@ -42,9 +42,8 @@ class Source(FakeSource):
 class AUser:
     """JupyterHub's User."""
 
-    def __init__(self, name: str = "ada", *groups: str) -> None:
+    def __init__(self, name: str = "ada") -> None:
         self.name = name
-        self.orm_user = SimpleNamespace(groups=[SimpleNamespace(name=group) for group in groups])
 
     async def get_auth_state(self) -> dict[str, str]:
         return {"kept": "as it is"}
@@ -61,7 +60,6 @@ class World:
             clock=self.clock,
             hub=self.hub,
         )
-        self.users: dict[str, AUser] = {}
         self.authenticator = EduAuthenticator()
         provide(lambda: self.core)
 
@@ -70,13 +68,15 @@ class World:
         return self.sources["ad"]
 
     async def log_in(self, **data: str) -> Any:
-        handler = SimpleNamespace(find_user=self.users.get)
+        handler = SimpleNamespace()
         form = {"username": "ada", "password": "s3cret", **data}
         return await self.authenticator.authenticate(handler, form)
 
     async def refresh(self, name: str = "ada", *groups: str) -> Any:
         self.clock.pass_(hours=1)
-        return await self.authenticator.refresh_user(AUser(name, *groups))
+        if groups:
+            self.hub.groups[name] = frozenset(groups)
+        return await self.authenticator.refresh_user(AUser(name))
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,7 @@ async def test_the_auth_model_names_account_and_groups():
 
 async def test_groups_of_others_stay_and_former_ones_of_ours_go():
     world = World()
-    world.users["ada"] = AUser("ada", "staff", "edu:db:teacher")
+    world.hub.groups["ada"] = frozenset({"staff", "edu:db:teacher"})
     model = await world.log_in()
     assert model["groups"] == ["edu:ml:student", "staff"]
 

@@ -144,9 +144,6 @@ class World:
             def finish(self, chunk: str | bytes = "") -> None:
                 written.append(chunk if isinstance(chunk, bytes) else chunk.encode())
 
-            def find_user(self, name: str) -> None:
-                return None
-
         return Handler
 
     async def begin(self, user: str = "stu", course: str = "2", **how: Any) -> Answer:

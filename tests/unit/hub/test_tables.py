@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,58 +35,63 @@ def nothing_attached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ours, "level", ours.level)
 
 
-class AUser:
-    """JupyterHub's User as far as groups go."""
-
-    def __init__(self, *groups: str) -> None:
-        self.orm_user = SimpleNamespace(groups=[SimpleNamespace(name=name) for name in groups])
-        self.synced: list[list[str]] = []
-
-    def sync_groups(self, names: list[str]) -> None:
-        self.synced.append(names)
-
-
-BESIDE: dict[str, tuple[Any, set[str], list[str]]] = {
+BESIDE: dict[str, tuple[list[str], set[str], list[str]]] = {
     "others stay, ours are replaced": (
-        AUser("staff", "edu:ml:student"),
+        ["staff", "edu:ml:student"],
         {"edu:db:teacher"},
         ["edu:db:teacher", "staff"],
     ),
-    "without any of ours only others stay": (AUser("staff", "edu:ml:student"), set(), ["staff"]),
+    "without any of ours only others stay": (["staff", "edu:ml:student"], set(), ["staff"]),
     "what only looks like ours is another's": (
-        AUser("education", "EDU:x", "edu"),
+        ["education", "EDU:x", "edu"],
         set(),
         ["EDU:x", "edu", "education"],
     ),
-    "nothing is nothing": (AUser(), set(), []),
-    "an account that does not exist yet gets ours": (None, {"edu:ml:student"}, ["edu:ml:student"]),
-    "none stands twice": (AUser("edu:ml:student"), {"edu:ml:student"}, ["edu:ml:student"]),
+    "nothing is nothing": ([], set(), []),
+    "an account without groups gets ours": ([], {"edu:ml:student"}, ["edu:ml:student"]),
+    "none stands twice": (["edu:ml:student"], {"edu:ml:student"}, ["edu:ml:student"]),
 }
 
 
-@pytest.mark.parametrize(("user", "ours", "groups"), BESIDE.values(), ids=BESIDE)
-def test_groups_beside(user: Any, ours: set[str], groups: list[str]) -> None:
-    assert groups_beside(user, ours) == groups
+@pytest.mark.parametrize(("has", "ours", "groups"), BESIDE.values(), ids=BESIDE)
+def test_groups_beside(has: list[str], ours: set[str], groups: list[str]) -> None:
+    assert groups_beside(has, ours) == groups
 
 
-def an_app(**kwargs: Any) -> Any:
+def an_app(database: Any = None, **kwargs: Any) -> Any:
     hub = {"ip": "127.0.0.1", "port": 8081, "proto": "http", "base_url": "/hub/"}
     return SimpleNamespace(
-        log=logging.getLogger("a hub"), db="db", users={}, hub=SimpleNamespace(**hub | kwargs)
+        log=logging.getLogger("a hub"), db=database, users={}, hub=SimpleNamespace(**hub | kwargs)
     )
 
 
-async def test_groups_are_written_to_an_account_that_exists(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    ada, app = AUser("staff", "edu:ml:student"), an_app()
-    app.users["row of ada"] = ada
+@pytest.fixture
+def ada_in_groups() -> Iterator[Any]:
+    """The hub's own tables, in memory, with ada in a group of ours and in another."""
+    session = orm.new_session_factory("sqlite:///:memory:")()
+    ada = orm.User(name="ada")
+    ada.groups = [orm.Group(name="staff"), orm.Group(name="edu:ml:student")]
+    session.add_all([ada, orm.User(name="eve"), orm.Group(name="empty")])
+    session.commit()
+    yield session
+    session.close()
+
+
+def test_groups_are_read_of_accounts_that_exist_and_that_do_not(ada_in_groups: Any) -> None:
+    attach(an_app(ada_in_groups))
+    assert sorted(HubGroups().read("ada")) == ["edu:ml:student", "staff"]
+    assert HubGroups().read("eve") == HubGroups().read("nobody") == []
+
+
+async def test_groups_are_written_to_an_account_that_exists(ada_in_groups: Any) -> None:
+    app = an_app(ada_in_groups)
+    synced: list[list[str]] = []
+    row = orm.User.find(ada_in_groups, "ada")
+    app.users[row] = SimpleNamespace(sync_groups=synced.append)
     attach(app)
-    found = {"ada": "row of ada"}
-    monkeypatch.setattr(orm.User, "find", lambda db, name: found.get(name))
     await HubGroups().write("ada", ["edu:db:teacher"])
     await HubGroups().write("nobody", ["edu:db:teacher"])
-    assert ada.synced == [["edu:db:teacher", "staff"]]
+    assert synced == [["edu:db:teacher", "staff"]]
     assert HubAccounts().exists("ada")
     assert not HubAccounts().exists("nobody")
 
