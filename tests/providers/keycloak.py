@@ -79,6 +79,7 @@ class Keycloak:
             how = ["--link"] if same_disk else []
             subprocess.run(["cp", "--archive", *how, self._home, copy], check=True)
         environment = {
+            "JAVA": str(self._mortal_java()),
             "KC_BOOTSTRAP_ADMIN_USERNAME": _ADMIN[0],
             "KC_BOOTSTRAP_ADMIN_PASSWORD": _ADMIN[1],
             "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1",
@@ -90,6 +91,15 @@ class Keycloak:
             "--log-level=warn",
         ]
         self.process.launch(command, self._is_ready)
+
+    def _mortal_java(self) -> Path:
+        """Java that dies with Keycloak's script, which runs it as a child and may be killed without a word to it."""
+        home = os.environ.get("JAVA_HOME")
+        java = f"{home}/bin/java" if home else "java"
+        script = self.process.folder / "java"
+        script.write_text(f'#!/bin/sh\nexec setpriv --pdeathsig KILL -- "{java}" "$@"\n')
+        script.chmod(0o755)
+        return script
 
     def realm(self, name: str, **settings: Any) -> "Realm":
         """Make a realm."""
