@@ -14,6 +14,7 @@ export PYTHON
 # Programs of .venv come first on PATH, the hub's proxy among them.
 WITH_PATH := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTEST := $(WITH_PATH) .venv/bin/python -m pytest
+QUICK := HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-quick} $(PYTEST)
 TYPES := .venv/bin/mypy jupyterhub_edu tests $(if $(wildcard benchmarks/*.py),benchmarks)
 FIRST_HALF := tests/unit tests/contract tests/postgres tests/hub
 SOURCES := $(wildcard jupyterhub_edu tests benchmarks docs docker deploy tools jupyterhub_config.py)
@@ -46,10 +47,10 @@ demo-cluster: ready-cluster ## the same on a real Kubernetes of its own (root)
 ##@ For every change
 
 .PHONY: check
-check: format lint imports ready-dev ## format, lint, import contracts, types, unit tests (under 60 s)
-	@echo "-> Unit tests here, types beside them (shown at the end)"
-	@tools/side-by-side .cache/types.log '$(TYPES)' \
-	  'HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-quick} $(PYTEST) tests/unit'
+check: format lint imports ready-dev ## format, lint, import contracts, types, unit tests (about a minute)
+	@echo "-> Unit tests here; types and the sources' unit tests beside them (shown at the end)"
+	@tools/side-by-side .cache/types.log '$(TYPES) && $(QUICK) tests/unit/identity tests/unit/docs' \
+	  '$(QUICK) tests/unit --ignore=tests/unit/identity --ignore=tests/unit/docs'
 
 .PHONY: fix
 fix: ready-dev ## repair format and lint where a tool can
