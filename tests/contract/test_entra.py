@@ -24,6 +24,7 @@ from jupyterhub_edu.identity.entra import EntraRosterSource
 from jupyterhub_edu.ports import CodeGrant, Login, Redirect, Unavailable, utc_now
 from tests.fakes.entra import EntraServer, FakeEntra, live
 from tests.fakes.entra.fake import CALLBACK, SECRET, address, grant_of
+from tests.fakes.people import as_person
 from tests.relay import FAULTS, Certificates, Relay
 
 SERVICES = ("authority", "graph")
@@ -100,20 +101,6 @@ async def world(server: EntraServer, relays: dict[str, Relay], ca: str) -> Async
     yield world
     for source in world.sources:
         await source.close()
-
-
-def as_person(identity: Identity) -> Person:
-    return Person(
-        identity.key,
-        identity.login,
-        "src",
-        identity.subject,
-        identity.login,
-        identity.name,
-        None,
-        True,
-        identity.at,
-    )
 
 
 async def test_more_groups_than_a_token_holds_are_all_there(world: World):

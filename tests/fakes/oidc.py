@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from jupyterhub_edu.core import ForgetfulSafe
-from jupyterhub_edu.domain.people import Identity, Person
+from jupyterhub_edu.domain.people import Identity
 from jupyterhub_edu.identity.oidc import OidcSettings, OidcSource
 from jupyterhub_edu.ports import CodeGrant, Login
 from tests.fakes.tokens import AnIssuer, FakeWeb, reply
@@ -177,18 +177,3 @@ class World:
         answer = await self.source.redeem(self.provider.code(login))
         assert isinstance(answer, Login), answer
         return answer.identity
-
-
-def as_person(identity: Identity) -> Person:
-    """The person whom the hub knows after a login."""
-    return Person(
-        identity.key,
-        identity.login,
-        identity.source,
-        identity.subject,
-        identity.login,
-        identity.name,
-        None,
-        True,
-        identity.at + timedelta(0),
-    )

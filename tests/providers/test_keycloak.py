@@ -13,7 +13,7 @@ from jupyterhub_edu.core import ForgetfulSafe
 from jupyterhub_edu.domain.people import Identity, Person
 from jupyterhub_edu.ports import CodeGrant, Denied, Gone, Login, Unavailable
 from tests.eventually import eventually
-from tests.fakes.oidc import as_person
+from tests.fakes.people import as_person
 from tests.providers.browser import Browser
 from tests.providers.keycloak import Keycloak, Realm
 from tests.providers.subject import SECRET, ThroughBrowser

@@ -8,7 +8,7 @@ import pytest
 from jupyterhub_edu.core import ForgetfulSafe
 from jupyterhub_edu.domain.people import Identity, Person
 from jupyterhub_edu.ports import Denied, Gone, Unavailable
-from tests.fakes.oidc import as_person
+from tests.fakes.people import as_person
 from tests.providers.oidc_provider import SECRET, OidcProvider
 from tests.providers.subject import ThroughBrowser
 from tests.relay import FAULTS, Certificates, Relay

@@ -10,13 +10,14 @@ import ldap3
 import pytest
 
 from jupyterhub_edu.core import ForgetfulSafe
-from jupyterhub_edu.domain.people import Identity, Person
+from jupyterhub_edu.domain.people import Identity
 from jupyterhub_edu.identity import SOURCE_TYPES, Surroundings
 from jupyterhub_edu.ports import FormSource, utc_now
 from tests.directories.campus import COURSES, STUDENTS, Campus, make_campus
 from tests.directories.directory import Directory
 from tests.directories.samba import SambaAd
 from tests.directories.slapd import SUFFIX, Slapd, add_courses
+from tests.fakes.people import as_person
 from tests.relay import Relay
 
 
@@ -32,20 +33,6 @@ def make_source(directory: Directory, **changes: Any) -> FormSource:
 def groups_of(identity: Identity) -> frozenset[str]:
     assert identity.groups is not None
     return identity.groups
-
-
-def as_person(identity: Identity) -> Person:
-    return Person(
-        identity.key,
-        identity.login,
-        "src",
-        identity.subject,
-        identity.login,
-        "",
-        None,
-        True,
-        identity.at,
-    )
 
 
 async def log_in(source: FormSource, login: str, password: str) -> Identity:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from jupyterhub_edu.core import ForgetfulSafe
-from jupyterhub_edu.domain.people import Identity, Person
+from jupyterhub_edu.domain.people import Identity
 from jupyterhub_edu.identity.entra import EntraSettings, EntraSource, make_entra
 from jupyterhub_edu.ports import Answer, Denied, Gone, Login, Unavailable
 from tests.fakes.entra import FakeEntra, FakeWeb, User
+from tests.fakes.people import as_person
 
 
 class World:
@@ -53,20 +54,6 @@ class World:
 
     def user(self, who: str) -> User:
         return self.fake.person(who)
-
-
-def as_person(identity: Identity) -> Person:
-    return Person(
-        key=identity.key,
-        hub_name=identity.login,
-        source=identity.source,
-        subject=identity.subject,
-        login=identity.login,
-        name=identity.name,
-        site_role=None,
-        active=True,
-        answered_at=identity.at,
-    )
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Ide
 from jupyterhub_edu.identity.entra import EntraRosterSource
 from jupyterhub_edu.ports import Unavailable
 from tests.fakes.entra import FakeEntra, Reply
+from tests.fakes.people import as_person
 
-from .conftest import World, as_person
+from .conftest import World
 
 BOTH = pytest.mark.parametrize("as_app", [False, True], ids=["delegated", "app"])
 

@@ -317,7 +317,7 @@ async def test_a_closed_source_is_unavailable(world: World, fake: FakeEntra):
 
 
 async def test_logging_out_at_entra_too_is_a_choice(world: World, fake: FakeEntra):
-    from .conftest import as_person
+    from tests.fakes.people import as_person
 
     person = as_person(await world.login("ann"))
     wanted = world.make(logout=True)

@@ -12,8 +12,9 @@ from jupyterhub_edu.domain.people import Identity
 from jupyterhub_edu.identity.entra.refusals import DEAD_TOKENS, FIXES, GONE
 from jupyterhub_edu.ports import Answer, Gone, StoreError, Unavailable
 from tests.fakes.entra import FakeEntra, Reply, User
+from tests.fakes.people import as_person
 
-from .conftest import World, as_person
+from .conftest import World
 
 
 async def test_a_reread_takes_one_call_and_hears_of_every_change(world: World, fake: FakeEntra):

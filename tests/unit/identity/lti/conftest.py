@@ -19,7 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from jupyterhub_edu.core import ForgetfulSafe
-from jupyterhub_edu.domain.people import Identity, Person
+from jupyterhub_edu.domain.people import Identity
 from jupyterhub_edu.identity.lti import LtiSettings, LtiSource
 from jupyterhub_edu.ports import Launch, LaunchRequest
 from tests.fakes.lti import CANVAS, MOODLE, FakePlatform, PlatformWeb
@@ -113,17 +113,3 @@ async def launched(*args: Any, **kwargs: Any) -> Identity:
     answer = await launch(*args, **kwargs)
     assert isinstance(answer, Launch), answer
     return answer.login.identity
-
-
-def as_person(identity: Identity) -> Person:
-    return Person(
-        key=identity.key,
-        hub_name=identity.login,
-        source=identity.source,
-        subject=identity.subject,
-        login=identity.login,
-        name=identity.name,
-        site_role=None,
-        active=True,
-        answered_at=identity.at,
-    )

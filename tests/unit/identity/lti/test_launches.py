@@ -9,9 +9,10 @@ import pytest
 from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole
 from jupyterhub_edu.ports import Denied, Launch, LaunchRequest, Redirect, Unavailable
 from tests.fakes.lti.platform import CLAIM, NRPS
+from tests.fakes.people import as_person
 from tests.fakes.tokens import forge, private_key, reply
 
-from .conftest import NOW, a_request, as_person, launch, launched
+from .conftest import NOW, a_request, launch, launched
 
 TEACHER, ASSISTANT, STUDENT = CourseRole.TEACHER, CourseRole.ASSISTANT, CourseRole.STUDENT
 V2 = "http://purl.imsglobal.org/vocab/lis/v2/"

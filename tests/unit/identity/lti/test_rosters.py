@@ -12,9 +12,10 @@ from jupyterhub_edu.identity.web import Reply
 from jupyterhub_edu.ports import Unavailable
 from tests.fakes.lti import FakePlatform
 from tests.fakes.lti.school import Account
+from tests.fakes.people import as_person
 from tests.fakes.tokens import reply
 
-from .conftest import NOW, as_person, launched
+from .conftest import NOW, launched
 
 TEACHER, ASSISTANT, STUDENT = CourseRole.TEACHER, CourseRole.ASSISTANT, CourseRole.STUDENT
 

@@ -20,7 +20,8 @@ from jupyterhub_edu.ports import (
     Unavailable,
 )
 from jupyterhub_edu.store import MemoryStore
-from tests.fakes.oidc import CALLBACK, ISSUER, AProvider, World, as_person
+from tests.fakes.oidc import CALLBACK, ISSUER, AProvider, World
+from tests.fakes.people import as_person
 from tests.fakes.tokens import reply
 from tests.unit.core.test_safe import AnyKey
 
