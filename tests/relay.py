@@ -26,7 +26,7 @@ import struct
 import sys
 import tempfile
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +39,7 @@ FAULTS = (*PLAIN_FAULTS, "wrong TLS")
 _AT_ONCE = 1 << 16
 _DRIP_SECONDS = 1.0
 _LEAST_MISSING = 7  # more than what ends a chunked body
+_TURNS_TO_CLOSE = 3  # a transport that is closed, or its handshake broken off, ends in a turn of its own
 _Result = TypeVar("_Result")
 
 
@@ -111,7 +112,6 @@ class Relay:
         self._other_kind = itertools.cycle(other_kind)
         self._chance = random.Random(7)  # noqa: S311
         self._writers: set[asyncio.StreamWriter] = set()
-        self._under_way: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -175,9 +175,13 @@ class Relay:
     async def _close(self) -> None:
         self._listener.close()
         self._reset_all()
-        for task in self._under_way:
+        # Every task, for a handshake under way has one that is not ours.
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
             task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
+        for _ in range(_TURNS_TO_CLOSE):
+            await asyncio.sleep(0)
 
     def _reset_all(self) -> None:
         for writer in list(self._writers):
@@ -185,24 +189,25 @@ class Relay:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self._writers.add(writer)
-        task = asyncio.current_task()
-        assert task is not None
-        self._under_way.add(task)
         try:
-            there = await asyncio.open_connection(*self._target, ssl=self._server_tls)
-            self._writers.add(there[1])
-            try:
-                await asyncio.gather(self._up(reader, there[1]), self._down(there[0], writer))
-            finally:
-                self._writers.discard(there[1])
-                there[1].close()
+            async with self._ended(writer):
+                there = await asyncio.open_connection(*self._target, ssl=self._server_tls)
+                async with self._ended(there[1]):
+                    await asyncio.gather(self._up(reader, there[1]), self._down(there[0], writer))
         except (OSError, asyncio.CancelledError):
             _reset(writer)
-        finally:
-            self._writers.discard(writer)
-            self._under_way.discard(task)
+
+    @contextlib.asynccontextmanager
+    async def _ended(self, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+        """Close a connection at the end, and know it until it is closed: TLS says farewell before."""
+        self._writers.add(writer)
+        try:
+            yield
             writer.close()
+            await writer.wait_closed()
+        finally:
+            writer.close()
+            self._writers.discard(writer)
 
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on what the client says."""
