@@ -26,12 +26,13 @@ from traitlets.utils.importstring import import_item
 
 from jupyterhub_edu.campus.models import FileModel, SourceModel
 from jupyterhub_edu.domain import acts, people, reasons
+from jupyterhub_edu.hub.refusals import REFUSALS
 from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.identity.entra import moving as entra_moving
 from jupyterhub_edu.identity.ldap import moving as ldap_moving
 from jupyterhub_edu.identity.lti import moving as lti_moving
 from jupyterhub_edu.identity.oidc import moving as oidc_moving
-from jupyterhub_edu.warden.metrics import Metrics
+from jupyterhub_edu.warden.metrics import CampusMetrics, Metrics
 
 _FORMER = {
     "LDAPAuthenticator": ldap_moving,
@@ -146,6 +147,8 @@ def _plain(text: str) -> str:
 def _metrics() -> list[str]:
     registry = CollectorRegistry()
     Metrics(registry)
+    registry.register(CampusMetrics())
+    registry.register(REFUSALS)
     rows = [
         [
             f"`{metric.name}{'_total' if metric.type == 'counter' else ''}`",

@@ -75,6 +75,7 @@ class Book:
         self._leftovers: set[str] = set()
         self._rebuilt = False
         self._unsaved: set[asyncio.Task[None]] = set()
+        self.on_admit: list[Callable[[Admission], None]] = []
         self.on_end: list[Callable[[Admission], None]] = []
 
     # -- questions ---------------------------------------------------------------------------------------------
@@ -146,6 +147,7 @@ class Book:
         except BaseException:
             self._drop(admission)
             raise
+        call_all(self.on_admit, admission, f"admission {admission.id}")
         return self._open.get(admission.id, admission)
 
     def reserve(self, request: StartRequest, person: Person, server: str) -> Admission:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import jupyterhub
+from prometheus_client import Counter
 from tornado import web
 
 from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.ports import utc_now
 
-__all__ = ["late_refusal", "reasons_json", "refusal"]
+__all__ = ["REFUSALS", "late_refusal", "reasons_json", "refusal"]
 
 _RETRY_UNKNOWN = 60
+
+REFUSALS: Final = Counter(
+    "jupyterhub_edu_refusals", "Starts refused; one for several reasons counts in each", ["reason"]
+)
 
 
 def refusal(decision: Decision) -> Exception:
@@ -22,6 +27,8 @@ def refusal(decision: Decision) -> Exception:
         - status 400, 403, 409 or 503, with ``Retry-After`` in seconds where waiting may help;
         - ``jupyterhub_message`` holds the sentences as plain text; ``edu_decision`` the decision itself.
     """
+    for code in {reason.code for reason in decision.reasons}:
+        REFUSALS.labels(str(code)).inc()
     message = decision.sentence
     error: Any
     if jupyterhub.version_info[0] >= 6:

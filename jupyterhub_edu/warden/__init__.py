@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from jupyterhub_edu.core import Core
 
 from .groups import GroupKeeper
-from .metrics import metrics_in
+from .metrics import campus_in, metrics_in
 from .reconcile import Reconciler
 from .rosters import roster_timers
 from .sources import SourceReader
@@ -22,8 +22,10 @@ def default_timers(core: Core, *, registry: CollectorRegistry = REGISTRY) -> Seq
     """The timers of a hub. Make them before ``core.begin()``: they listen to the roll and the book.
 
     Args:
-        registry: where repairs are counted.
+        registry: where the campus's metrics and those of the timers go.
     """
+    metrics_in(registry).listen(core)
+    campus_in(registry).core = core
     return (
         Timer("sources", 20, SourceReader(core)),
         Timer("reconcile", 30, Reconciler(core, metrics_in(registry))),

@@ -1,12 +1,18 @@
-"""What the warden shows on the hub's metrics page."""
+"""What the warden shows on the hub's metrics page. No label ever names a person."""
 
 from __future__ import annotations
 
+from collections import Counter as Multiset
+from collections.abc import Iterator
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
-__all__ = ["Metrics", "metrics_in"]
+from jupyterhub_edu.core import Core
+
+__all__ = ["CampusMetrics", "Metrics", "campus_in", "metrics_in"]
 
 
 class Metrics:
@@ -27,9 +33,99 @@ class Metrics:
         self.repairs = counter(
             "repairs", "What reconciliation put right, or could not", "repair", "outcome"
         )
+        self.admitted = Counter(
+            "jupyterhub_edu_admissions", "Starts admitted", ["flavor"], registry=registry
+        )
+        self.ended = Counter(
+            "jupyterhub_edu_admissions_ended",
+            "Admissions ended; estimated: nobody saw the end",
+            ["flavor", "estimated"],
+            registry=registry,
+        )
+
+    def listen(self, core: Core) -> None:
+        """Count this core's admissions from now on."""
+        core.book.on_admit.append(lambda one: self.admitted.labels(one.flavor).inc())
+        core.book.on_end.append(
+            lambda one: self.ended.labels(one.flavor, str(one.estimated).lower()).inc()
+        )
+
+
+class CampusMetrics(Collector):
+    """How the campus stands at the instant at which somebody asks; nothing is kept between.
+
+    Labels are keys of the campus file: at most flavors times courses lines, and of those only what is in use or owned.
+
+    Args:
+        core: None describes the metrics and has no values; may be set later.
+    """
+
+    def __init__(self, core: Core | None = None) -> None:
+        self.core = core
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Work everything out of the book and the inventory; no call goes anywhere."""
+        servers = _gauge("servers", "Servers not ended", "course", "profile", "stage")
+        used = _gauge("devices_used", "Devices of admissions not ended", "flavor", "course")
+        owned = _gauge("devices_owned", "Devices that a course owns now", "flavor", "course")
+        free = _gauge("devices_free", "Devices that nobody holds; absent if unknown", "flavor")
+        lent = _gauge("devices_on_loan", "Devices held as loans", "flavor")
+        age = _gauge("source_age_seconds", "Since a source's last complete answer", "source")
+        failing = _gauge(
+            "source_failing_seconds", "Since a source failed first; 0: none", "source"
+        )
+        people = _gauge("people", "People with an active account here")
+        if (core := self.core) is not None:
+            self._count(core, servers, used, lent)
+            for flavor in (f.key for f in core.campus.flavors.values() if f.device is not None):
+                if (room := core.book.free(flavor)) is not None:
+                    free.add_metric([flavor], room)
+                for course, devices in core.campus.nominal(flavor, core.clock()).items():
+                    owned.add_metric([flavor, course], devices)
+            for source in core.campus.sources:
+                health, now = core.refresher.health(source), core.clock()
+                if health.answered_at is not None:
+                    age.add_metric([source], (now - health.answered_at).total_seconds())
+                silent = (
+                    (now - health.failing_since).total_seconds() if health.failing_since else 0
+                )
+                failing.add_metric([source], silent)
+            people.add_metric([], sum(p.active and not p.linked_to for p in core.roll.people()))
+        yield from (servers, used, owned, free, lent, age, failing, people)
+
+    def _count(
+        self,
+        core: Core,
+        servers: GaugeMetricFamily,
+        used: GaugeMetricFamily,
+        lent: GaugeMetricFamily,
+    ) -> None:
+        on, held, loans = Multiset[tuple[str, ...]](), Multiset[tuple[str, ...]](), Multiset[str]()
+        for one in core.book.admissions():
+            on[one.course, one.granted.profile, str(one.stage)] += 1
+            held[one.flavor, one.course] += one.devices
+            loans[one.flavor] += 0 if one.own else one.devices
+        for family, counts in ((servers, on), (used, +held)):
+            for labels, count in counts.items():
+                family.add_metric(labels, count)
+        for flavor in core.campus.flavors.values():
+            if flavor.device is not None:
+                lent.add_metric([flavor.key], loans[flavor.key])
 
 
 @cache
 def metrics_in(registry: CollectorRegistry) -> Metrics:
     """The metrics of this registry, registered once however often they are asked for."""
     return Metrics(registry)
+
+
+@cache
+def campus_in(registry: CollectorRegistry) -> CampusMetrics:
+    """The campus's metrics in this registry; they have values once their ``core`` is set."""
+    metrics = CampusMetrics()
+    registry.register(metrics)
+    return metrics
+
+
+def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"jupyterhub_edu_{name}", text, labels=labels)

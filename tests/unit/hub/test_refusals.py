@@ -135,3 +135,12 @@ def test_reasons_for_json() -> None:
         "retry_at": "2026-11-03T10:05:00+00:00",
     }
     assert stale["retry_at"] is None
+
+
+def test_a_refusal_counts_once_in_each_of_its_reasons():
+    def count(reason: Reason) -> float:
+        return refusals.REFUSALS.labels(str(reason.code))._value.get()
+
+    before = count(FULL)
+    refusal(Decision(None, (FULL, FULL)))
+    assert count(FULL) == before + 1

@@ -1,0 +1,103 @@
+"""What the hub's metrics page says of the campus: it follows the book, and names no person."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.book import STALE_INVENTORY
+from jupyterhub_edu.domain.courses import Quota
+from jupyterhub_edu.domain.decide import StartRequest
+from jupyterhub_edu.domain.people import CourseRole
+from jupyterhub_edu.ports import Unavailable
+from jupyterhub_edu.warden import default_timers
+from tests.fakes.campus import T4, a_campus, a_core, a_course, a_profile, an_identity, enrol
+
+
+def shown(registry: CollectorRegistry) -> dict[str, float]:
+    """Lines of the page without our prefix."""
+    lines = generate_latest(registry).decode().splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name.removeprefix("jupyterhub_edu_"): float(value) for name, value in pairs}
+
+
+def a_watched_core() -> tuple[Core, CollectorRegistry]:
+    quota = {T4.key: Quota(1)}
+    campus = a_campus(
+        courses=[a_course("ml", quota=quota), a_course("db")],
+        profiles=[a_profile(), a_profile("gpu", flavor=T4)],
+    )
+    core, registry = a_core(campus), CollectorRegistry()
+    default_timers(core, registry=registry)
+    return core, registry
+
+
+async def start(core: Core, login: str, course: str, profile: str) -> str:
+    person = core.roll.by_hub_name(login) or await enrol(core, login, **{course: STUDENT})
+    request = StartRequest(person.key, course, profile)
+    return (await core.book.admit(request, person, "")).id
+
+
+STUDENT = CourseRole.STUDENT
+
+
+async def test_servers_and_devices_are_counted_by_course_and_never_by_person():
+    core, registry = a_watched_core()
+    await core.ready()
+    own = await start(core, "ada", "ml", "gpu")
+    await start(core, "bob", "db", "gpu")
+    await start(core, "cyd", "db", "notebook")
+    await core.book.run(own)
+
+    page = shown(registry)
+    assert page['servers{course="ml",profile="gpu",stage="running"}'] == 1
+    assert page['servers{course="db",profile="gpu",stage="reserved"}'] == 1
+    assert page['devices_used{course="ml",flavor="t4"}'] == 1
+    assert page['devices_owned{course="ml",flavor="t4"}'] == 1
+    assert page['devices_on_loan{flavor="t4"}'] == 1
+    assert page['devices_free{flavor="t4"}'] == 0
+    assert page['admissions_total{flavor="t4"}'] == 2
+    assert page["people"] == 3
+    assert 'devices_used{course="db",flavor="cpu"}' not in page
+    text = generate_latest(registry).decode()
+    assert not any(name in text for name in ("ada", "bob", "cyd"))
+
+    await core.book.end(own)
+    page = shown(registry)
+    assert page['admissions_ended_total{estimated="false",flavor="t4"}'] == 1
+    assert 'devices_used{course="ml",flavor="t4"}' not in page
+
+
+async def test_what_is_free_is_absent_while_the_cluster_is_silent():
+    core, registry = a_watched_core()
+    await core.ready()
+    assert shown(registry)['devices_free{flavor="t4"}'] == 2
+    core.inventory.alive_at = core.clock() - STALE_INVENTORY - timedelta(seconds=1)  # type: ignore[attr-defined]
+    assert 'devices_free{flavor="t4"}' not in shown(registry)
+
+
+async def test_the_age_of_a_source_is_that_of_its_last_answer_and_its_silence_is_told():
+    core, registry = a_watched_core()
+    await core.ready()
+    assert 'source_age_seconds{source="ad"}' not in shown(registry)
+    await core.sign_in(an_identity("ada"), "ada")
+    core.clock.pass_(seconds=40)  # type: ignore[attr-defined]
+    core.refresher.heard("ad", Unavailable("it is down"))
+    core.clock.pass_(seconds=20)  # type: ignore[attr-defined]
+
+    page = shown(registry)
+    assert page['source_age_seconds{source="ad"}'] == 60
+    assert page['source_failing_seconds{source="ad"}'] == 20
+    core.refresher.heard("ad", an_identity("ada"))
+    assert shown(registry)['source_failing_seconds{source="ad"}'] == 0
+
+
+async def test_a_second_core_takes_the_place_of_the_first():
+    core, registry = a_watched_core()
+    await core.ready()
+    await enrol(core, "ada")
+    second = a_core(core.campus)
+    default_timers(second, registry=registry)
+    assert shown(registry)["people"] == 0
