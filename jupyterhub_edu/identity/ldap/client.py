@@ -33,6 +33,7 @@ from .connection import (
 from .dn import dn_key, parse_dn
 from .settings import Address, Bind, LdapSettings
 from .transport import make_tls_context
+from .troubles import say_bind
 
 __all__ = ["Directory", "DirectoryError"]
 
@@ -322,8 +323,7 @@ class Directory:
         )
         result = connection.bind(dn, password, until)
         if result.code != 0:
-            who = f"the service account {dn}" if dn else "an anonymous bind"
-            raise _Refused(f"the directory refuses {who} (result {result.code})")
+            raise _Refused(say_bind(dn, result.code))
 
     def _tls_context(self) -> ssl.SSLContext:
         with self._context_lock:

@@ -17,6 +17,7 @@ import ldap3
 
 from .settings import Address, LdapSettings
 from .transport import Deadline, TimedSocket, Tls
+from .troubles import plain, say_connection, say_search
 
 __all__ = [
     "BUSY_RESULTS",
@@ -225,14 +226,16 @@ class Connection:
         if code in BUSY_RESULTS:
             raise ServerFailed(f"the directory is {result.get('description')}")
         if code != _SUCCESS:
-            raise Incomplete(_told(result, search))
+            told = str(result.get("description")), str(result.get("message") or "")
+            raise Incomplete(say_search(code, *told, search.base))
         entries = []
         for row in response or ():
             if row["type"] == "searchResEntry":
                 entries.append(_entry(row))
             elif row["type"] == "searchResRef" and not _is_own_partition(row["uri"]):
                 raise Incomplete(
-                    f"the directory keeps a part of {search.base} elsewhere: {_plain(str(row['uri']))}"
+                    f"the directory keeps a part of {search.base} elsewhere: {plain(str(row['uri']))}; "
+                    "name the server that has all of it in servers, or a narrower entry"
                 )
         control = (result.get("controls") or {}).get(_PAGED) or {}
         return entries, (control.get("value") or {}).get("cookie") or None
@@ -265,22 +268,11 @@ def _failure(error: Exception, clock: Deadline) -> ServerFailed:
     """Say why in one short sentence without the packet's content."""
     if clock.at <= time.monotonic():
         return Silent("no answer in time")
-    return ServerFailed(_plain(str(error)) or type(error).__name__)
+    return ServerFailed(say_connection(error))
 
 
 def _code(result: Mapping[str, Any]) -> int:
     return int(result["result"])
-
-
-def _told(result: Mapping[str, Any], search: Search) -> str:
-    words = _plain(str(result.get("message") or ""))
-    return f"{result.get('description')} below {search.base}" + (f": {words}" if words else "")
-
-
-def _plain(text: str) -> str:
-    """What a server said, short and on one line, for logs and people."""
-    words = " ".join(text.split())[:200]
-    return "".join(char if char.isprintable() else "?" for char in words)
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:

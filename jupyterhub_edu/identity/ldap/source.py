@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 import unicodedata
-from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from jupyterhub_edu.domain.people import Identity, Person
@@ -13,11 +12,12 @@ from jupyterhub_edu.ports import Answer, Clock, Denied, Gone, Unavailable
 from jupyterhub_edu.ports.sources import LoginShape
 
 from .active_directory import ActiveDirectory
+from .checking import check_directory, group_filter
 from .client import Directory, DirectoryError
 from .connection import BindResult, Entry, Search
 from .dialect import Ask, Dialect, NotReadable, id_octets, id_text
 from .dn import Dn, dn_key, format_dn, parse_dn, rdn_value
-from .filters import all_of, any_of, equals, present
+from .filters import all_of, equals, present
 from .openldap import OpenLdap
 from .settings import LdapSettings
 
@@ -97,16 +97,13 @@ class LdapSource:
             return Unavailable(f"the directory's answer makes no sense: {error}")
 
     async def check(self) -> list[str]:
-        """Connect to each server, and see whether people and groups are visible."""
+        """Connect to each server, and read people and groups as logins do."""
         problems = await self._directory.connect_each()
         if len(problems) == len(self._settings.servers):
             return problems
-        for key, base, filter in self._bases():
-            try:
-                if not await self._sees(base, filter, self._ask(self._directory.deadline())):
-                    problems.append(f"nothing to see below {key}: {base}")
-            except DirectoryError as error:
-                problems.append(f"{key}: {error}")
+        problems += await check_directory(
+            self._settings, self._dialect, self._ask_each(), self._clock()
+        )
         return problems
 
     async def close(self) -> None:
@@ -212,10 +209,13 @@ class LdapSource:
 
         return ask
 
-    def _bases(self) -> Iterable[tuple[str, str, str]]:
-        yield "people", *self._people_base()
-        if self._settings.groups is not None:
-            yield "groups", *self._group_base()
+    def _ask_each(self) -> Ask:
+        """Searches that have each the whole time of a login."""
+
+        async def ask(search: Search) -> list[Entry]:
+            return await self._directory.search(search, self._directory.deadline())
+
+        return ask
 
     def _people_base(self) -> tuple[str, str]:
         """Where people are, and a filter that anybody passes whose id is to be seen."""
@@ -225,10 +225,7 @@ class LdapSource:
 
     def _group_base(self) -> tuple[str, str]:
         """Where groups are, and a filter that any of them passes."""
-        settings = self._settings
-        if settings.kind == "active-directory":
-            return settings.groups or "", equals("objectClass", "group")
-        return settings.groups or "", any_of(map(present, settings.group_attributes))
+        return self._settings.groups or "", group_filter(self._settings)
 
     async def _require_sight(self, base: str, filter: str, ask: Ask) -> None:
         """Before "nothing" is believed: does the service account see anything there?
