@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
-from jupyterhub_edu.domain.decide import Decision, EndRule, Start, role_in
+from jupyterhub_edu.domain.decide import Decision, Start, role_in
 from jupyterhub_edu.domain.people import (
     FROM_FILE,
     MANUAL,
@@ -25,11 +25,6 @@ from .output import BAD, DIM, GOOD, HEAD, NOTE, say
 
 __all__ = ["Answer", "Explained", "print_story", "to_json"]
 
-_ENDS: Final = {
-    EndRule.LONGEST: "longest session",
-    EndRule.ENROLMENT: "end of the enrolment",
-    EndRule.COURSE: "end of the course",
-}
 _STATES: Final = {EnrolmentState.LATER: ", not yet", EnrolmentState.ENDED: ", no longer"}
 
 
@@ -110,7 +105,7 @@ def _amounts(explained: Explained, start: Start) -> str:
         parts.append(start.granted.image)
     if start.ends_at and start.ends_by:
         until = start.ends_at.astimezone(explained.campus.zone)
-        parts.append(f"until {until:%Y-%m-%d %H:%M} ({_ENDS[start.ends_by]})")
+        parts.append(f"until {until:%Y-%m-%d %H:%M} ({start.ends_by.words})")
     return ", ".join(parts)
 
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.courses import Course, CourseState
-from jupyterhub_edu.domain.decide import EndRule
 from jupyterhub_edu.domain.people import (
     FROM_FILE,
     CourseRole,
@@ -38,12 +36,6 @@ __all__ = [
     "session_row",
     "sessions",
 ]
-
-_ENDS: Final = {
-    EndRule.LONGEST: "longest session",
-    EndRule.ENROLMENT: "the enrolment ends",
-    EndRule.COURSE: "the course ends",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +224,7 @@ def session_row(
         state=_session_state(admission, stopping=stopping),
         since=_instant(admission.running_at or admission.reserved_at, core),
         until=_instant(admission.ends_at, core) if admission.ends_at else None,
-        until_why=_ENDS[admission.ends_by] if admission.ends_by else "",
+        until_why=admission.ends_by.words if admission.ends_by else "",
         mine=admission.hub_name == viewer.hub_name,
         may_stop=may and not stopping and newest is not None,
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from .courses import Caps, Course, CourseState
 from .people import CourseRole, Enrolment, EnrolmentState
@@ -27,11 +27,23 @@ __all__ = [
 
 
 class EndRule(StrEnum):
-    """The rule that sets the end of a session."""
+    """The rule that sets the end of a session.
 
-    LONGEST = "longest-session"
-    ENROLMENT = "enrolment-end"
-    COURSE = "course-end"
+    Attributes:
+        words: the same for people.
+    """
+
+    def __new__(cls, value: str, words: str) -> Self:
+        """Make a member of ``value, words``."""
+        self = str.__new__(cls, value)
+        self._value_, self.words = value, words
+        return self
+
+    words: str
+
+    LONGEST = "longest-session", "longest session"
+    ENROLMENT = "enrolment-end", "the enrolment ends"
+    COURSE = "course-end", "the course ends"
 
 
 class StartRequest(NamedTuple):

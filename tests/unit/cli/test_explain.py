@@ -36,7 +36,7 @@ def test_a_directory_is_not_asked_and_the_role_is_given(explain):
     assert result.stdout.splitlines()[-5:] == [
         "yes  gpu  GPU notebook",
         "     4 CPU, 16 GiB, 1 NVIDIA T4 (the course's own), example/torch:2026, "
-        "until 2026-12-19 00:00 (end of the course)",
+        "until 2026-12-19 00:00 (the course ends)",
         "     yes  devices=one  One (default)",
         "     no   devices=two  Two",
         "          GPUs Two is not open to you as assistant.  [option-invalid]",
