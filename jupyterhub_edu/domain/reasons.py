@@ -7,11 +7,11 @@ Rows stand in the order of the policy page; a later rule of that page gets its r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["ROWS", "Code", "Reason", "Row", "who_can_change"]
 
@@ -147,8 +147,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why one start was refused.
 
     Attributes:
@@ -161,7 +160,7 @@ class Reason:
 
     code: Code
     variant: str = ""
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = MappingProxyType({})
     retry_at: datetime | None = None
     contact: str = ""
 
