@@ -179,6 +179,7 @@ def _flavor(key: str, flavor: FlavorModel) -> Flavor:
         count=flavor.count,
         nodes=MappingProxyType(dict(flavor.nodes)),
         tolerate=tuple(flavor.tolerate),
+        weight=1000 if flavor.weight is None else flavor.weight,
     )
 
 

@@ -17,7 +17,13 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from jupyterhub_edu.domain.quantities import Cpu, Memory, parse_cpu, parse_memory
+from jupyterhub_edu.domain.quantities import (
+    Cpu,
+    Memory,
+    parse_cpu,
+    parse_memory,
+    parse_weight,
+)
 
 __all__ = [
     "CapsModel",
@@ -115,6 +121,11 @@ MemoryAmount = Annotated[
     BeforeValidator(lambda value: value if isinstance(value, Memory) else parse_memory(value)),
     WithJsonSchema({"type": ["integer", "string"], "examples": ["512Mi", "2Gi"]}),
 ]
+Weight = Annotated[
+    int,
+    BeforeValidator(parse_weight),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100, "examples": [1, 0.15]}),
+]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 CourseRoleWord = Literal["teacher", "assistant", "student", "observer"]
 SiteRoleWord = Literal["guest", "student", "teacher", "manager", "admin"]
@@ -211,6 +222,8 @@ class FlavorModel(Model):
     """Taint keys that its servers tolerate."""
     count: Count | SkipJsonSchema[None] = None
     """The most devices to use; left out: what the cluster shows."""
+    weight: Weight | SkipJsonSchema[None] = None
+    """GPU hours that an hour on one device counts for, at most three decimals; left out: 1."""
 
 
 class CpuModel(Model):

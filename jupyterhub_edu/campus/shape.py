@@ -31,7 +31,6 @@ LATER: Final = frozenset(
         "no_course",
         "starve_after",
         "warn_at",
-        "weight",
         "windows",
     }
 )

@@ -28,6 +28,7 @@ class Flavor:
         count: the most devices to use; None: what the inventory shows.
         nodes: node labels that a pod of this flavor asks for.
         tolerate: taint keys that a pod of this flavor tolerates.
+        weight: what an hour on one device counts for, in thousandths of a GPU hour.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Flavor:
     count: int | None = None
     nodes: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     tolerate: tuple[str, ...] = ()
+    weight: int = 1000
 
 
 class Amounts(NamedTuple):

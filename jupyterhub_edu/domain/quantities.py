@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-__all__ = ["Cpu", "Memory", "parse_cpu", "parse_memory"]
+__all__ = ["Cpu", "Memory", "parse_cpu", "parse_memory", "parse_weight"]
 
 _NUMBER: Final = r"(?P<number>[0-9]+(?:\.[0-9]+)?)"
 _CPU: Final = re.compile(_NUMBER + r"(?P<unit>m?)", re.ASCII)
+_WEIGHT: Final = re.compile(_NUMBER, re.ASCII)
 _MEMORY: Final = re.compile(_NUMBER + r"(?P<unit>(?:[kKMGTP]i?)?)", re.ASCII)
 _POWER: Final = {"K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 
@@ -108,6 +109,28 @@ def parse_memory(value: str | int, *, kubernetes: bool = True) -> Memory:
             f"not an amount of memory: {text!r}; it must be a positive number of bytes"
         )
     return Memory(int(number))
+
+
+def parse_weight(value: str | float) -> int:
+    """Read what one hour on a device counts for: ``1``, ``0.15`` or ``"2.5"``, in thousandths.
+
+    Always holds:
+        - the result is exact (no more than three decimals are accepted); 0 is a device that counts for nothing.
+
+    Raises:
+        ValueError: not such a number, or more than 100.
+
+    Source:
+        docs/explanation/policy.md, "Amounts and time".
+    """
+    text = _as_text(value)
+    match = _WEIGHT.fullmatch(text)
+    number = Fraction(match["number"]) * 1000 if match else None
+    if number is None or number.denominator != 1 or number > 100_000:
+        raise ValueError(
+            f"not a weight: {text!r}; write a number from 0 to 100 with at most three decimals, such as 0.15"
+        )
+    return int(number)
 
 
 def _as_text(value: object) -> str:

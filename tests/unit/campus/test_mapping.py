@@ -56,6 +56,20 @@ def test_caps_count_servers_and_devices(load):
     }
 
 
+WEIGHTS = {
+    "left out": ("", 1000),
+    "a part": ("\n    weight: 0.15", 150),
+    "none": ("\n    weight: 0", 0),
+}
+
+
+@pytest.mark.parametrize(("text", "thousandths"), WEIGHTS.values(), ids=WEIGHTS)
+def test_the_weight_of_a_flavor(load, text, thousandths):
+    flavors = load("count: 4", f"count: 4{text}").campus.flavors
+
+    assert (flavors["t4"].weight, flavors["cpu"].weight) == (thousandths, 1000)
+
+
 QUOTAS = {
     "a plain number is nominal": ("{t4: 2}", Quota(2, None)),
     "both": ("{t4: {nominal: 1, borrow: 0}}", Quota(1, 0)),

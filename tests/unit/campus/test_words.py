@@ -346,6 +346,15 @@ ROWS = {
             "campus.yaml:27: flavors.t4.count: -4 is too small; the least is 0",
         ],
     ),
+    "a weight with too many decimals": (
+        [
+            "count: 4",
+            "count: 4\n    weight: 0.1234",
+        ],
+        [
+            "campus.yaml:28: flavors.t4.weight: not a weight: '0.1234'; write a number from 0 to 100 with at most three decimals, such as 0.15",
+        ],
+    ),
     "a key with nothing after it": (
         [
             "    codes: [INF4490]",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyterhub_edu.domain.quantities import Cpu, Memory, parse_cpu, parse_memory
+from jupyterhub_edu.domain.quantities import Cpu, Memory, parse_cpu, parse_memory, parse_weight
 
 CPUS: dict[str, tuple[str | float, int]] = {
     "whole cores as a number": (2, 2000),
@@ -126,3 +126,24 @@ WORDS = {
 @pytest.mark.parametrize(("amount", "words"), WORDS.values(), ids=WORDS)
 def test_words(amount: Cpu | Memory, words: str) -> None:
     assert str(amount) == words
+
+
+WEIGHTS: dict[str, tuple[str | float, int]] = {
+    "one": (1, 1000),
+    "a part": (0.15, 150),
+    "as text": ("2.5", 2500),
+    "the least step": (0.001, 1),
+    "nothing": (0, 0),
+    "the most": (100, 100_000),
+}
+
+
+@pytest.mark.parametrize(("text", "thousandths"), WEIGHTS.values(), ids=WEIGHTS)
+def test_a_weight_is_kept_in_thousandths(text: str | float, thousandths: int) -> None:
+    assert parse_weight(text) == thousandths
+
+
+@pytest.mark.parametrize("text", [0.0005, "1.2345", -1, 100.001, 101, "1m", "", True, None, [1]])
+def test_what_is_no_weight_is_refused(text: str | float) -> None:
+    with pytest.raises(ValueError, match="not a"):
+        parse_weight(text)
