@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 
 __all__ = ["AuditEntry", "Store", "StoreError"]
@@ -114,6 +115,18 @@ class Store(Protocol):
         """Remove one exclusion; nothing happens if it is not there."""
         ...
 
+    async def load_pending(self) -> Sequence[Pending]:
+        """What was typed and says nobody yet, oldest first."""
+        ...
+
+    async def save_pending(self, pending: Pending) -> None:
+        """Insert or replace by id."""
+        ...
+
+    async def remove_pending(self, id: str) -> None:
+        """Remove one; nothing happens if it is not there."""
+        ...
+
     async def load_secret(self, name: str) -> bytes | None:
         """What was kept under this name, as it was sealed; None if nothing was."""
         ...
@@ -126,12 +139,19 @@ class Store(Protocol):
         """
         ...
 
-    async def add_enrolment(self, enrolment: Enrolment) -> None:
-        """Add or replace one manual enrolment (person, course, role)."""
+    async def add_enrolment(self, enrolment: Enrolment, listed: Listed | None = None) -> None:
+        """Add or replace one manual enrolment (person, course, role).
+
+        Args:
+            listed: the person's names, if they have never logged in.
+        """
         ...
 
     async def remove_enrolment(self, enrolment: Enrolment) -> None:
-        """Remove one manual enrolment; nothing happens if it is not there."""
+        """Remove one manual enrolment; nothing happens if it is not there.
+
+        Who never logged in and is in no course any more is forgotten.
+        """
         ...
 
     async def load_pins(self) -> Mapping[str, str]:
@@ -172,13 +192,20 @@ class Store(Protocol):
         """All entries by an account or about it, oldest first."""
         ...
 
-    async def erase(self, keys: Collection[str], hub_name: str, stand_in: str) -> None:
-        """Remove all that is kept of a person; sessions and the audit stay, with a stand-in for the name.
+    async def erase(
+        self,
+        keys: Collection[str],
+        hub_name: str,
+        stand_in: str,
+        pending: Collection[str] = (),
+    ) -> None:
+        """Remove all that is kept of a person; sessions and the audit stay, with a stand-in for name and keys.
 
         Args:
             keys: of all identities of the account.
             hub_name: the account, or ``""`` for somebody who never had one.
             stand_in: begins with ``erased-``; the audit takes nothing else in the place of a name.
+            pending: ids of what waits for them.
 
         Raises:
             StoreError: among others when a session of the account has not ended.

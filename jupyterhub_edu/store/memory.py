@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import CourseRole, Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.ports import AuditEntry, StoreError
 
@@ -36,6 +37,7 @@ class MemoryStore:
         self._listed: dict[str, Listed] = {}
         self._rosters: dict[tuple[str, str], datetime] = {}
         self._exclusions: dict[tuple[str, str], Exclusion] = {}
+        self._pending: dict[str, Pending] = {}
         self._secrets: dict[str, tuple[bytes, str]] = {}
         self._pins: dict[str, str] = {}
         self._admissions: dict[str, Admission] = {}
@@ -108,10 +110,7 @@ class MemoryStore:
             del self._enrolments[_key(enrolment)]
         self._enrolments |= {_key(e): e for e in told}
         self._listed |= {entry.key: entry for entry in names if entry.key not in self._people}
-        left = {enrolment.person for enrolment in self._enrolments.values()}
-        for enrolment in former:
-            if enrolment.person not in left:
-                self._listed.pop(enrolment.person, None)
+        self._forget({enrolment.person for enrolment in former})
 
     async def load_exclusions(self) -> Sequence[Exclusion]:
         """Everybody kept out of a course."""
@@ -126,6 +125,19 @@ class MemoryStore:
         """Remove one exclusion, if it is there."""
         self._exclusions.pop((person, course), None)
 
+    async def load_pending(self) -> Sequence[Pending]:
+        """What was typed and says nobody yet, oldest first."""
+        return sorted(self._pending.values(), key=lambda pending: (pending.at, pending.id))
+
+    async def save_pending(self, pending: Pending) -> None:
+        """Insert or replace by id."""
+        rows.pending_row(pending)
+        self._pending[pending.id] = pending
+
+    async def remove_pending(self, id: str) -> None:
+        """Remove one, if it is there."""
+        self._pending.pop(id, None)
+
     async def load_secret(self, name: str) -> bytes | None:
         """What was kept under this name, sealed."""
         return self._secrets.get(name, (None, ""))[0]
@@ -138,14 +150,19 @@ class MemoryStore:
             rows.secret_row(name, sealed, whose)
             self._secrets[name] = sealed, whose
 
-    async def add_enrolment(self, enrolment: Enrolment) -> None:
+    async def add_enrolment(self, enrolment: Enrolment, listed: Listed | None = None) -> None:
         """Add or replace one manual enrolment."""
         rows.enrolment_row(enrolment)
+        if listed is not None:
+            rows.listed_row(listed)
+            if listed.key not in self._people:
+                self._listed[listed.key] = listed
         self._enrolments[_key(enrolment)] = enrolment
 
     async def remove_enrolment(self, enrolment: Enrolment) -> None:
         """Remove one manual enrolment, if it is there."""
         self._enrolments.pop(_key(enrolment), None)
+        self._forget({enrolment.person})
 
     async def load_pins(self) -> Mapping[str, str]:
         """Entries of the campus file to people's keys."""
@@ -194,7 +211,13 @@ class MemoryStore:
         """All entries by an account or about it, oldest first."""
         return [e for e in self._audit if hub_name in {e.actor, e.target}]
 
-    async def erase(self, keys: Collection[str], hub_name: str, stand_in: str) -> None:
+    async def erase(
+        self,
+        keys: Collection[str],
+        hub_name: str,
+        stand_in: str,
+        pending: Collection[str] = (),
+    ) -> None:
         """Remove all that is kept of a person; what must stay has the stand-in for them."""
         rows.require_stand_in(stand_in)
         own = await self.load_admissions_of(hub_name)
@@ -209,6 +232,10 @@ class MemoryStore:
         self._pins = {entry: key for entry, key in self._pins.items() if key not in keys}
         self._enrolments = {k: e for k, e in self._enrolments.items() if e.person not in keys}
         self._exclusions = {k: e for k, e in self._exclusions.items() if e.person not in keys}
+        self._pending = {id: p for id, p in self._pending.items() if id not in pending}
+        for at, entry in enumerate(self._audit):
+            if entry.target in keys:
+                self._audit[at] = replace(entry, target=stand_in)
         if hub_name:
             self._without_name(hub_name, stand_in)
 
@@ -232,6 +259,18 @@ class MemoryStore:
             k: replace(e, by=stand_in) if e.by == hub_name else e
             for k, e in self._exclusions.items()
         }
+
+        self._pending = {
+            id: replace(p, by=stand_in) if p.by == hub_name else p
+            for id, p in self._pending.items()
+        }
+
+    def _forget(self, keys: Collection[str]) -> None:
+        """Forget the names of those who are in no course any more."""
+        left = {enrolment.person for enrolment in self._enrolments.values()}
+        for key in keys:
+            if key not in left:
+                self._listed.pop(key, None)
 
     def _require_person(self, key: str) -> None:
         if key not in self._people:

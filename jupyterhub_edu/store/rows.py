@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.decide import EndRule
+from jupyterhub_edu.domain.pending import Pending, Waits
 from jupyterhub_edu.domain.people import (
     CourseRole,
     Enrolment,
@@ -39,6 +40,7 @@ __all__ = [
     "exclusion_row",
     "listed_row",
     "name_taken",
+    "pending_row",
     "person_row",
     "pin_row",
     "read_admission",
@@ -46,6 +48,7 @@ __all__ = [
     "read_enrolment",
     "read_exclusion",
     "read_listed",
+    "read_pending",
     "read_person",
     "read_roster",
     "require_stand_in",
@@ -207,6 +210,44 @@ def read_exclusion(row: Row) -> Exclusion:
             by=row["by"],
             why=row["why"],
             until=_maybe(_instant, row["until"]),
+        )
+
+
+def pending_row(pending: Pending) -> dict[str, Any]:
+    """Spell what waits for somebody."""
+    with _writing("pending entry", pending.id):
+        return {
+            "id": _text(pending.id),
+            "course": _text(pending.course),
+            "typed": _text(pending.typed),
+            "role": _spell(pending.role),
+            "by": _text(pending.by),
+            "at": _micros(pending.at),
+            "waits": str(pending.waits),
+            "starts": _maybe(_micros, pending.starts),
+            "ends": _maybe(_micros, pending.ends),
+            "why": _text(pending.why),
+        }
+
+
+def read_pending(row: Row) -> Pending:
+    """Read what waits for somebody.
+
+    Raises:
+        StoreError: the row holds what this version does not know.
+    """
+    with _reading("edu_pending", row, "id"):
+        return Pending(
+            id=row["id"],
+            course=row["course"],
+            typed=row["typed"],
+            role=_maybe(_word(CourseRole), row["role"]),
+            by=row["by"],
+            at=_instant(row["at"]),
+            waits=_word(Waits)(row["waits"]),
+            starts=_maybe(_instant, row["starts"]),
+            ends=_maybe(_instant, row["ends"]),
+            why=row["why"],
         )
 
 

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.ports import AuditEntry, Clock, StoreError, utc_now
 
@@ -42,6 +43,7 @@ from .tables import (
     ENROLMENTS,
     EXCLUSIONS,
     MEMBERS,
+    PENDING,
     PEOPLE,
     PINS,
     ROSTERS,
@@ -228,6 +230,20 @@ class SqlStore:
         same = and_(EXCLUSIONS.c.person == person, EXCLUSIONS.c.course == course)
         await self._do(lambda c: c.execute(delete(EXCLUSIONS).where(same)))
 
+    async def load_pending(self) -> Sequence[Pending]:
+        """What was typed and says nobody yet, oldest first."""
+        query = select(PENDING).order_by(PENDING.c.at, PENDING.c.id)
+        return await self._do(lambda c: _read(c, query, rows.read_pending))
+
+    async def save_pending(self, pending: Pending) -> None:
+        """Insert or replace by id."""
+        values = rows.pending_row(pending)
+        await self._do(lambda c: _upsert(c, PENDING, values))
+
+    async def remove_pending(self, id: str) -> None:
+        """Remove one, if it is there."""
+        await self._do(lambda c: c.execute(delete(PENDING).where(PENDING.c.id == id)))
+
     async def load_secret(self, name: str) -> bytes | None:
         """What was kept under this name, sealed."""
         query = select(SECRETS.c.sealed).where(SECRETS.c.name == name)
@@ -242,16 +258,28 @@ class SqlStore:
             values = rows.secret_row(name, sealed, whose)
             await self._do(lambda c: _upsert(c, SECRETS, values))
 
-    async def add_enrolment(self, enrolment: Enrolment) -> None:
+    async def add_enrolment(self, enrolment: Enrolment, listed: Listed | None = None) -> None:
         """Add or replace one manual enrolment."""
         values = rows.enrolment_row(enrolment)
-        await self._do(lambda c: _upsert(c, ENROLMENTS, values))
+        names = rows.listed_row(listed) if listed else None
+
+        def add(connection: Connection) -> None:
+            _upsert(connection, ENROLMENTS, values)
+            if names and not _is_known(connection, names["key"]):
+                _upsert(connection, MEMBERS, names)
+
+        await self._do(add)
 
     async def remove_enrolment(self, enrolment: Enrolment) -> None:
         """Remove one manual enrolment, if it is there."""
         values = rows.enrolment_row(enrolment)
         same = and_(*(column == values[column.name] for column in ENROLMENTS.primary_key))
-        await self._do(lambda c: c.execute(delete(ENROLMENTS).where(same)))
+
+        def remove(connection: Connection) -> None:
+            connection.execute(delete(ENROLMENTS).where(same))
+            connection.execute(_FORGET, {"gone": enrolment.person})
+
+        await self._do(remove)
 
     async def load_pins(self) -> Mapping[str, str]:
         """Entries of the campus file to people's keys."""
@@ -316,7 +344,13 @@ class SqlStore:
         query = select(AUDIT).where(named).order_by(AUDIT.c.id)
         return await self._do(lambda c: _read(c, query, rows.read_audit))
 
-    async def erase(self, keys: Collection[str], hub_name: str, stand_in: str) -> None:
+    async def erase(
+        self,
+        keys: Collection[str],
+        hub_name: str,
+        stand_in: str,
+        pending: Collection[str] = (),
+    ) -> None:
         """Remove all that is kept of a person; what must stay has the stand-in for them."""
         rows.require_stand_in(stand_in)
         running = select(ADMISSIONS.c.id).where(ADMISSIONS.c.hub_name == hub_name, _UNENDED)
@@ -326,6 +360,9 @@ class SqlStore:
                 raise StoreError(rows.still_running(hub_name))
             for column in _OF_A_KEY:
                 connection.execute(delete(column.table).where(column.in_(list(keys))))
+            connection.execute(delete(PENDING).where(PENDING.c.id.in_(list(pending))))
+            of_a_key = update(AUDIT).where(AUDIT.c.target.in_(list(keys)))
+            connection.execute(of_a_key.values(target=stand_in))
             if hub_name:
                 for statement in _without_name(hub_name, stand_in):
                     connection.execute(statement)
@@ -393,7 +430,7 @@ def _without_name(hub_name: str, stand_in: str) -> Iterable[Update]:
     yield update(ADMISSIONS).where(own).values(person=stand_in, hub_name=stand_in, server="")
     yield update(AUDIT).where(AUDIT.c.actor == hub_name).values(actor=stand_in, address=stand_in)
     yield update(AUDIT).where(AUDIT.c.target == hub_name).values(target=stand_in)
-    for table in (ENROLMENTS, EXCLUSIONS):
+    for table in (ENROLMENTS, EXCLUSIONS, PENDING):
         yield update(table).where(table.c.by == hub_name).values(by=stand_in)
 
 

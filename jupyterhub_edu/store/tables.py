@@ -28,6 +28,7 @@ __all__ = [
     "HUB",
     "MEMBERS",
     "METADATA",
+    "PENDING",
     "PEOPLE",
     "PINS",
     "PREFIX",
@@ -112,6 +113,21 @@ EXCLUSIONS: Final = Table(
     Column("by", Text, nullable=False),
     Column("why", Text, nullable=False),
     Column("until", BigInteger),
+)
+
+PENDING: Final = Table(
+    "edu_pending",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("course", Text, nullable=False),
+    Column("typed", Text, nullable=False),
+    Column("role", Text),
+    Column("by", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("waits", Text, nullable=False),
+    Column("starts", BigInteger),
+    Column("ends", BigInteger),
+    Column("why", Text, nullable=False),
 )
 
 SECRETS: Final = Table(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from jupyterhub_edu.domain.admissions import Stage
+from jupyterhub_edu.domain.pending import Waits
 from jupyterhub_edu.domain.people import Exclusion, SiteRole
 from jupyterhub_edu.ports import Store, StoreError
 from jupyterhub_edu.store import MemoryStore, open_store
@@ -22,6 +23,7 @@ from tests.unit.store.values import (
     STUDENT,
     TEACHER,
     a_member,
+    a_pending,
     a_person,
     an_admission,
     an_entry,
@@ -56,6 +58,7 @@ async def test_a_new_store_is_empty(store):
     assert list(await store.load_listed()) == []
     assert await store.load_rosters() == {}
     assert list(await store.load_exclusions()) == []
+    assert list(await store.load_pending()) == []
     assert await store.load_secret("entra:ola") is None
     assert await store.load_pins() == {}
     assert list(await store.load_open_admissions()) == []
@@ -310,6 +313,40 @@ async def test_a_secret_is_any_bytes_and_the_last_ones(store):
     assert await store.load_secret("entra:kim") == b"another"
 
 
+# -- what waits for somebody ---------------------------------------------------------------------------------------
+
+
+async def test_what_waits_is_kept_by_id_oldest_first(store):
+    later = a_pending(1, role=None, ends=NOW, why="until the appeal")
+    first = a_pending(2, at=NOW - timedelta(days=1), starts=NOW, typed="ldap:ola")
+    for pending in (later, first):
+        await store.save_pending(pending)
+    assert await store.load_pending() == [first, later]
+
+    silent = replace(first, waits=Waits.SILENT)
+    await store.save_pending(silent)
+    assert await store.load_pending() == [silent, later]
+
+    for _ in range(2):
+        await store.remove_pending(first.id)
+    assert await store.load_pending() == [later]
+
+
+async def test_who_is_added_by_hand_has_a_name_until_they_come_or_are_in_no_course(store):
+    await store.add_enrolment(by_hand(), a_member())
+    await store.add_enrolment(by_hand("stats"), a_member(name="Ola N."))
+    assert await store.load_listed() == [a_member(name="Ola N.")]
+
+    await store.remove_enrolment(by_hand())
+    assert await store.load_listed() == [a_member(name="Ola N.")]
+    await store.remove_enrolment(by_hand("stats"))
+    assert await store.load_listed() == []
+
+    await store.save_answer(a_person(), DIRECTORY, [])
+    await store.add_enrolment(by_hand(), a_member())
+    assert await store.load_listed() == []
+
+
 # -- admissions ----------------------------------------------------------------------------------------------------
 
 
@@ -440,9 +477,14 @@ async def test_who_is_erased_leaves_no_name_and_others_everything(store):
         await store.append_audit(an_entry(actor=subject, target="kim", address="::1"))
     await store.add_enrolment(replace(by_hand(subject="kim"), by="ola"))
     await store.append_audit(an_entry(target="ola"))
+    await store.append_audit(an_entry(target="ldap:ola"))
     await store.save_admission(an_admission(stage=Stage.ENDED, ended_at=NOW, server="olas"))
+    await store.save_pending(a_pending(1, typed="ola"))
+    await store.save_pending(a_pending(2, by="ola"))
 
-    await store.erase(["ldap:ola"], "ola", "erased-1")
+    await store.erase(["ldap:ola"], "ola", "erased-1", [a_pending(1).id])
+
+    assert await store.load_pending() == [a_pending(2, by="erased-1")]
 
     assert [p.key for p in await store.load_people()] == ["ldap:kim"]
     assert {(e.person, e.by) for e in await store.load_enrolments()} == {
@@ -457,6 +499,7 @@ async def test_who_is_erased_leaves_no_name_and_others_everything(store):
         assert await store.load_secret(f"ldap:sid of-{name}") == kept
     assert [(e.actor, e.target, e.address) for e in await store.load_audit()] == [
         ("turid", "erased-1", ""),
+        ("turid", "erased-1", ""),
         ("kim", "kim", "::1"),
         ("erased-1", "kim", "erased-1"),
     ]
@@ -469,7 +512,7 @@ async def test_who_never_logged_in_is_erased_from_the_rosters(store):
     await store.save_roster(DIRECTORY, "ml", NOW, [a_member("ola"), a_member("kim")], roster)
     await store.append_audit(an_entry(actor=""))
 
-    await store.erase(["ldap:ola"], "", "erased-1")
+    await store.erase(["ldap:ola"], "", "erased-1", ["not there"])
 
     assert [entry.key for entry in await store.load_listed()] == ["ldap:kim"]
     assert await _heard(store) == {("ldap:kim", "ml", DIRECTORY)}
@@ -515,6 +558,11 @@ _UNKEPT = {
         lambda s: s.add_exclusion(Exclusion("ldap:ola", "ml", "\0")),
         "NUL",
     ),
+    "NUL in what was typed": (lambda s: s.save_pending(a_pending(typed="\0")), "NUL"),
+    "NUL in the names of somebody added by hand": (
+        lambda s: s.add_enrolment(by_hand(), a_member(name="\0")),
+        "NUL",
+    ),
     "NUL in the name of a secret": (lambda s: s.save_secret("\0", b""), "NUL"),
     "NUL in whose secret it is": (lambda s: s.save_secret("a", b"", "\0"), "NUL"),
     "NUL in a pin": (lambda s: s.pin("ldap:\0", "ldap:ola"), "NUL"),
@@ -539,6 +587,7 @@ async def test_what_not_every_database_could_keep_is_refused_by_all(store, call,
     assert list(await store.load_people()) == []
     assert list(await store.load_enrolments()) == []
     assert list(await store.load_exclusions()) == []
+    assert list(await store.load_pending()) == []
     assert list(await store.load_open_admissions()) == []
     assert list(await store.load_audit()) == []
 
@@ -634,3 +683,13 @@ def test_any_exclusion_comes_back_as_it_was(ask, store, exclusion):
     ask(store.add_exclusion(exclusion))
 
     assert exclusion in ask(store.load_exclusions())
+
+
+@_few
+@given(pending=values.pending)
+def test_any_pending_entry_comes_back_as_it_was(ask, store, pending):
+    pending = replace(pending, id=f"{next(_numbers):032x}")
+
+    ask(store.save_pending(pending))
+
+    assert pending in ask(store.load_pending())

@@ -4,7 +4,7 @@ import pytest
 
 from jupyterhub_edu.domain.people import Exclusion
 from jupyterhub_edu.ports import StoreError
-from tests.unit.store.values import DIRECTORY, a_person, an_admission, an_entry, told
+from tests.unit.store.values import DIRECTORY, a_pending, a_person, an_admission, an_entry, told
 
 _SPOILT = {
     "a site role of another version": (
@@ -46,6 +46,11 @@ _SPOILT = {
         "UPDATE edu_exclusions SET until = 'never'",
         "load_exclusions",
         "'ldap:ola', 'ml' of the table edu_exclusions .*'never' is not a whole number",
+    ),
+    "a reason to wait of another version": (
+        "UPDATE edu_pending SET waits = 'why not'",
+        "load_pending",
+        "'0{31}1' of the table edu_pending .*'why not' is none of nobody-known",
     ),
     "a stage of another version": (
         "UPDATE edu_admissions SET stage = 'warned'",
@@ -101,6 +106,7 @@ async def test_a_row_that_cannot_be_read_is_named(store, tmp_path, spoil, load, 
     await store.save_admission(an_admission())
     await store.append_audit(an_entry())
     await store.add_exclusion(Exclusion("ldap:ola", "ml", "turid"))
+    await store.save_pending(a_pending())
     await getattr(store, load)()
     with sqlite3.connect(tmp_path / "edu.sqlite") as shell:
         shell.executescript(spoil)

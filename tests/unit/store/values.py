@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.decide import EndRule
+from jupyterhub_edu.domain.pending import Pending, Waits
 from jupyterhub_edu.domain.people import (
     MANUAL,
     CourseRole,
@@ -62,6 +63,19 @@ def by_hand(course="ml", role=STUDENT, subject="ola", **changes):
 
 def a_member(subject="ola", name="Ola"):
     return Listed(person_key("ldap", subject), subject, name)
+
+
+def a_pending(number=1, **changes):
+    known = {
+        "id": f"{number:032x}",
+        "course": "ml",
+        "typed": "1001",
+        "role": STUDENT,
+        "by": "turid",
+        "at": NOW,
+        "waits": Waits.NOBODY,
+    }
+    return Pending(**(known | changes))
 
 
 def granted(**changes):
@@ -168,6 +182,19 @@ enrolments = st.builds(
 )
 exclusions = st.builds(
     Exclusion, person=texts, course=texts, by=texts, why=texts, until=_optional(instants)
+)
+pending = st.builds(
+    Pending,
+    id=ids,
+    course=texts,
+    typed=texts,
+    role=_optional(st.sampled_from(CourseRole)),
+    by=texts,
+    at=instants,
+    waits=st.sampled_from(Waits),
+    starts=_optional(instants),
+    ends=_optional(instants),
+    why=texts,
 )
 entries = st.builds(
     AuditEntry,

@@ -1,4 +1,4 @@
-"""Rosters that are known before anybody logs in, several identities of one account, exclusions, sealed secrets.
+"""Rosters that are known before anybody logs in, several identities of one account, what is done by hand, secrets.
 
 A row of the audit may lose the name of somebody who was erased, and nothing else.
 """
@@ -86,7 +86,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Forget what the first schema cannot hold."""
     _guard_audit("old")
-    for table in ("edu_secrets", "edu_exclusions", "edu_rosters", "edu_members"):
+    for table in ("edu_secrets", "edu_pending", "edu_exclusions", "edu_rosters", "edu_members"):
         op.drop_table(table)
     op.execute(
         "DELETE FROM edu_pins WHERE person IN (SELECT key FROM edu_people WHERE linked_to IS NOT NULL)"
@@ -145,6 +145,20 @@ def _tables() -> None:
         sa.Column("why", sa.Text, nullable=False),
         sa.Column("until", sa.BigInteger),
         sa.PrimaryKeyConstraint("person", "course", name="edu_exclusions_pk"),
+    )
+    op.create_table(
+        "edu_pending",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("course", sa.Text, nullable=False),
+        sa.Column("typed", sa.Text, nullable=False),
+        sa.Column("role", sa.Text),
+        sa.Column("by", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("waits", sa.Text, nullable=False),
+        sa.Column("starts", sa.BigInteger),
+        sa.Column("ends", sa.BigInteger),
+        sa.Column("why", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="edu_pending_pk"),
     )
     op.create_table(
         "edu_secrets",
