@@ -57,6 +57,7 @@ class Glance:
             key = _default_profile(course, self.enrolments, self.now)
         profile = campus.profiles.get(key) if key is not None else None
         held, pool = self._of(profile.flavor) if profile is not None else (self._held(None), None)
+        hours = course.hours.get(profile.key) if course is not None and profile else None
         return Facts(
             course,
             self.enrolments,
@@ -68,6 +69,7 @@ class Glance:
             campus.source_titles,
             campus.contact,
             campus.zone,
+            hours.at(self.now) if hours is not None else None,
         )
 
     def free(self, flavor: Flavor) -> int | None:

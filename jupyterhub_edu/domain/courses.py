@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .people import CourseRole
+from .windows import Timetable, Window
 
 __all__ = ["Caps", "Course", "CourseState", "Quota"]
 
@@ -67,6 +68,9 @@ class Course:
         ends: first instant after the course (aware UTC), or None.
         offers: profile keys by course role, in the file's order; the first is the role's default.
         quota: by flavor key; a flavor left out: nothing of its own, borrowing without limit.
+        windows: its own times.
+        hours: when a profile may be started, by profile key; one left out: at any time. One that no window names any
+            more stays shut.
         image: the course's own image for profiles, or None.
         kubespawner: settings that the campus file does not govern.
     """
@@ -82,6 +86,8 @@ class Course:
     state: CourseState = CourseState.OPEN
     caps: Mapping[CourseRole, Caps] = field(default_factory=lambda: _NOTHING)
     quota: Mapping[str, Quota] = field(default_factory=lambda: _NOTHING)
+    windows: tuple[Window, ...] = ()
+    hours: Mapping[str, Timetable] = field(default_factory=lambda: _NOTHING)
     image: str | None = None
     kubespawner: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 

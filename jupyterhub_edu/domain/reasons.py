@@ -24,6 +24,7 @@ class Code(StrEnum):
     COURSE_CLOSED = "course-closed"
     PROFILE_NOT_OFFERED = "profile-not-offered"
     OPTION_INVALID = "option-invalid"
+    OUTSIDE_WINDOW = "outside-window"
     PERSON_CAP = "person-cap"
     COURSE_QUOTA = "course-quota"
     NO_CAPACITY = "no-capacity"
@@ -110,6 +111,13 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             unreadable="This choice cannot be read: {what}.",
         ),
         Code.PERSON_CAP: _row(
+        Code.OUTSIDE_WINDOW: _row(
+            7,
+            "{title} starts {profile} only at set times; the next begins on {opens}.",
+            "the course's teacher",
+            "the start of the next window",
+            none="{title} starts {profile} only at set times, and none is left.",
+        ),
             8,
             "You already hold {held} of the {cap} servers that you may have at a time.",
             "you: stop one of your servers",

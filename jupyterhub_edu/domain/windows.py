@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import takewhile
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from .schedule import Span, local_instant
 
-__all__ = ["HORIZON", "Dated", "Stretch", "Timetable", "Weekly", "local_span"]
+__all__ = ["HORIZON", "Dated", "Stretch", "Timetable", "Weekly", "Window", "hours", "local_span"]
 
 HORIZON: Final = timedelta(days=732)
 """How far ahead an opening or an end is looked for: two years, a leap day in each."""
 _DAY: Final = timedelta(days=1)
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 def local_span(day: date, opens: time, closes: time, zone: tzinfo) -> Span | None:
@@ -142,3 +144,30 @@ class Timetable:
             elif span.ends > whole.ends:
                 whole = Span(whole.starts, span.ends)
         yield whole
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time that a course has: it reserves devices, restricts profiles to itself, or both.
+
+    Attributes:
+        title: shown to people.
+        only: keys of the profiles that may be started in it, and in no time that no window names.
+        reserve: devices kept for the course while it is open, by flavor key.
+        lead_time: how long before each opening they are kept.
+    """
+
+    title: str
+    times: Weekly | Dated
+    only: frozenset[str] = frozenset()
+    reserve: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    lead_time: timedelta = timedelta(0)
+
+
+def hours(windows: Iterable[Window]) -> Mapping[str, Timetable]:
+    """When each profile that windows restrict may be started, by its key; the others are not in it."""
+    times: dict[str, tuple[Weekly | Dated, ...]] = {}
+    for window in windows:
+        for profile in window.only:
+            times[profile] = (*times.get(profile, ()), window.times)
+    return MappingProxyType({profile: Timetable(found) for profile, found in times.items()})

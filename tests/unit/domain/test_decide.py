@@ -1,9 +1,10 @@
-"""Rules 1-5, 8, 9, 13 and 14 of the policy page, row by row."""
+"""Rules 1-5, 8-10, 13 and 14 of the policy page, row by row."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from jupyterhub_edu.domain.decide import (
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.reasons import ROWS, Code
+from jupyterhub_edu.domain.windows import Stretch
 from tests.fakes.campus import (
     NOW,
     T4,
@@ -39,6 +41,8 @@ SIZE = an_option(
 )
 NOTEBOOK, GPU = a_profile(), a_profile("gpu", flavor=T4, options=[SIZE])
 PLENTY = Pool(nodes=(4,), unseen=0, room=4, used=0, used_here=0, nominal=2, most=None, claimed=2)
+LENT = PLENTY._replace(reclaims=True, claimed=0)
+"""Courses lend what they do not use: only reservations count as claimed."""
 FROM_AD: dict[str, Any] = {"origin": "source:ad", "answered_at": NOW}
 
 
@@ -66,6 +70,10 @@ def decide(options: dict[str, str] | None = None, **kwargs: Any) -> Decision:
 
 def gpu(**kwargs: Any) -> dict[str, Any]:
     return {"profile": GPU, "pool": PLENTY._replace(**kwargs)}
+
+
+def lent(**kwargs: Any) -> dict[str, Any]:
+    return {"profile": GPU, "pool": LENT._replace(**kwargs)}
 
 
 LIMITED = {CourseRole.STUDENT: Caps(servers=1, devices={"t4": 1})}
@@ -177,6 +185,20 @@ ROWS_OF_RULES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**gpu(nodes=(), room=0), "options": {"size": "9"}},
         ["option-invalid"],
     ),
+    "7: a profile that no window restricts starts at any time": ({"hours": None}, []),
+    "7: inside a window it starts": ({"hours": Stretch(True, NOW + HOUR)}, []),
+    "7: between two windows it does not": (
+        {"hours": Stretch(False, NOW + HOUR)},
+        ["outside-window"],
+    ),
+    "7: without a window to come it never does": (
+        {"hours": Stretch(False, None)},
+        ["outside-window"],
+    ),
+    "7: is told beside an invalid option": (
+        {"hours": Stretch(False, NOW + HOUR), "options": {"size": "huge"}},
+        ["option-invalid", "outside-window"],
+    ),
     "8: the course's cap on servers binds": (
         {"course": a_course(caps=LIMITED), "held": Held(servers=1, servers_all=1)},
         ["person-cap"],
@@ -233,6 +255,40 @@ ROWS_OF_RULES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "9: more than the course may ever hold is never possible": (
         gpu(most=0, nominal=0, claimed=0),
         ["course-quota"],
+    ),
+    "9: with reclaim a loan takes what another course owns and does not use": (
+        lent(used_here=2, used=2, claimed=2, room=2),
+        [],
+    ),
+    "9: with reclaim borrowing ends at the course's most all the same": (
+        lent(used_here=3, used=3, claimed=3, most=3),
+        ["course-quota"],
+    ),
+    "9: what only a window to come makes possible is not never": (
+        lent(nominal=0, most=0, peak=2),
+        ["course-quota"],
+    ),
+    "10: a loan never takes what another course's window holds": (
+        lent(used_here=2, used=2, claimed=6, room=4),
+        ["pool-reserved"],
+    ),
+    "10: nor does an own request": (lent(claimed=4), ["pool-reserved"]),
+    "10: within its own reservation a course is not asked": (
+        lent(reserved=1, claimed=5, room=4),
+        [],
+    ),
+    "10: what is free beside the reservations may be taken": (lent(claimed=3), []),
+    "10: is silent where nothing is free at all": (
+        lent(claimed=4, nodes=(0,), room=0),
+        ["no-capacity"],
+    ),
+    "10: is silent while nothing is known of capacity": (
+        lent(claimed=4, stale_since=NOW - HOUR),
+        ["inventory-stale"],
+    ),
+    "13: with reclaim, what fits nowhere is no fault of the course's quota": (
+        lent(used_here=2, used=2, claimed=2, nodes=(0,), room=0),
+        ["no-capacity"],
     ),
     "13: no node with a free device": (gpu(nodes=(0, 0), room=0), ["no-capacity"]),
     "13: free devices that others are on their way to do not count": (
@@ -301,10 +357,35 @@ SENTENCES: dict[str, tuple[dict[str, Any], str, str]] = {
         "so nothing new starts on a GPU.",
         "nobody",
     ),
+    "a time between two windows says when the next opens": (
+        {"hours": Stretch(False, NOW + DAY), "zone": ZoneInfo("Europe/Oslo")},
+        "Machine Learning starts Notebook only at set times; the next begins on 2026-11-04 11:00.",
+        "the course's teacher",
+    ),
+    "a time after the last window says so": (
+        {"hours": Stretch(False, None)},
+        "Machine Learning starts Notebook only at set times, and none is left.",
+        "the course's teacher",
+    ),
     "a full course says so": (
         gpu(used_here=2, used=2, claimed=4, room=2),
         "All NVIDIA T4 that Machine Learning may use now are in use.",
         "an administrator",
+    ),
+    "what is held for a class says until when": (
+        lent(claimed=4, reserved_until=NOW + HOUR),
+        "The free NVIDIA T4 are held for a class or an exam until 2026-11-03 11:00.",
+        "an administrator (it@test.example)",
+    ),
+    "what is held without an end says so": (
+        lent(claimed=4),
+        "The free NVIDIA T4 are held for a class or an exam.",
+        "an administrator",
+    ),
+    "what is never possible, in no window either, says the most": (
+        lent(nominal=0, most=0, peak=0),
+        "Machine Learning may never use 1 NVIDIA T4 at a time; its most is 0.",
+        "an administrator (quota) (it@test.example)",
     ),
     "what is never possible says the most": (
         gpu(most=0, nominal=0, claimed=0),
@@ -327,9 +408,25 @@ def test_what_is_full_says_when_the_next_session_ends() -> None:
     assert (decision.status, decision.retry_at, decision.waitable) == (409, end, True)
 
 
+def test_what_is_held_may_be_waited_for_until_the_reservation_ends() -> None:
+    decision = decide(**lent(claimed=4, reserved_until=NOW + HOUR))
+    assert (decision.status, decision.retry_at, decision.waitable) == (409, NOW + HOUR, True)
+
+
+def test_what_a_window_to_come_makes_possible_may_be_waited_for() -> None:
+    assert decide(**lent(nominal=0, most=0, peak=1)).waitable
+    assert not decide(**lent(nominal=0, most=0)).waitable
+
+
 def test_what_is_never_possible_is_not_worth_waiting_for() -> None:
     decision = decide(**gpu(most=0, nominal=0, claimed=0))
     assert (decision.status, decision.waitable) == (403, False)
+
+
+def test_a_time_between_two_windows_says_when_to_come_back() -> None:
+    decision = decide(hours=Stretch(False, NOW + HOUR))
+    assert (decision.status, decision.retry_at, decision.waitable) == (403, NOW + HOUR, False)
+    assert decide(hours=Stretch(False, None)).retry_at is None
 
 
 ENDS: dict[str, tuple[dict[str, Any], tuple[Any, EndRule | None]]] = {
@@ -351,6 +448,18 @@ ENDS: dict[str, tuple[dict[str, Any], tuple[Any, EndRule | None]]] = {
             )
         },
         (NOW + 2 * HOUR, EndRule.ENROLMENT),
+    ),
+    "the end of the windows that it is restricted to": (
+        {"hours": Stretch(True, NOW + HOUR)},
+        (NOW + HOUR, EndRule.WINDOW),
+    ),
+    "of two that end it together, the first of the page": (
+        {"hours": Stretch(True, NOW + HOUR), "course": a_course(ends=NOW + HOUR)},
+        (NOW + HOUR, EndRule.WINDOW),
+    ),
+    "windows without an end end nothing": (
+        {"hours": Stretch(True, None)},
+        (NOW + 4 * HOUR, EndRule.LONGEST),
     ),
     "an enrolment that does not allow the profile holds nothing up": (
         {

@@ -17,12 +17,19 @@ STATUSES = {
     Code.COURSE_CLOSED: 403,
     Code.PROFILE_NOT_OFFERED: 403,
     Code.OPTION_INVALID: 400,
+    Code.OUTSIDE_WINDOW: 403,
     Code.PERSON_CAP: 409,
     Code.COURSE_QUOTA: 409,
+    Code.POOL_RESERVED: 409,
     Code.NO_CAPACITY: 409,
     Code.INVENTORY_STALE: 503,
 }
-WAITABLE = {Code.COURSE_QUOTA, Code.NO_CAPACITY, Code.INVENTORY_STALE}
+WAITABLE = {
+    Code.COURSE_QUOTA,
+    Code.POOL_RESERVED,
+    Code.NO_CAPACITY,
+    Code.INVENTORY_STALE,
+}
 
 
 def names(sentence: str) -> set[str]:
