@@ -10,10 +10,9 @@ from typing import Final, NamedTuple, Self
 
 from .courses import Caps, Course, CourseState
 from .people import CourseRole, Enrolment, EnrolmentState
-from .pools import Claim, Pool, classify, fits_a_node
+from .pools import Claim, Pool, classify, fits_a_node, is_held_for_others
 from .profiles import Granted, Profile, choose
 from .reasons import Code, Reason
-from .windows import Stretch
 
 __all__ = [
     "Decision",
@@ -43,7 +42,6 @@ class EndRule(StrEnum):
     words: str
 
     LONGEST = "longest-session", "longest session"
-    WINDOW = "window-end", "the course's set time ends"
     ENROLMENT = "enrolment-end", "the enrolment ends"
     COURSE = "course-end", "the course ends"
 
@@ -90,7 +88,6 @@ class Facts(NamedTuple):
         source_titles: titles of sources by origin, for the words of ``roster-stale``.
         contact: whom to ask where only staff can change something.
         zone: the campus zone, in which sentences give days and times.
-        hours: whether the windows that the course restricts the profile to are open now; None: it restricts it to none.
     """
 
     course: Course | None
@@ -103,7 +100,6 @@ class Facts(NamedTuple):
     source_titles: Mapping[str, str] = MappingProxyType({})
     contact: str = ""
     zone: tzinfo = UTC
-    hours: Stretch | None = None
 
 
 class Start(NamedTuple):
@@ -217,7 +213,7 @@ def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision
         A Decision; ``reasons`` is empty exactly when it is allowed.
 
     Source:
-        docs/explanation/policy.md, rules 1-5, 7-9, 13 and 14.
+        docs/explanation/policy.md, rules 1-5, 8-10, 13 and 14.
     """
     course = facts.course
     active = [e for e in facts.enrolments if e.state(now) is EnrolmentState.ACTIVE]
@@ -324,18 +320,6 @@ def _option_invalid(case: _Case, course: Course) -> Sequence[Reason]:
     return case.wrong
 
 
-def _outside_window(case: _Case, course: Course) -> Sequence[Reason]:
-    """Rule 7: a profile that windows restrict starts in one of them alone; where none is left, never."""
-    hours, profile = case.facts.hours, case.profile
-    if hours is None or hours.is_open or profile is None:
-        return ()
-    values = {"title": course.title, "profile": profile.title}
-    if hours.ends is None:
-        return [Reason(Code.OUTSIDE_WINDOW, "none", values)]
-    opens = _instant(hours.ends, case.facts.zone)
-    return [Reason(Code.OUTSIDE_WINDOW, "", {**values, "opens": opens}, hours.ends)]
-
-
 def _person_cap(case: _Case, course: Course) -> Sequence[Reason]:
     """Rule 8: the smaller of the course's and the campus's cap binds; of two course roles the wider cap counts."""
     held, campus = case.facts.held, case.facts.caps
@@ -360,7 +344,7 @@ def _person_cap(case: _Case, course: Course) -> Sequence[Reason]:
 
 
 def _course_quota(case: _Case, course: Course) -> Sequence[Reason]:
-    """Rule 9, with every open course's quota kept for it."""
+    """Rule 9; without reclaim every open course's quota is kept for it."""
     pool, profile = case.facts.pool, case.profile
     if case.claim not in (Claim.NEVER, Claim.NOT_NOW) or pool is None or profile is None:
         return ()
@@ -368,11 +352,26 @@ def _course_quota(case: _Case, course: Course) -> Sequence[Reason]:
         "flavor": profile.flavor.title,
         "title": course.title,
         "wanted": case.devices,
-        "most": pool.most,
+        "most": pool.most if pool.most is None else max(pool.most, pool.peak),
     }
     if case.claim is Claim.NEVER:
         return [Reason(Code.COURSE_QUOTA, "never", values, contact=case.facts.contact)]
     return [Reason(Code.COURSE_QUOTA, "", values, pool.frees_at, case.facts.contact)]
+
+
+def _pool_reserved(case: _Case, course: Course) -> Sequence[Reason]:
+    """Rule 10; it never says for whom."""
+    pool, profile = case.facts.pool, case.profile
+    if not case.devices or pool is None or profile is None:
+        return ()
+    if not is_held_for_others(case.devices, pool):
+        return ()
+    contact, values = case.facts.contact, {"flavor": profile.flavor.title}
+    if pool.reserved_until is None:
+        return [Reason(Code.POOL_RESERVED, "", values, contact=contact)]
+    until = _instant(pool.reserved_until, case.facts.zone)
+    told = {**values, "until": until}
+    return [Reason(Code.POOL_RESERVED, "until", told, pool.reserved_until, contact)]
 
 
 def _no_capacity(case: _Case, course: Course) -> Sequence[Reason]:
@@ -408,6 +407,7 @@ _RULES: Final[tuple[Callable[[_Case, Course], Sequence[Reason]], ...]] = (
     _option_invalid,
     _person_cap,
     _course_quota,
+    _pool_reserved,
     _no_capacity,
     _inventory_stale,
 )
@@ -421,7 +421,6 @@ def _course_cap(case: _Case, course: Course, flavor: str | None) -> int | None:
         caps = course.caps.get(enrolment.role, _NO_CAPS)
         cap = caps.servers if flavor is None else caps.devices.get(flavor)
         if cap is None:
-    _outside_window,
             return None
         if cap > widest:
             widest = cap
@@ -448,9 +447,6 @@ def _enrolled_until(case: _Case, course: Course) -> datetime | None:
     until = case.now
     allowing = _allowing(case.facts.enrolments, case.profile, course)
     for enrolment in sorted(allowing, key=lambda e: (e.starts is not None, e.starts or case.now)):
-    hours = case.facts.hours
-    if hours is not None and hours.ends is not None and (ends_at is None or hours.ends < ends_at):
-        ends_at, ends_by = hours.ends, EndRule.WINDOW
         if enrolment.starts is not None and enrolment.starts > until:
             break
         if enrolment.ends is None:

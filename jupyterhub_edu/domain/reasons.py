@@ -24,9 +24,9 @@ class Code(StrEnum):
     COURSE_CLOSED = "course-closed"
     PROFILE_NOT_OFFERED = "profile-not-offered"
     OPTION_INVALID = "option-invalid"
-    OUTSIDE_WINDOW = "outside-window"
     PERSON_CAP = "person-cap"
     COURSE_QUOTA = "course-quota"
+    POOL_RESERVED = "pool-reserved"
     NO_CAPACITY = "no-capacity"
     INVENTORY_STALE = "inventory-stale"
 
@@ -111,13 +111,6 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             unreadable="This choice cannot be read: {what}.",
         ),
         Code.PERSON_CAP: _row(
-        Code.OUTSIDE_WINDOW: _row(
-            7,
-            "{title} starts {profile} only at set times; the next begins on {opens}.",
-            "the course's teacher",
-            "the start of the next window",
-            none="{title} starts {profile} only at set times, and none is left.",
-        ),
             8,
             "You already hold {held} of the {cap} servers that you may have at a time.",
             "you: stop one of your servers",
@@ -133,6 +126,15 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             waitable=True,
             status=409,
             never="{title} may never use {wanted} {flavor} at a time; its most is {most}.",
+        ),
+        Code.POOL_RESERVED: _row(
+            10,
+            "The free {flavor} are held for a class or an exam.",
+            "an administrator",
+            "when the class or the exam is over",
+            waitable=True,
+            status=409,
+            until="The free {flavor} are held for a class or an exam until {until}.",
         ),
         Code.NO_CAPACITY: _row(
             13,

@@ -9,14 +9,29 @@ from itertools import product
 import pytest
 
 from jupyterhub_edu.domain import pools
-from jupyterhub_edu.domain.pools import Claim, Pool, classify, fits_a_node
+from jupyterhub_edu.domain.pools import (
+    Claim,
+    Holding,
+    Pool,
+    borrowed,
+    classify,
+    fits_a_node,
+    is_held_for_others,
+    still_to_grow,
+)
 from tests.fakes.campus import NOW
 
 SIZES = range(4)
 
 
 def a_pool(nodes: tuple[int, ...] = (4,), unseen: int = 0, **kwargs: int | None) -> Pool:
-    sums = {"used": 0, "used_here": 0, "nominal": 0, "most": None, "claimed": 0}
+    sums: dict[str, int | None] = {
+        "used": 0,
+        "used_here": 0,
+        "nominal": 0,
+        "most": None,
+        "claimed": 0,
+    }
     return Pool(
         **{  # type: ignore[arg-type]
             "nodes": nodes,
@@ -135,3 +150,101 @@ def test_while_the_view_is_stale_only_the_courses_own_limits_are_asked() -> None
     assert classify(1, stale._replace(nominal=1)) is Claim.OWN
     assert classify(1, stale._replace(most=0)) is Claim.NEVER
     assert classify(1, stale._replace(used_here=1, most=1)) is Claim.NOT_NOW
+
+
+# -- reservations, with reclaim ------------------------------------------------------------------------------------
+
+
+def may_start_by_the_formulas(
+    devices: int, held: list[tuple[int, int]], used: list[int], free: int
+) -> bool:
+    """The two formulas of the page, for the first of courses with nominal quota and reservation each."""
+    nominal, reserved = held[0]
+    after = [used[0] + devices, *used[1:]]
+    if after[0] > max(nominal, reserved):
+        return sum(max(u, r) for u, (_, r) in zip(after, held, strict=True)) <= free + sum(used)
+    if after[0] <= reserved:
+        return devices <= free
+    others = zip(used[1:], held[1:], strict=True)
+    return devices <= free - sum(max(0, r - u) for u, (_, r) in others)
+
+
+def wrong_about_reservations() -> list[tuple[object, ...]]:
+    found: list[tuple[object, ...]] = []
+    sizes = (range(3), range(3), range(4), range(4), range(6), (1, 2))
+    for nominal, reserved, other, used, free, devices in product(*sizes):
+        for there in range(3):
+            pool = a_pool(
+                (free,),
+                used=used + there,
+                used_here=used,
+                nominal=max(nominal, reserved),
+                claimed=max(used, reserved) + max(there, other),
+                reserved=reserved,
+                reclaims=True,
+            )
+            refused = devices > free or pools.is_held_for_others(devices, pool)
+            held = [(nominal, reserved), (9, other)]
+            if refused == may_start_by_the_formulas(devices, held, [used, there], free):
+                found.append((nominal, reserved, other, used, there, free, devices))
+            assert classify(devices, pool) in (Claim.OWN, Claim.LOAN)
+    return found
+
+
+def test_reservations_are_asked_as_the_pages_formulas_do() -> None:
+    assert wrong_about_reservations() == []
+
+
+def forgets_the_reservation_of_others(devices: int, pool: Pool) -> bool:
+    return is_held_for_others(devices, pool._replace(claimed=pool.used))
+
+
+def forgets_its_own_reservation(devices: int, pool: Pool) -> bool:
+    return is_held_for_others(devices, pool._replace(reserved=0))
+
+
+@pytest.mark.parametrize("flaw", [forgets_the_reservation_of_others, forgets_its_own_reservation])
+def test_the_oracle_catches_a_flawed_look_at_reservations(
+    monkeypatch: pytest.MonkeyPatch, flaw: Callable[[int, Pool], bool]
+) -> None:
+    monkeypatch.setattr(pools, "is_held_for_others", flaw)
+    assert wrong_about_reservations()
+
+
+@pytest.mark.parametrize(
+    ("grows_to", "shown", "per_node", "free"),
+    [
+        pytest.param(28, 14, 7, (7, 7), id="two nodes of seven may still come"),
+        pytest.param(28, 28, 7, (), id="nothing more once it is full-grown"),
+        pytest.param(4, 8, 1, (), id="nor when more is shown than it grows to"),
+        pytest.param(10, 0, 4, (4, 4), id="a rest that fills no node is not counted"),
+    ],
+)
+def test_what_may_still_be_added(
+    grows_to: int, shown: int, per_node: int, free: tuple[int, ...]
+) -> None:
+    assert still_to_grow(grows_to, shown, per_node) == free
+
+
+def a_holding(id: str, devices: int = 1, minutes: int = 0) -> Holding:
+    return Holding(id, "ml", devices, NOW + timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize(
+    ("nominal", "ids"),
+    [
+        pytest.param(4, "", id="nothing within the course's own devices"),
+        pytest.param(3, "d", id="the newest beyond them"),
+        pytest.param(2, "cd", id="the one that reaches over the edge, whole, and all newer"),
+        pytest.param(1, "bcd", id="of one instant, by id"),
+        pytest.param(0, "abcd", id="everything where nothing is owned"),
+    ],
+)
+def test_borrowed(nominal: int, ids: str) -> None:
+    ages = [a_holding("d", minutes=2), a_holding("b"), a_holding("a"), a_holding("c", minutes=1)]
+    assert "".join(h.id for h in borrowed(ages, nominal)) == ids
+
+
+def test_borrowed_of_several_devices_is_counted_in_devices() -> None:
+    both = [a_holding("small", 1), a_holding("wide", 2, minutes=1)]
+    assert [h.id for h in borrowed(both, 2)] == ["wide"]
