@@ -13,6 +13,7 @@ from .people import CourseRole, Enrolment, EnrolmentState
 from .pools import Claim, Pool, classify, fits_a_node, is_held_for_others
 from .profiles import Granted, Profile, choose
 from .reasons import Code, Reason
+from .windows import Stretch
 
 __all__ = [
     "Decision",
@@ -42,6 +43,7 @@ class EndRule(StrEnum):
     words: str
 
     LONGEST = "longest-session", "longest session"
+    WINDOW = "window-end", "the course's set time ends"
     ENROLMENT = "enrolment-end", "the enrolment ends"
     COURSE = "course-end", "the course ends"
 
@@ -88,6 +90,7 @@ class Facts(NamedTuple):
         source_titles: titles of sources by origin, for the words of ``roster-stale``.
         contact: whom to ask where only staff can change something.
         zone: the campus zone, in which sentences give days and times.
+        hours: whether the windows that the course restricts the profile to are open now; None: it restricts it to none.
     """
 
     course: Course | None
@@ -100,6 +103,7 @@ class Facts(NamedTuple):
     source_titles: Mapping[str, str] = MappingProxyType({})
     contact: str = ""
     zone: tzinfo = UTC
+    hours: Stretch | None = None
 
 
 class Start(NamedTuple):
@@ -213,7 +217,7 @@ def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision
         A Decision; ``reasons`` is empty exactly when it is allowed.
 
     Source:
-        docs/explanation/policy.md, rules 1-5, 8-10, 13 and 14.
+        docs/explanation/policy.md, rules 1-5, 7-9, 13 and 14.
     """
     course = facts.course
     active = [e for e in facts.enrolments if e.state(now) is EnrolmentState.ACTIVE]
@@ -320,6 +324,18 @@ def _option_invalid(case: _Case, course: Course) -> Sequence[Reason]:
     return case.wrong
 
 
+def _outside_window(case: _Case, course: Course) -> Sequence[Reason]:
+    """Rule 7: a profile that windows restrict starts in one of them alone; where none is left, never."""
+    hours, profile = case.facts.hours, case.profile
+    if hours is None or hours.is_open or profile is None:
+        return ()
+    values = {"title": course.title, "profile": profile.title}
+    if hours.ends is None:
+        return [Reason(Code.OUTSIDE_WINDOW, "none", values)]
+    opens = _instant(hours.ends, case.facts.zone)
+    return [Reason(Code.OUTSIDE_WINDOW, "", {**values, "opens": opens}, hours.ends)]
+
+
 def _person_cap(case: _Case, course: Course) -> Sequence[Reason]:
     """Rule 8: the smaller of the course's and the campus's cap binds; of two course roles the wider cap counts."""
     held, campus = case.facts.held, case.facts.caps
@@ -405,6 +421,7 @@ _RULES: Final[tuple[Callable[[_Case, Course], Sequence[Reason]], ...]] = (
     _course_closed,
     _profile_not_offered,
     _option_invalid,
+    _outside_window,
     _person_cap,
     _course_quota,
     _pool_reserved,
@@ -431,6 +448,9 @@ def _end(case: _Case, course: Course) -> tuple[datetime | None, EndRule | None]:
     """The earliest end, and the rule that sets it; on a tie the first rule."""
     longest = case.profile.longest if case.profile else None
     ends_at, ends_by = (case.now + longest, EndRule.LONGEST) if longest else (None, None)
+    hours = case.facts.hours
+    if hours is not None and hours.ends is not None and (ends_at is None or hours.ends < ends_at):
+        ends_at, ends_by = hours.ends, EndRule.WINDOW
     until = _enrolled_until(case, course)
     if until is not None and (ends_at is None or until < ends_at):
         ends_at, ends_by = until, EndRule.ENROLMENT

@@ -24,6 +24,7 @@ class Code(StrEnum):
     COURSE_CLOSED = "course-closed"
     PROFILE_NOT_OFFERED = "profile-not-offered"
     OPTION_INVALID = "option-invalid"
+    OUTSIDE_WINDOW = "outside-window"
     PERSON_CAP = "person-cap"
     COURSE_QUOTA = "course-quota"
     POOL_RESERVED = "pool-reserved"
@@ -109,6 +110,13 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             role="{option} {value} is not open to you as {role}.",
             course="Choose a course: {choices}.",
             unreadable="This choice cannot be read: {what}.",
+        ),
+        Code.OUTSIDE_WINDOW: _row(
+            7,
+            "{title} starts {profile} only at set times; the next begins on {opens}.",
+            "the course's teacher",
+            "the start of the next window",
+            none="{title} starts {profile} only at set times, and none is left.",
         ),
         Code.PERSON_CAP: _row(
             8,
