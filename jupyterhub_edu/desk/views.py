@@ -24,15 +24,18 @@ from jupyterhub_edu.domain.people import (
 )
 
 __all__ = [
+    "Countdown",
     "CourseRow",
     "DeviceRow",
     "Membership",
     "Moment",
     "SessionRow",
+    "countdown",
     "course_row",
     "find_session",
     "may_look_in",
     "my_courses",
+    "newest",
     "session_row",
     "sessions",
 ]
@@ -98,6 +101,21 @@ class CourseRow:
     may_start: bool
     on: int
     devices: Sequence[DeviceRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    """When one session stops.
+
+    Attributes:
+        ends_at: None if nothing stops it.
+        why: the rule that sets it, in words.
+        sentence: both, for the person whose session it is.
+    """
+
+    ends_at: Moment | None
+    why: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +210,7 @@ def find_session(
 
     A former session of the same server may still be ending; it is never the one that is meant.
     """
-    found = _newest(core, hub_name, server)
+    found = newest(core, hub_name, server)
     if found is None or found.course != course:
         return None
     return found if core.may(Act.SEE, viewer, course, about=found.person) else None
@@ -206,8 +224,8 @@ def session_row(
     person = core.roll.person(admission.person)
     profile = campus.profiles.get(admission.granted.profile)
     flavor = campus.flavors.get(admission.flavor)
-    newest = _newest(core, admission.hub_name, admission.server)
-    is_former = newest is not None and newest.id != admission.id
+    last = newest(core, admission.hub_name, admission.server)
+    is_former = last is not None and last.id != admission.id
     stopping = is_former or is_stopping(admission.id)
     may = core.may(Act.STOP, viewer, admission.course, about=admission.person)
     return SessionRow(
@@ -226,8 +244,16 @@ def session_row(
         until=_instant(admission.ends_at, core) if admission.ends_at else None,
         until_why=admission.ends_by.words if admission.ends_by else "",
         mine=admission.hub_name == viewer.hub_name,
-        may_stop=may and not stopping and newest is not None,
+        may_stop=may and not stopping and last is not None,
     )
+
+
+def countdown(core: Core, admission: Admission) -> Countdown:
+    """When a session stops, and why."""
+    if admission.ends_at is None or admission.ends_by is None:
+        return Countdown(None, "", "Nothing stops this server by itself.")
+    at, why = _instant(admission.ends_at, core), admission.ends_by.words
+    return Countdown(at, why, f"This server stops at {at.text} ({why}). Save your work before.")
 
 
 def _visible(core: Core, viewer: Person, course: str) -> Iterable[Admission]:
@@ -238,7 +264,7 @@ def _visible(core: Core, viewer: Person, course: str) -> Iterable[Admission]:
     )
 
 
-def _newest(core: Core, hub_name: str, server: str) -> Admission | None:
+def newest(core: Core, hub_name: str, server: str) -> Admission | None:
     """The session that the server's name stands for; a former one may still be ending beside it."""
     return max(
         core.book.of_server(hub_name, server), key=lambda a: (a.reserved_at, a.id), default=None

@@ -59,6 +59,7 @@ class Campus:
         links: which identities of several sources are one person.
         people: enrolments that stand in the file, by who; their ``person`` is ``""`` until the person is known.
         digest: SHA-256 of what was read, in hexadecimal.
+        warn_at: how long before its end a session is warned, the longest first.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Campus:
     people: Mapping[FilePerson, tuple[Enrolment, ...]] = field(default_factory=lambda: _NOTHING)
     digest: str = ""
     links: tuple[LinkRule, ...] = ()
+    warn_at: tuple[timedelta, ...] = (timedelta(minutes=10), timedelta(minutes=2))
 
     @cached_property
     def course_index(self) -> Mapping[str, tuple[Course, ...]]:

@@ -1,0 +1,95 @@
+"""One session for the person whose it is: when it stops and why. JupyterLab asks this for its warnings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from jupyterhub.scopes import needs_scope
+from jupyterhub.user import User
+
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.domain.admissions import Admission
+
+from . import views
+from .api import API
+from .refusals import Code, DeskError
+
+__all__ = ["SessionAPI", "session_routes"]
+
+
+class SessionAPI(API):
+    """``/hub/api/edu/session/<user>[/<server>]``.
+
+    Always holds:
+        - only the server's owner is answered, by a token or cookie that reaches this server; a page of the server has such
+          a token, that of a visitor belongs to the visitor;
+        - where users have domains of their own, pages of exactly this user's domain may read the answer.
+    """
+
+    @needs_scope("access:servers")
+    async def get(self, user_name: str, server_name: str = "") -> None:
+        """When it stops, and why."""
+        core = await self.ready_core()
+        admission = self._require_own(core, user_name, server_name)
+        self.write(json.dumps(_session_json(core, admission)))
+
+    def options(self, *_: Any) -> None:
+        """What a browser asks before it lets a page of another domain call."""
+        self.set_header("Access-Control-Allow-Headers", "authorization")
+        self.set_header("Access-Control-Allow-Methods", "GET")
+        self.set_header("Access-Control-Max-Age", "3600")
+        self.set_status(204)
+        self.finish()
+
+    def finish(self, chunk: Any = None) -> Any:
+        """Let the user's own domain read this, refusals too."""
+        origin = self.request.headers.get("Origin", "")
+        if origin and origin == self._origin_of(self.path_args[0]):
+            self.set_header("Access-Control-Allow-Origin", origin)
+        self.add_header("Vary", "Origin")
+        return super().finish(chunk)
+
+    def _require_own(self, core: Core, hub_name: str, server: str) -> Admission:
+        """The session of the asker's own server.
+
+        Raises:
+            DeskError: somebody else's, or none: the same answer.
+        """
+        user = self.current_user
+        admission = views.newest(core, hub_name, server)
+        if not isinstance(user, User) or user.name != hub_name or admission is None:
+            raise DeskError(Code.NO_SUCH_SESSION)
+        return admission
+
+    def _origin_of(self, hub_name: str) -> str | None:
+        """The origin of a user's servers where it is not the hub's; no account need exist."""
+        if not self.settings.get("subdomain_host"):
+            return None
+        host = urlsplit(self.settings["subdomain_host"])
+        domain = self.settings["subdomain_hook"](hub_name, self.settings["domain"], kind="user")
+        return f"{host.scheme}://{domain}" + (f":{host.port}" if host.port else "")
+
+
+def _session_json(core: Core, admission: Admission) -> dict[str, object]:
+    countdown = views.countdown(core, admission)
+    return {
+        "course": admission.course,
+        "profile": admission.granted.profile,
+        "now": core.clock().isoformat(),
+        "ends_at": countdown.ends_at.iso if countdown.ends_at else None,
+        "ends_by": str(admission.ends_by) if admission.ends_by else None,
+        "sentence": countdown.sentence,
+        "warn_before": [int(before.total_seconds()) for before in core.campus.warn_at],
+    }
+
+
+def session_routes() -> Sequence[tuple[str, type]]:
+    """Patterns below the hub's base address."""
+    # Two patterns: the hub takes an absent group of one for a server named None.
+    return (
+        (r"/api/edu/session/([^/]+)/?", SessionAPI),
+        (r"/api/edu/session/([^/]+)/([^/]+)", SessionAPI),
+    )

@@ -1,0 +1,56 @@
+"""When a session stops, asked for by its own page: the token that reaches the server, and its owner, and nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import httpx
+
+from .server import Hub
+from .test_desk import CONFIG
+
+
+def test_a_server_is_told_when_it_stops_and_nobody_else_is(start_hub: Callable[..., Hub]) -> None:
+    hub = start_hub(CONFIG)
+    stu, tea = hub.browser(), hub.browser()
+    stu.log_in("stu", "demo")
+    tea.log_in("tea", "demo")
+    assert stu.start(choice="ml/gpu").status_code == 302, hub.tail()
+    stu.wait_for_server("stu")
+    of_the_page = stu.token("stu", ["access:servers!server=stu/"])
+
+    reply = hub.api("edu/session/stu", token=of_the_page)
+    assert reply.status_code == 200, reply.text
+    told = reply.json()
+    left = datetime.fromisoformat(told["ends_at"]) - datetime.fromisoformat(told["now"])
+    assert timedelta(0) < left <= timedelta(hours=4)
+    assert (told["course"], told["profile"]) == ("ml", "gpu")
+    assert told["ends_by"] == "longest-session"
+    assert "(longest session)" in told["sentence"]
+    assert told["warn_before"] == [600, 120]
+
+    elsewhere = {
+        "a teacher's token": tea.token("tea", None),
+        "a token for other things": stu.token("stu", ["custom:edu:read"]),
+        "a token for another server": stu.token("stu", ["access:servers!server=stu/second"]),
+    }
+    refused = {
+        whose: hub.api("edu/session/stu", token=token).status_code
+        for whose, token in elsewhere.items()
+    }
+    assert refused == {
+        "a teacher's token": 404,
+        "a token for other things": 403,
+        "a token for another server": 404,
+    }
+    assert hub.api("edu/session/stu", token="nobody").status_code == 403
+    assert hub.api("edu/session/nobody", token=of_the_page).status_code == 404
+    # An administrator's token reaches every server; the page of a server asks for its owner alone.
+    assert hub.api("edu/session/stu").status_code == 404
+
+    headers = {"Origin": "https://evil", "Authorization": f"token {of_the_page}"}
+    page = httpx.get(f"{hub.url}/hub/api/edu/session/stu", headers=headers)
+    assert page.status_code == 200
+    assert "Access-Control-Allow-Origin" not in page.headers
+    assert page.headers["Vary"] == "Origin"
