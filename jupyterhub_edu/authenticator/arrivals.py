@@ -20,6 +20,7 @@ from tornado import web
 
 from jupyterhub_edu.core import Core, current_core
 from jupyterhub_edu.domain.people import person_key
+from jupyterhub_edu.hub import find_account, has_nothing_to_write
 from jupyterhub_edu.ports import (
     Denied,
     Gone,
@@ -75,6 +76,17 @@ class Remembering(BaseHandler):
         if user is not None and self.signed_in_as:
             self._set_cookie(_WAY, self.signed_in_as, path=self.hub.base_url, samesite="Lax")
         return user
+
+    def find_user(self, name: str) -> Any:
+        """The hub's account of this name, or None."""
+        return find_account(self.users, name)
+
+    async def auth_to_user(self, authenticated: Any, user: Any = None) -> Any:
+        """Bring the hub's account up to date, where anything about it is new."""
+        known = user or self.find_user(authenticated["name"])
+        if known is not None and has_nothing_to_write(known, authenticated, self.authenticator):
+            return known
+        return await super().auth_to_user(authenticated, user)
 
     def came_as(self) -> str:
         """The key of the person as whom this browser logged in, or ``""``."""

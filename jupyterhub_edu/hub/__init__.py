@@ -5,7 +5,14 @@ from .rest import HubServers
 from .running import Attached, Route, add_check, add_routes, attach, attached, is_ours, run_checks
 from .running import routes as added_routes
 from .sealing import HubSealer
-from .tables import HubAccounts, HubGroups, groups_beside, remember_options
+from .tables import (
+    HubAccounts,
+    HubGroups,
+    find_account,
+    groups_beside,
+    has_nothing_to_write,
+    remember_options,
+)
 
 __all__ = [
     "Attached",
@@ -19,7 +26,9 @@ __all__ = [
     "added_routes",
     "attach",
     "attached",
+    "find_account",
     "groups_beside",
+    "has_nothing_to_write",
     "is_ours",
     "late_refusal",
     "reasons_json",

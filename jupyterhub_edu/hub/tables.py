@@ -2,20 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from jupyterhub import orm
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from jupyterhub_edu.domain.names import is_our_group
 
 from .running import attached
 
-__all__ = ["HubAccounts", "HubGroups", "groups_beside", "remember_options"]
+__all__ = [
+    "HubAccounts",
+    "HubGroups",
+    "find_account",
+    "groups_beside",
+    "has_nothing_to_write",
+    "remember_options",
+]
 
 _OWN_CLIENT: Final = "jupyterhub"
 """To whom the hub gives tokens that no browser asked for: those of servers, and those that people make."""
+
+_WRITTEN: Final = {"name", "admin", "groups", "auth_state", "user_info"}
+"""What the hub takes from an auth model."""
+_ACCOUNTS: Final = orm.User.__table__
+_ID: Final = select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.name == bindparam("name"))
+
+
+def find_account(users: Any, hub_name: str) -> Any | None:
+    """The hub's account of this name, or None.
+
+    One plain query for an account that the hub has met since it started: its own search reads roles, groups and shares
+    along each time, though it is alone with its database and holds them already.
+
+    Args:
+        users: ``JupyterHub.users``.
+    """
+    id = users.db.scalar(_ID, {"name": hub_name})
+    return None if id is None else users.get(id)
+
+
+def has_nothing_to_write(account: Any, model: Mapping[str, Any], authenticator: Any) -> bool:
+    """Whether an account is already as an auth model says, in all that the hub writes of it at a login.
+
+    No for whatever is not known here, so that the hub then does as ever.
+
+    Args:
+        account: JupyterHub's ``User``.
+
+    Source:
+        ``jupyterhub.handlers.base.BaseHandler.auth_to_user``, 5.5 and 6.1: what it writes.
+    """
+    roles = {role.name for role in account.roles}
+    return (
+        not (authenticator.enable_auth_state or authenticator.manage_roles)
+        and model.keys() <= _WRITTEN
+        and model.get("user_info") is None
+        and account.encrypted_auth_state is None
+        and model.get("admin") in {None, account.admin}
+        and "user" in roles
+        and ("admin" in roles) is account.admin
+        and {group.name for group in account.groups} == set(model.get("groups") or ())
+    )
 
 
 class HubAccounts:
@@ -23,7 +72,7 @@ class HubAccounts:
 
     def exists(self, hub_name: str) -> bool:
         """Whether the hub has an account of this name."""
-        return orm.User.find(attached().app.db, hub_name) is not None
+        return find_account(attached().app.users, hub_name) is not None
 
     async def log_out(self, hub_name: str) -> None:
         """Log every browser of the account out; servers run on, and tokens that the person made stay."""
@@ -52,17 +101,16 @@ class HubGroups:
     """Implements ``ports.Groups``."""
 
     def read(self, hub_name: str) -> list[str]:
-        """Names of an account's groups, by one plain query: every login asks, and the hub's objects bring much along."""
-        account = orm.User.name == hub_name
-        query = select(orm.Group.name).join(orm.Group.users).where(account)
-        return list(attached().app.db.scalars(query))
+        """Names of an account's groups."""
+        account = find_account(attached().app.users, hub_name)
+        return [] if account is None else [group.name for group in account.groups]
 
     async def write(self, hub_name: str, ours: Iterable[str]) -> None:
         """Make the account's groups: every group of it that is not ours, and exactly these."""
-        app = attached().app
-        found = orm.User.find(app.db, hub_name)
-        if found is not None:
-            app.users[found].sync_groups(groups_beside(self.read(hub_name), ours))
+        account = find_account(attached().app.users, hub_name)
+        if account is not None:
+            has = [group.name for group in account.groups]
+            account.sync_groups(groups_beside(has, ours))
 
 
 def groups_beside(has: Iterable[str], ours: Iterable[str]) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from jupyterhub import orm
+from jupyterhub.user import UserDict
 
 from jupyterhub_edu.hub import (
     HubAccounts,
@@ -18,7 +19,9 @@ from jupyterhub_edu.hub import (
     added_routes,
     attach,
     attached,
+    find_account,
     groups_beside,
+    has_nothing_to_write,
     is_ours,
     run_checks,
     running,
@@ -61,7 +64,10 @@ def test_groups_beside(has: list[str], ours: set[str], groups: list[str]) -> Non
 def an_app(database: Any = None, **kwargs: Any) -> Any:
     hub = {"ip": "127.0.0.1", "port": 8081, "proto": "http", "base_url": "/hub/"}
     return SimpleNamespace(
-        log=logging.getLogger("a hub"), db=database, users={}, hub=SimpleNamespace(**hub | kwargs)
+        log=logging.getLogger("a hub"),
+        db=database,
+        users=UserDict(lambda: database, {}),
+        hub=SimpleNamespace(**hub | kwargs),
     )
 
 
@@ -83,17 +89,128 @@ def test_groups_are_read_of_accounts_that_exist_and_that_do_not(ada_in_groups: A
     assert HubGroups().read("eve") == HubGroups().read("nobody") == []
 
 
+def names_in_the_database(session: Any, account: str) -> list[str]:
+    """The groups of an account as a stranger to the session would read them."""
+    query = (
+        session.query(orm.Group.name).join(orm.Group.users).filter(orm.User.name == account)
+    ).order_by(orm.Group.name)
+    return [name for (name,) in query]
+
+
 async def test_groups_are_written_to_an_account_that_exists(ada_in_groups: Any) -> None:
-    app = an_app(ada_in_groups)
-    synced: list[list[str]] = []
-    row = orm.User.find(ada_in_groups, "ada")
-    app.users[row] = SimpleNamespace(sync_groups=synced.append)
-    attach(app)
+    attach(an_app(ada_in_groups))
     await HubGroups().write("ada", ["edu:db:teacher"])
     await HubGroups().write("nobody", ["edu:db:teacher"])
-    assert synced == [["edu:db:teacher", "staff"]]
+    assert names_in_the_database(ada_in_groups, "ada") == ["edu:db:teacher", "staff"]
     assert HubAccounts().exists("ada")
     assert not HubAccounts().exists("nobody")
+
+
+def change_from_the_account(session: Any) -> None:
+    account = orm.User.find(session, "ada")
+    account.groups = [group for group in account.groups if group.name != "staff"]
+
+
+def change_from_the_group(session: Any) -> None:
+    group = orm.Group.find(session, "staff")
+    group.users.remove(orm.User.find(session, "ada"))
+
+
+def change_and_go_back(session: Any) -> None:
+    change_from_the_account(session)
+    session.flush()
+    session.rollback()
+
+
+def delete_the_group(session: Any) -> None:
+    session.delete(orm.Group.find(session, "staff"))
+
+
+CHANGES: dict[str, tuple[Callable[[Any], None], list[str]]] = {
+    "the account was taken out of a group": (change_from_the_account, ["edu:ml:student"]),
+    "the group lost the account": (change_from_the_group, ["edu:ml:student"]),
+    "a change was taken back": (change_and_go_back, ["edu:ml:student", "staff"]),
+    "the group was deleted": (delete_the_group, ["edu:ml:student"]),
+}
+
+
+@pytest.mark.parametrize(("change", "groups"), CHANGES.values(), ids=CHANGES)
+def test_what_the_hub_changes_is_seen_at_the_next_look(
+    ada_in_groups: Any, change: Callable[[Any], None], groups: list[str]
+) -> None:
+    attach(an_app(ada_in_groups))
+    assert sorted(HubGroups().read("ada")) == ["edu:ml:student", "staff"]
+    change(ada_in_groups)
+    ada_in_groups.commit()
+    assert sorted(HubGroups().read("ada")) == groups
+
+
+def test_an_account_is_found_while_it_is_there(ada_in_groups: Any) -> None:
+    users = an_app(ada_in_groups).users
+    found = find_account(users, "ada")
+    assert found is find_account(users, "ada") is users["ada"], "the hub's own object"
+    found.orm_user.name = "lovelace"
+    ada_in_groups.commit()
+    assert find_account(users, "ada") is None
+    assert find_account(users, "lovelace") is found
+    users.delete("lovelace")
+    assert find_account(users, "lovelace") is None
+    ada_in_groups.add(orm.User(name="ada"))
+    ada_in_groups.commit()
+    assert find_account(users, "ada") not in {None, found}, "a namesake is somebody else"
+
+
+# what the account is, what the model says, what the authenticator is told: whether nothing is to be written
+USER, ADMIN = ("user",), ("user", "admin")
+NOTHING_NEW: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = {
+    "all as it is": ({}, {}, {}, True),
+    "the order of groups": ({}, {"groups": ["staff", "edu:ml:student"]}, {}, True),
+    "an admin who stays one": ({"admin": True, "roles": ADMIN}, {"admin": True}, {}, True),
+    "an admin of whom nothing is said": ({"admin": True, "roles": ADMIN}, {}, {}, True),
+    "nobody's admin, said in full": ({}, {"admin": False}, {}, True),
+    "a role of their own beside": ({"roles": (*USER, "marker")}, {}, {}, True),
+    "a new group": ({}, {"groups": ["edu:ml:student", "edu:db:student", "staff"]}, {}, False),
+    "a group fewer": ({}, {"groups": ["staff"]}, {}, False),
+    "no word of groups": ({}, {"groups": None}, {}, False),
+    "a new admin": ({}, {"admin": True}, {}, False),
+    "an admin no more": ({"admin": True, "roles": ADMIN}, {"admin": False}, {}, False),
+    "an admin without the role": ({"admin": True}, {}, {}, False),
+    "a role of admins without being one": ({"roles": ADMIN}, {}, {}, False),
+    "the role of everybody is missing": ({"roles": ()}, {}, {}, False),
+    "what a source left behind": ({"encrypted_auth_state": b"x"}, {}, {}, False),
+    "what a source leaves": ({}, {}, {"enable_auth_state": True}, False),
+    "roles from the source": ({}, {}, {"manage_roles": True}, False),
+    "what is shown of the person": ({}, {"user_info": {}}, {}, False),
+    "a word that nobody knows yet": ({}, {"quota": 3}, {}, False),
+}
+
+
+@pytest.mark.parametrize(
+    ("is_", "model", "told", "nothing"), NOTHING_NEW.values(), ids=NOTHING_NEW
+)
+def test_the_hub_is_spared_only_what_it_has_written(
+    ada_in_groups: Any,
+    is_: dict[str, Any],
+    model: dict[str, Any],
+    told: dict[str, Any],
+    nothing: bool,
+) -> None:
+    ada = orm.User.find(ada_in_groups, "ada")
+    given = {"roles": USER, **is_}
+    ada.roles = [orm.Role(name=name) for name in given.pop("roles")]
+    for name, value in given.items():
+        setattr(ada, name, value)
+    ada_in_groups.commit()
+    account = find_account(an_app(ada_in_groups).users, "ada")
+    authenticator = SimpleNamespace(**{"enable_auth_state": False, "manage_roles": False} | told)
+    says = {
+        "name": "ada",
+        "admin": None,
+        "auth_state": None,
+        "groups": ["edu:ml:student", "staff"],
+        **model,
+    }
+    assert has_nothing_to_write(account, says, authenticator) is nothing
 
 
 ADDRESSES: dict[str, tuple[dict[str, Any], str]] = {
@@ -176,7 +293,7 @@ class Database:
         code = orm.OAuthCode(code="c", client_id="jupyterhub-user-ada", user=self.user("ada"))
         self.db.add(code)
         self.db.commit()
-        attach(SimpleNamespace(db=self.db, log=logging.getLogger("hub")))
+        attach(an_app(self.db))
 
     def user(self, name: str) -> Any:
         return orm.User.find(self.db, name)
