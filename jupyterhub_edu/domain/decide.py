@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
-from enum import StrEnum
-from types import MappingProxyType
-from typing import Final, NamedTuple, Self
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
 
+from .allowances import Budget, draw, gpu_hours
+from .case import Case, Decision, EndRule, Facts, Held, Start, StartRequest
 from .courses import Caps, Course, CourseState
+from .ends import planned_end, reserve
+from .grants import lifted_cap
 from .people import CourseRole, Enrolment, EnrolmentState
-from .pools import Claim, Pool, classify, fits_a_node, is_held_for_others
-from .profiles import Granted, Profile, choose
+from .pools import Claim, fits_a_node, is_held_for_others
 from .reasons import Code, Reason
-from .windows import Stretch
+from .schedule import Period, period_span
 
 __all__ = [
     "Decision",
@@ -25,179 +26,6 @@ __all__ = [
     "decide_start",
     "role_in",
 ]
-
-
-class EndRule(StrEnum):
-    """The rule that sets the end of a session.
-
-    Attributes:
-        words: the same for people.
-    """
-
-    def __new__(cls, value: str, words: str) -> Self:
-        """Make a member of ``value, words``."""
-        self = str.__new__(cls, value)
-        self._value_, self.words = value, words
-        return self
-
-    words: str
-
-    LONGEST = "longest-session", "longest session"
-    WINDOW = "window-end", "the course's set time ends"
-    ENROLMENT = "enrolment-end", "the enrolment ends"
-    COURSE = "course-end", "the course ends"
-
-
-class StartRequest(NamedTuple):
-    """One wish to start a server.
-
-    Attributes:
-        person: the person's key.
-        course: the course's id, as received.
-        profile: profile key as received, or None for the role's default profile.
-        options: option key to choice key, as received.
-    """
-
-    person: str
-    course: str
-    profile: str | None = None
-    options: Mapping[str, str] = MappingProxyType({})
-
-
-class Held(NamedTuple):
-    """What the person holds now, pending starts included.
-
-    Attributes:
-        servers, devices: in the requested course; devices of the requested profile's flavor.
-        servers_all, devices_all: campus-wide.
-    """
-
-    servers: int = 0
-    devices: int = 0
-    servers_all: int = 0
-    devices_all: int = 0
-
-
-class Facts(NamedTuple):
-    """What is known for one request at one instant; never a copy of the campus.
-
-    Attributes:
-        course: None if there is no such course.
-        enrolments: this person's in this course, from every origin.
-        profile: the profile asked for, or None if the catalogue has none of that name.
-        pool: the flavor's pool; None where the flavor has no devices.
-        stale_after: age beyond which a source's answer starts nothing new on a device.
-        source_titles: titles of sources by origin, for the words of ``roster-stale``.
-        contact: whom to ask where only staff can change something.
-        zone: the campus zone, in which sentences give days and times.
-        hours: whether the windows that the course restricts the profile to are open now; None: it restricts it to none.
-    """
-
-    course: Course | None
-    enrolments: tuple[Enrolment, ...]
-    profile: Profile | None
-    held: Held
-    caps: Caps
-    pool: Pool | None
-    stale_after: timedelta
-    source_titles: Mapping[str, str] = MappingProxyType({})
-    contact: str = ""
-    zone: tzinfo = UTC
-    hours: Stretch | None = None
-
-
-class Start(NamedTuple):
-    """What an allowed start carries.
-
-    Attributes:
-        own: True if its devices are the course's own; False for a loan. True where no devices are asked for.
-        ends_at: aware UTC instant, or None if nothing ends it.
-        ends_by: the rule that sets ``ends_at``.
-    """
-
-    granted: Granted
-    role: CourseRole
-    own: bool
-    ends_at: datetime | None
-    ends_by: EndRule | None
-
-
-class Decision(NamedTuple):
-    """The outcome: a start, or every reason against it in table order."""
-
-    start: Start | None
-    reasons: tuple[Reason, ...] = ()
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the start may be made."""
-        return self.start is not None
-
-    @property
-    def waitable(self) -> bool:
-        """Whether every failing reason is one that may be waited for."""
-        return bool(self.reasons) and all(reason.waitable for reason in self.reasons)
-
-    @property
-    def status(self) -> int:
-        """HTTP status of the refusal: that of the most severe reason, which stands first."""
-        return self.reasons[0].status if self.reasons else 200
-
-    @property
-    def retry_at(self) -> datetime | None:
-        """When all reasons may have passed, or None where that is not known."""
-        times = [reason.retry_at for reason in self.reasons]
-        return None if not times or None in times else max(time for time in times if time)
-
-    @property
-    def sentence(self) -> str:
-        """All reasons as plain text."""
-        return " ".join(reason.sentence for reason in self.reasons)
-
-
-class _Case:
-    """One request with what several rules need, worked out once."""
-
-    __slots__ = (
-        "active",
-        "allowing",
-        "claim",
-        "devices",
-        "facts",
-        "granted",
-        "now",
-        "profile",
-        "request",
-        "role",
-        "wrong",
-    )
-
-    def __init__(
-        self,
-        request: StartRequest,
-        facts: Facts,
-        course: Course,
-        active: list[Enrolment],
-        now: datetime,
-    ) -> None:
-        self.request, self.facts, self.now = request, facts, now
-        self.active = active
-        self.role = active[0].role if len(active) == 1 else max(e.role for e in active)
-        self.profile = facts.profile
-        self.allowing = _allowing(active, facts.profile, course)
-        self.wrong: list[Reason] = []
-        self.granted: Granted | None = None
-        self.devices = 0
-        self.claim: Claim | None = None
-        if self.profile is None or not self.allowing:
-            return
-        chosen = choose(self.profile, request.options, self.role, course.image)
-        if not isinstance(chosen, Granted):
-            self.wrong = chosen
-            return
-        self.granted, self.devices = chosen, chosen.amounts.devices
-        if self.devices and facts.pool is not None:
-            self.claim = classify(self.devices, facts.pool)
 
 
 def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision:
@@ -217,31 +45,28 @@ def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision
         A Decision; ``reasons`` is empty exactly when it is allowed.
 
     Source:
-        docs/explanation/policy.md, rules 1-5, 7-9, 13 and 14.
+        docs/explanation/policy.md, rules 1-14.
     """
     course = facts.course
     active = [e for e in facts.enrolments if e.state(now) is EnrolmentState.ACTIVE]
     if course is None or not active:
         return Decision(None, (_not_enrolled(request, facts, now),))
-    case = _Case(request, facts, course, active, now)
-    reasons: list[Reason] = []
-    for rule in _RULES:
-        if failing := rule(case, course):
-            reasons.extend(failing)
+    case = Case(request, facts, course, active, now)
+    reasons = failing(case, course)
     if reasons or case.granted is None:
         return Decision(None, tuple(reasons))
-    ends_at, ends_by = _end(case, course)
-    return Decision(Start(case.granted, case.role, case.claim is not Claim.LOAN, ends_at, ends_by))
+    end, reserved = reserve(case, now, planned_end(case, course))
+    own, exam = case.claim is not Claim.LOAN, case.exam.exam.id if case.exam else None
+    return Decision(Start(case.granted, case.role, own, end.at, end.by, reserved, exam))
 
 
-def _allowing(
-    enrolments: Iterable[Enrolment], profile: Profile | None, course: Course
-) -> list[Enrolment]:
-    """Those to whose role the course offers the profile."""
-    if profile is None:
-        return []
-    key, offers = profile.key, course.offers
-    return [e for e in enrolments if key in offers.get(e.role, ())]
+def failing(case: Case, course: Course) -> list[Reason]:
+    """Every reason against a case, in table order; rule 1 has been asked before."""
+    reasons: list[Reason] = []
+    for rule in _RULES:
+        if found := rule(case, course):
+            reasons.extend(found)
+    return reasons
 
 
 def role_in(enrolments: Iterable[Enrolment], now: datetime) -> CourseRole | None:
@@ -270,7 +95,7 @@ def _not_enrolled(request: StartRequest, facts: Facts, now: datetime) -> Reason:
     )
 
 
-def _roster_stale(case: _Case, course: Course) -> Sequence[Reason]:
+def _roster_stale(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 2: a device needs at least one enrolment that is fresh enough."""
     if not case.devices:
         return ()
@@ -289,7 +114,7 @@ def _roster_stale(case: _Case, course: Course) -> Sequence[Reason]:
     ]
 
 
-def _course_closed(case: _Case, course: Course) -> Sequence[Reason]:
+def _course_closed(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 3."""
     if course.is_open(case.now):
         return ()
@@ -310,7 +135,7 @@ def _course_closed(case: _Case, course: Course) -> Sequence[Reason]:
     return [Reason(Code.COURSE_CLOSED, "ended", {**values, "ended": ended}, contact=contact)]
 
 
-def _profile_not_offered(case: _Case, course: Course) -> Sequence[Reason]:
+def _profile_not_offered(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 4. What the catalogue does not have answers like what is not offered."""
     if case.allowing:
         return ()
@@ -319,15 +144,26 @@ def _profile_not_offered(case: _Case, course: Course) -> Sequence[Reason]:
     return [Reason(Code.PROFILE_NOT_OFFERED, "", values, contact=case.facts.contact)]
 
 
-def _option_invalid(case: _Case, course: Course) -> Sequence[Reason]:
+def _option_invalid(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 5."""
     return case.wrong
 
 
-def _outside_window(case: _Case, course: Course) -> Sequence[Reason]:
+def _exam_running(case: Case, course: Course) -> Sequence[Reason]:
+    """Rule 6, for the person's own exams alone; it never says of which course."""
+    if not case.sittings:
+        return ()
+    if case.exam is None:
+        until = max(sitting.ends for sitting in case.sittings)
+        values = {"until": _instant(until, case.facts.zone)}
+        return [Reason(Code.EXAM_RUNNING, "", values, until)]
+    return [Reason(Code.EXAM_RUNNING, "beside")] if case.exam.servers else ()
+
+
+def _outside_window(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 7: a profile that windows restrict starts in one of them alone; where none is left, never."""
     hours, profile = case.facts.hours, case.profile
-    if hours is None or hours.is_open or profile is None:
+    if hours is None or hours.is_open or profile is None or case.sittings:
         return ()
     values = {"title": course.title, "profile": profile.title}
     if hours.ends is None:
@@ -336,8 +172,10 @@ def _outside_window(case: _Case, course: Course) -> Sequence[Reason]:
     return [Reason(Code.OUTSIDE_WINDOW, "", {**values, "opens": opens}, hours.ends)]
 
 
-def _person_cap(case: _Case, course: Course) -> Sequence[Reason]:
+def _person_cap(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 8: the smaller of the course's and the campus's cap binds; of two course roles the wider cap counts."""
+    if case.exam is not None:
+        return ()
     held, campus = case.facts.held, case.facts.caps
     reasons = []
     here = _course_cap(case, course, None)
@@ -359,7 +197,7 @@ def _person_cap(case: _Case, course: Course) -> Sequence[Reason]:
     return reasons
 
 
-def _course_quota(case: _Case, course: Course) -> Sequence[Reason]:
+def _course_quota(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 9; without reclaim every open course's quota is kept for it."""
     pool, profile = case.facts.pool, case.profile
     if case.claim not in (Claim.NEVER, Claim.NOT_NOW) or pool is None or profile is None:
@@ -375,7 +213,7 @@ def _course_quota(case: _Case, course: Course) -> Sequence[Reason]:
     return [Reason(Code.COURSE_QUOTA, "", values, pool.frees_at, case.facts.contact)]
 
 
-def _pool_reserved(case: _Case, course: Course) -> Sequence[Reason]:
+def _pool_reserved(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 10; it never says for whom."""
     pool, profile = case.facts.pool, case.profile
     if not case.devices or pool is None or profile is None:
@@ -390,7 +228,41 @@ def _pool_reserved(case: _Case, course: Course) -> Sequence[Reason]:
     return [Reason(Code.POOL_RESERVED, "until", told, pool.reserved_until, contact)]
 
 
-def _no_capacity(case: _Case, course: Course) -> Sequence[Reason]:
+def _person_allowance(case: Case, course: Course) -> Sequence[Reason]:
+    """Rule 11."""
+    if case.budgets is None or case.budgets.person is None:
+        return ()
+    return _too_little(case, course, Code.PERSON_ALLOWANCE, case.budgets.person)
+
+
+def _course_allowance(case: Case, course: Course) -> Sequence[Reason]:
+    """Rule 12."""
+    if case.budgets is None or case.budgets.course is None:
+        return ()
+    return _too_little(case, course, Code.COURSE_ALLOWANCE, case.budgets.course)
+
+
+def _too_little(case: Case, course: Course, code: Code, budget: Budget) -> Sequence[Reason]:
+    """Against a start for which a budget has less left than the shortest session of use takes."""
+    now, facts = case.now, case.facts
+    shortest = facts.budgets.shortest if facts.budgets is not None else timedelta(0)
+    reached, _ = draw(budget, case.rate, now, now + shortest)
+    if reached >= now + shortest:
+        return ()
+    amount, period = budget.allowance
+    values = {
+        "title": course.title,
+        "hours": gpu_hours(amount),
+        "period": period,
+        "left": (reached - now) // _MINUTE,
+        "shortest": shortest // _MINUTE,
+    }
+    # After a term there is no next one of this course.
+    again = period_span(period, now, budget.zone, None).ends if period is not Period.TERM else None
+    return [Reason(code, "", values, again, facts.contact)]
+
+
+def _no_capacity(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 13; nothing is known of capacity while the inventory is stale."""
     pool, profile = case.facts.pool, case.profile
     if not case.devices or pool is None or profile is None or pool.stale_since is not None:
@@ -401,7 +273,7 @@ def _no_capacity(case: _Case, course: Course) -> Sequence[Reason]:
     return [Reason(Code.NO_CAPACITY, "", values, pool.frees_at)]
 
 
-def _inventory_stale(case: _Case, course: Course) -> Sequence[Reason]:
+def _inventory_stale(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 14."""
     pool = case.facts.pool
     if not case.devices or pool is None or pool.stale_since is None:
@@ -416,23 +288,31 @@ def _inventory_stale(case: _Case, course: Course) -> Sequence[Reason]:
     ]
 
 
-_RULES: Final[tuple[Callable[[_Case, Course], Sequence[Reason]], ...]] = (
+_RULES: Final[tuple[Callable[[Case, Course], Sequence[Reason]], ...]] = (
     _roster_stale,
     _course_closed,
     _profile_not_offered,
     _option_invalid,
+    _exam_running,
     _outside_window,
     _person_cap,
     _course_quota,
     _pool_reserved,
+    _person_allowance,
+    _course_allowance,
     _no_capacity,
     _inventory_stale,
 )
 _NO_CAPS: Final = Caps()
+_MINUTE: Final = timedelta(minutes=1)
 
 
-def _course_cap(case: _Case, course: Course, flavor: str | None) -> int | None:
-    """The widest cap of the person's roles in the course: on servers, or on devices of a flavor; None: no cap."""
+def _course_cap(case: Case, course: Course, flavor: str | None) -> int | None:
+    """The widest cap of the person's roles in the course, or of a grant; None: no cap.
+
+    Args:
+        flavor: whose devices the cap is on; None: on servers.
+    """
     widest = 0
     for enrolment in case.active:
         caps = course.caps.get(enrolment.role, _NO_CAPS)
@@ -441,38 +321,7 @@ def _course_cap(case: _Case, course: Course, flavor: str | None) -> int | None:
             return None
         if cap > widest:
             widest = cap
-    return widest
-
-
-def _end(case: _Case, course: Course) -> tuple[datetime | None, EndRule | None]:
-    """The earliest end, and the rule that sets it; on a tie the first rule."""
-    longest = case.profile.longest if case.profile else None
-    ends_at, ends_by = (case.now + longest, EndRule.LONGEST) if longest else (None, None)
-    hours = case.facts.hours
-    if hours is not None and hours.ends is not None and (ends_at is None or hours.ends < ends_at):
-        ends_at, ends_by = hours.ends, EndRule.WINDOW
-    until = _enrolled_until(case, course)
-    if until is not None and (ends_at is None or until < ends_at):
-        ends_at, ends_by = until, EndRule.ENROLMENT
-    if course.ends is not None and (ends_at is None or course.ends < ends_at):
-        ends_at, ends_by = course.ends, EndRule.COURSE
-    return ends_at, ends_by
-
-
-def _enrolled_until(case: _Case, course: Course) -> datetime | None:
-    """The end of the unbroken stretch of enrolments, from now on, that allow the profile."""
-    for enrolment in case.allowing:
-        if enrolment.ends is None:
-            return None
-    until = case.now
-    allowing = _allowing(case.facts.enrolments, case.profile, course)
-    for enrolment in sorted(allowing, key=lambda e: (e.starts is not None, e.starts or case.now)):
-        if enrolment.starts is not None and enrolment.starts > until:
-            break
-        if enrolment.ends is None:
-            return None
-        until = max(until, enrolment.ends)
-    return until
+    return lifted_cap(widest, flavor, case.grants, case.facts.ceilings) if case.grants else widest
 
 
 def _day(instant: datetime, zone: tzinfo) -> str:

@@ -24,10 +24,13 @@ class Code(StrEnum):
     COURSE_CLOSED = "course-closed"
     PROFILE_NOT_OFFERED = "profile-not-offered"
     OPTION_INVALID = "option-invalid"
+    EXAM_RUNNING = "exam-running"
     OUTSIDE_WINDOW = "outside-window"
     PERSON_CAP = "person-cap"
     COURSE_QUOTA = "course-quota"
     POOL_RESERVED = "pool-reserved"
+    PERSON_ALLOWANCE = "person-allowance"
+    COURSE_ALLOWANCE = "course-allowance"
     NO_CAPACITY = "no-capacity"
     INVENTORY_STALE = "inventory-stale"
 
@@ -109,7 +112,15 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             unknown="There is no option {option} here.",
             role="{option} {value} is not open to you as {role}.",
             course="Choose a course: {choices}.",
+            exam="{option} is fixed to {value} in this exam.",
             unreadable="This choice cannot be read: {what}.",
+        ),
+        Code.EXAM_RUNNING: _row(
+            6,
+            "You take part in an exam until {until}; until then only its own server starts.",
+            "the teacher who holds the exam",
+            "the exam's end",
+            beside="You already have your server in this exam; there is one for each.",
         ),
         Code.OUTSIDE_WINDOW: _row(
             7,
@@ -143,6 +154,18 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             waitable=True,
             status=409,
             until="The free {flavor} are held for a class or an exam until {until}.",
+        ),
+        Code.PERSON_ALLOWANCE: _row(
+            11,
+            "Of your {hours} GPU hours per {period} in {title}, {left} minutes are left for this; a session takes at least {shortest}.",
+            "the course's teacher (grant)",
+            "the start of the next day or week",
+        ),
+        Code.COURSE_ALLOWANCE: _row(
+            12,
+            "Of the {hours} GPU hours per {period} of {title}, {left} minutes are left for this; a session takes at least {shortest}.",
+            "an administrator, or the course's teacher within the ceiling",
+            "the start of the next day or week",
         ),
         Code.NO_CAPACITY: _row(
             13,

@@ -1,0 +1,320 @@
+"""One request and what is known for it: what the rules read, worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple, Self
+
+from .allowances import Budgets, Reserved
+from .courses import Caps, Course
+from .exams import Exam, Sitting
+from .grants import NO_CEILINGS, Ceilings, Grant, Offer, extras, lift, reaching
+from .people import CourseRole, Enrolment
+from .pools import Claim, Pool, classify
+from .profiles import Granted, Profile, choose
+from .reasons import Code, Reason
+from .windows import Stretch
+
+__all__ = [
+    "Case",
+    "Decision",
+    "EndRule",
+    "Facts",
+    "Held",
+    "Start",
+    "StartRequest",
+    "offered_by_role",
+]
+
+
+class EndRule(StrEnum):
+    """The rule that sets the end of a session.
+
+    Attributes:
+        words: the same for people.
+    """
+
+    def __new__(cls, value: str, words: str) -> Self:
+        """Make a member of ``value, words``."""
+        self = str.__new__(cls, value)
+        self._value_, self.words = value, words
+        return self
+
+    words: str
+
+    LONGEST = "longest-session", "longest session"
+    WINDOW = "window-end", "the course's set time ends"
+    EXAM_START = "exam-start", "an exam begins"
+    ENROLMENT = "enrolment-end", "the enrolment ends"
+    COURSE = "course-end", "the course ends"
+    GRANT = "grant-end", "the grant ends"
+    ALLOWANCE = "allowance", "the GPU hours are used up"
+    EXAM = "exam-end", "the exam ends"
+
+
+class StartRequest(NamedTuple):
+    """One wish to start a server.
+
+    Attributes:
+        person: the person's key.
+        course: the course's id, as received.
+        profile: profile key as received, or None for the role's default profile.
+        options: option key to choice key, as received.
+    """
+
+    person: str
+    course: str
+    profile: str | None = None
+    options: Mapping[str, str] = MappingProxyType({})
+
+
+class Held(NamedTuple):
+    """What the person holds now, pending starts included.
+
+    Attributes:
+        servers, devices: in the requested course; devices of the requested profile's flavor.
+        servers_all, devices_all: campus-wide.
+    """
+
+    servers: int = 0
+    devices: int = 0
+    servers_all: int = 0
+    devices_all: int = 0
+
+
+class Facts(NamedTuple):
+    """What is known for one request at one instant; never a copy of the campus.
+
+    Attributes:
+        course: None if there is no such course.
+        enrolments: this person's in this course, from every origin.
+        profile: the profile asked for, or None if the catalogue has none of that name.
+        pool: the flavor's pool; None where the flavor has no devices.
+        stale_after: age beyond which a source's answer starts nothing new on a device.
+        source_titles: titles of sources by origin, for the words of ``roster-stale``.
+        contact: whom to ask where only staff can change something.
+        zone: the campus zone, in which sentences give days and times.
+        hours: whether the windows that the course restricts the profile to are open now; None: it restricts it to none.
+        budgets: the budgets that a device draws on; None: there are none.
+        grants: the course's that may be for this person; what is not, or no longer, does nothing.
+        ceilings: the most that a grant lifts that no administrator approved.
+        exams: the person's parts in exams of all courses, those to come included.
+        leaves: the campus lets servers run on when an exam of their person begins.
+    """
+
+    course: Course | None
+    enrolments: tuple[Enrolment, ...]
+    profile: Profile | None
+    held: Held
+    caps: Caps
+    pool: Pool | None
+    stale_after: timedelta
+    source_titles: Mapping[str, str] = MappingProxyType({})
+    contact: str = ""
+    zone: tzinfo = UTC
+    hours: Stretch | None = None
+    budgets: Budgets | None = None
+    grants: tuple[Grant, ...] = ()
+    ceilings: Ceilings = NO_CEILINGS
+    exams: tuple[Sitting, ...] = ()
+    leaves: bool = False
+
+
+class Start(NamedTuple):
+    """What an allowed start carries.
+
+    Attributes:
+        own: True if its devices are the course's own; False for a loan. True where no devices are asked for.
+        ends_at: aware UTC instant, or None if nothing ends it.
+        ends_by: the rule that sets ``ends_at``.
+        reserved: what it reserves of budgets; None where nothing is asked of any.
+        exam: the id of the exam that it is a server of, or None.
+    """
+
+    granted: Granted
+    role: CourseRole
+    own: bool
+    ends_at: datetime | None
+    ends_by: EndRule | None
+    reserved: Reserved | None = None
+    exam: str | None = None
+
+
+class Decision(NamedTuple):
+    """The outcome: a start, or every reason against it in table order."""
+
+    start: Start | None
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the start may be made."""
+        return self.start is not None
+
+    @property
+    def waitable(self) -> bool:
+        """Whether every failing reason is one that may be waited for."""
+        return bool(self.reasons) and all(reason.waitable for reason in self.reasons)
+
+    @property
+    def status(self) -> int:
+        """HTTP status of the refusal: that of the most severe reason, which stands first."""
+        return self.reasons[0].status if self.reasons else 200
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When all reasons may have passed, or None where that is not known."""
+        times = [reason.retry_at for reason in self.reasons]
+        return None if not times or None in times else max(time for time in times if time)
+
+    @property
+    def sentence(self) -> str:
+        """All reasons as plain text."""
+        return " ".join(reason.sentence for reason in self.reasons)
+
+
+class Case:
+    """One request with what several rules need, worked out once.
+
+    Attributes:
+        active: enrolments that hold now, at least one.
+        role: the strongest of their roles.
+        sittings: exams that the person takes part in now.
+        exam: that of them whose server is asked for, or None.
+        grants: those that hold now.
+        offers: grants, also to come, that offer the profile.
+        allowing: enrolments that allow the profile now.
+        granted: None if the profile is not offered, or an option is wrong.
+        rate: usage of each millisecond.
+        budgets: those that are asked; None: none is.
+    """
+
+    __slots__ = (
+        *(
+            "active",
+            "allowing",
+            "budgets",
+            "claim",
+            "devices",
+            "exam",
+            "facts",
+            "granted",
+            "grants",
+        ),
+        *("now", "offers", "profile", "rate", "request", "role", "sittings", "wrong"),
+    )
+
+    def __init__(
+        self,
+        request: StartRequest,
+        facts: Facts,
+        course: Course,
+        active: list[Enrolment],
+        now: datetime,
+        granted: Granted | None = None,
+    ) -> None:
+        """Work it out.
+
+        Args:
+            granted: what a session that runs already has; None: what the request's options choose.
+        """
+        self.request, self.facts, self.now = request, facts, now
+        self.active = active
+        self.role = active[0].role if len(active) == 1 else max(e.role for e in active)
+        self.profile = profile = facts.profile
+        self.sittings: Sequence[Sitting] = ()
+        self.exam: Sitting | None = None
+        self.grants: Sequence[Grant] = ()
+        self.offers: Sequence[Grant] = ()
+        self.wrong: list[Reason] = []
+        self.granted: Granted | None = None
+        self.devices = self.rate = 0
+        self.claim: Claim | None = None
+        self.budgets: Budgets | None = None
+        self.allowing = offered_by_role(active, profile, course)
+        if facts.exams:
+            self.sittings = [sitting for sitting in facts.exams if sitting.is_on(now)]
+            self.exam = _asked_for(self.sittings, request.course, profile)
+        if facts.grants:
+            self._take_grants(course)
+        if profile is not None and self.allowing:
+            self._grant(granted or self._choose(profile, course), profile)
+
+    def _take_grants(self, course: Course) -> None:
+        """Whoever is granted the profile has it by any of their enrolments."""
+        facts, profile = self.facts, self.profile
+        found = reaching(facts.grants, course.id, self.request.person, self.active, self.now)
+        self.grants = [grant for grant in found if grant.holds(self.now)]
+        if profile is not None:
+            offer = Offer(profile.key)
+            self.offers = [grant for grant in found if lift(grant, facts.ceilings) == offer]
+            if any(grant.holds(self.now) for grant in self.offers):
+                self.allowing = self.active
+
+    def _choose(self, profile: Profile, course: Course) -> Granted | list[Reason]:
+        options = self.request.options
+        if self.exam is None:
+            return choose(profile, options, self.role, course.image)
+        return _choose_in_exam(self.exam.exam, profile, options, self.role)
+
+    def _grant(self, chosen: Granted | list[Reason], profile: Profile) -> None:
+        if not isinstance(chosen, Granted):
+            self.wrong = chosen
+            return
+        facts = self.facts
+        self.granted, self.devices = chosen, chosen.amounts.devices
+        if self.devices and facts.pool is not None:
+            self.claim = classify(self.devices, facts.pool)
+        self.rate = self.devices * profile.flavor.weight
+        if self.rate and facts.budgets is not None and not self.sittings:
+            self.budgets = self._with_extras(facts.budgets)
+
+    def _with_extras(self, budgets: Budgets) -> Budgets:
+        if budgets.person is None or not self.grants:
+            return budgets
+        found = extras(self.grants, self.facts.ceilings)
+        return budgets._replace(person=budgets.person._replace(extras=found))
+
+
+def offered_by_role(
+    enrolments: Iterable[Enrolment], profile: Profile | None, course: Course
+) -> list[Enrolment]:
+    """Those to whose role the course offers the profile."""
+    if profile is None:
+        return []
+    key, offers = profile.key, course.offers
+    return [e for e in enrolments if key in offers.get(e.role, ())]
+
+
+def _asked_for(
+    sittings: Iterable[Sitting], course: str, profile: Profile | None
+) -> Sitting | None:
+    """The exam whose profile and course are asked for; of several the one that ends last, ties by id."""
+    key = profile.key if profile is not None else None
+    asked = (s for s in sittings if s.exam.course == course and s.exam.profile == key)
+    return max(asked, key=lambda s: (s.ends, s.exam.id), default=None)
+
+
+def _choose_in_exam(
+    exam: Exam, profile: Profile, options: Mapping[str, str], role: CourseRole
+) -> Granted | list[Reason]:
+    """What every participant gets; an option may be sent, but only as it is fixed."""
+    fixed = {option.key: option.default for option in profile.options.values()} | dict(
+        exam.options
+    )
+    wrong = [
+        Reason(
+            Code.OPTION_INVALID,
+            "exam",
+            {"option": profile.options[key].title, "value": fixed[key]},
+        )
+        for key, value in options.items()
+        if key in profile.options and value != fixed[key]
+    ]
+    chosen = choose(profile, {**options, **fixed}, role)
+    if isinstance(chosen, Granted):
+        return wrong or chosen._replace(image=exam.image)
+    return wrong + chosen
