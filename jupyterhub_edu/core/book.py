@@ -160,7 +160,8 @@ class Book:
         decision = glance.decide(request)
         if decision.start is None:
             raise Refused(decision)
-        admission = _admission(decision.start, request, person, server, glance.now)
+        weight = self._campus().flavors[decision.start.granted.flavor].weight
+        admission = _admission(decision.start, request, person, server, glance.now, weight)
         self._add(admission)
         return admission
 
@@ -346,7 +347,7 @@ class Book:
 
 
 def _admission(
-    start: Start, request: StartRequest, person: Person, server: str, now: datetime
+    start: Start, request: StartRequest, person: Person, server: str, now: datetime, weight: int
 ) -> Admission:
     return Admission(
         id=uuid.uuid4().hex,
@@ -360,4 +361,5 @@ def _admission(
         reserved_at=now,
         ends_at=start.ends_at,
         ends_by=start.ends_by,
+        weight=weight,
     )

@@ -31,6 +31,7 @@ class Admission:
         own: its devices are the course's own; False for a loan.
         reserved_at, running_at, ends_at, ended_at: aware UTC instants.
         estimated: nobody saw the end; ``ended_at`` is the last instant seen.
+        weight: the flavor's, in thousandths, as it was at the reservation.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Admission:
     running_at: datetime | None = None
     ended_at: datetime | None = None
     estimated: bool = False
+    weight: int = 1000
 
     @property
     def flavor(self) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
+from jupyterhub_edu.domain.usage import Usage, UsageQuery
 
 __all__ = ["AuditEntry", "Store", "StoreError"]
 
@@ -163,7 +165,10 @@ class Store(Protocol):
         ...
 
     async def save_admission(self, admission: Admission) -> None:
-        """Insert or replace by id. A row that has ended is never changed again."""
+        """Insert or replace by id. A row that has ended is never changed again.
+
+        The end is charged to its days in the same step, exactly once however often it is kept (see ``keep_days``).
+        """
         ...
 
     async def load_open_admissions(self) -> Sequence[Admission]:
@@ -172,6 +177,20 @@ class Store(Protocol):
 
     async def find_admission(self, id: str) -> Admission | None:
         """One admission, ended ones too."""
+        ...
+
+    async def keep_days(self, zone: ZoneInfo, *, anew: bool = False) -> bool:
+        """From now on charge ends to the days of this zone; until first called, nothing is charged.
+
+        Where the days kept are of another zone, or none, or if ``anew``, all are made from the admissions first.
+
+        Returns:
+            Whether they were made anew.
+        """
+        ...
+
+    async def load_usage(self, query: UsageQuery) -> Sequence[Usage]:
+        """What ended sessions used, by day, person, course, flavor and profile as asked, ascending."""
         ...
 
     async def append_audit(self, entry: AuditEntry) -> None:

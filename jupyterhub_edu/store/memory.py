@@ -9,10 +9,12 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import CourseRole, Enrolment, Exclusion, Listed, Person
+from jupyterhub_edu.domain.usage import Usage, UsageQuery, charge, sum_usage
 from jupyterhub_edu.ports import AuditEntry, StoreError
 
 from . import rows
@@ -42,6 +44,7 @@ class MemoryStore:
         self._pins: dict[str, str] = {}
         self._admissions: dict[str, Admission] = {}
         self._audit: list[AuditEntry] = []
+        self._zone: ZoneInfo | None = None
 
     async def open(self) -> None:
         """Say that this store forgets."""
@@ -189,6 +192,19 @@ class MemoryStore:
     async def find_admission(self, id: str) -> Admission | None:
         """One admission, ended ones too."""
         return self._admissions.get(id)
+
+    async def keep_days(self, zone: ZoneInfo, *, anew: bool = False) -> bool:
+        """Remember the zone: here days are made at each question."""
+        former, self._zone = self._zone, zone
+        return anew or former != zone
+
+    async def load_usage(self, query: UsageQuery) -> Sequence[Usage]:
+        """What ended sessions used."""
+        zone = self._zone
+        if zone is None:
+            return []
+        days = (usage for one in self._admissions.values() for usage in charge(one, zone))
+        return sum_usage(filter(query.takes, days), query.by)
 
     async def append_audit(self, entry: AuditEntry) -> None:
         """Append one entry."""

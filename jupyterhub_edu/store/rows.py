@@ -331,6 +331,7 @@ def admission_row(admission: Admission) -> dict[str, Any]:
             "running_at": _maybe(_micros, admission.running_at),
             "ended_at": _maybe(_micros, admission.ended_at),
             "estimated": admission.estimated,
+            "weight": admission.weight,
         }
 
 
@@ -357,6 +358,7 @@ def read_admission(row: Row) -> Admission:
             running_at=_maybe(_instant, row["running_at"]),
             ended_at=_maybe(_instant, row["ended_at"]),
             estimated=row["estimated"],
+            weight=_whole(row["weight"]),
         )
 
 
@@ -412,6 +414,7 @@ def _spell_granted(granted: Granted) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def _read_granted(text: str) -> Granted:
     found = _object(json.loads(text))
     amounts = Amounts(

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
@@ -30,6 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
+from jupyterhub_edu.domain.usage import Usage, UsageQuery
 from jupyterhub_edu.ports import AuditEntry, Clock, StoreError, utc_now
 
 from . import rows
@@ -48,7 +50,9 @@ from .tables import (
     PINS,
     ROSTERS,
     SECRETS,
+    USAGE,
 )
+from .usage import charge_end, find_usage, keep_days
 
 __all__ = ["SqlStore", "open_store"]
 
@@ -297,9 +301,15 @@ class SqlStore:
         await self._do(save)
 
     async def save_admission(self, admission: Admission) -> None:
-        """Insert or replace by id, unless it has ended."""
+        """Insert or replace by id, unless it has ended; charge an end to its days."""
         values = rows.admission_row(admission)
-        await self._do(lambda c: _upsert(c, ADMISSIONS, values, _UNENDED))
+
+        def save(connection: Connection) -> None:
+            kept = _upsert(connection, ADMISSIONS, values, _UNENDED)
+            if kept and admission.stage is Stage.ENDED:
+                charge_end(connection, admission)
+
+        await self._do(save)
 
     async def load_open_admissions(self) -> Sequence[Admission]:
         """Admissions not ended, oldest first."""
@@ -314,6 +324,14 @@ class SqlStore:
 
         found = await self._do(lambda c: _read(c, query, rows.read_admission))
         return found[0] if found else None
+
+    async def keep_days(self, zone: ZoneInfo, *, anew: bool = False) -> bool:
+        """Charge ends to the days of this zone, made anew where that is needed."""
+        return await self._do(lambda c: keep_days(c, zone, anew=anew))
+
+    async def load_usage(self, query: UsageQuery) -> Sequence[Usage]:
+        """What ended sessions used, from the days kept."""
+        return await self._do(lambda c: find_usage(c, query))
 
     async def append_audit(self, entry: AuditEntry) -> None:
         """Append one entry."""
@@ -412,7 +430,7 @@ def _replace(dialect: str, table: Table, where: ColumnElement[bool] | None) -> A
     changes = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key), set_=changes, where=where
-    )
+    ).returning(next(iter(table.primary_key)))
 
 
 def _upsert(
@@ -420,14 +438,17 @@ def _upsert(
     table: Table,
     values: Mapping[str, Any],
     where: ColumnElement[bool] | None = None,
-) -> None:
-    connection.execute(_replace(connection.dialect.name, table, where), values)
+) -> bool:
+    """Insert or replace, but for rows outside ``where``; whether it was done."""
+    done = connection.execute(_replace(connection.dialect.name, table, where), values)
+    return done.first() is not None
 
 
 def _without_name(hub_name: str, stand_in: str) -> Iterable[Update]:
     """Statements that put the stand-in for an account's name wherever a row must stay."""
     own = ADMISSIONS.c.hub_name == hub_name
     yield update(ADMISSIONS).where(own).values(person=stand_in, hub_name=stand_in, server="")
+    yield update(USAGE).where(USAGE.c.person == hub_name).values(person=stand_in)
     yield update(AUDIT).where(AUDIT.c.actor == hub_name).values(actor=stand_in, address=stand_in)
     yield update(AUDIT).where(AUDIT.c.target == hub_name).values(target=stand_in)
     for table in (ENROLMENTS, EXCLUSIONS, PENDING):

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     ForeignKey,
     Index,
     Integer,
@@ -26,6 +27,7 @@ __all__ = [
     "ENROLMENTS",
     "EXCLUSIONS",
     "HUB",
+    "LEDGER",
     "MEMBERS",
     "METADATA",
     "PENDING",
@@ -34,6 +36,7 @@ __all__ = [
     "PREFIX",
     "ROSTERS",
     "SECRETS",
+    "USAGE",
     "VERSION_TABLE",
 ]
 
@@ -163,6 +166,7 @@ ADMISSIONS: Final = Table(
     Column("running_at", BigInteger),
     Column("ended_at", BigInteger),
     Column("estimated", Boolean, nullable=False),
+    Column("weight", Integer, nullable=False, server_default="1000"),
 )
 _OPEN = ADMISSIONS.c.stage != "ended"
 # Ended rows are kept for ever; finding the few open ones must not read them.
@@ -182,6 +186,33 @@ AUDIT: Final = Table(
     Column("details", Text, nullable=False),
     Index("edu_audit_course_id_index", "course", "id"),
 )
+
+USAGE: Final = Table(
+    "edu_usage",
+    METADATA,
+    # The order of the key is that of the questions asked most: one person's, in one course, since some day.
+    Column("person", Text, primary_key=True),
+    Column("course", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("flavor", Text, primary_key=True),
+    Column("profile", Text, primary_key=True),
+    Column("sessions", BigInteger, nullable=False),
+    Column("estimated", BigInteger, nullable=False),
+    Column("waiting_ms", BigInteger, nullable=False),
+    Column("running_ms", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    Index("edu_usage_day_index", "day", "course"),
+    Index("edu_usage_course_index", "course", "day"),
+)
+"""What ended sessions used, by local day; made from ``edu_admissions`` and always equal to what it would give anew."""
+
+LEDGER: Final = Table(
+    "edu_ledger",
+    METADATA,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("zone", Text, nullable=False),
+)
+"""One row: the zone of the days in ``edu_usage``. None: they are not kept yet."""
 
 HUB: Final = Table(
     "edu_hub",

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from jupyterhub_edu.domain.admissions import Stage
 from jupyterhub_edu.domain.pending import Waits
 from jupyterhub_edu.domain.people import Exclusion, SiteRole
-from jupyterhub_edu.ports import Store, StoreError
-from jupyterhub_edu.store import MemoryStore, open_store
+from jupyterhub_edu.ports import StoreError
+from jupyterhub_edu.store import MemoryStore
 from tests.unit.store import values
 from tests.unit.store.values import (
     DIRECTORY,
@@ -31,23 +31,6 @@ from tests.unit.store.values import (
     granted,
     told,
 )
-
-
-def _make(kind, request, tmp_path) -> Store:
-    if kind == "memory":
-        return MemoryStore()
-    if kind == "sqlite":
-        return open_store(f"sqlite:///{tmp_path}/edu.sqlite")
-    return open_store(request.getfixturevalue("postgres_url"))
-
-
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.real)])
-async def store(request, tmp_path):
-    made = _make(request.param, request, tmp_path)
-    await made.open()
-    yield made
-    await made.close()
-
 
 # -- people and their enrolments -----------------------------------------------------------------------------------
 

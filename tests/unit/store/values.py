@@ -152,6 +152,7 @@ admissions = st.builds(
     running_at=_optional(instants),
     ended_at=_optional(instants),
     estimated=st.booleans(),
+    weight=st.integers(0, 100_000),
 )
 people = st.builds(
     Person,

@@ -1,0 +1,41 @@
+"""What sessions used, by local day, and what an hour of each of them counts for."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+_KEY = ("person", "course", "day", "flavor", "profile")
+_AMOUNTS = ("sessions", "estimated", "waiting_ms", "running_ms", "used")
+
+
+def upgrade() -> None:
+    """Add what is new; the days are filled from the sessions by the first hub that knows the campus's zone."""
+    op.add_column(
+        "edu_admissions",
+        sa.Column("weight", sa.Integer, nullable=False, server_default=sa.text("1000")),
+    )
+    op.create_table(
+        "edu_usage",
+        *(sa.Column(name, sa.Date if name == "day" else sa.Text, nullable=False) for name in _KEY),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in _AMOUNTS),
+        sa.PrimaryKeyConstraint(*_KEY, name="edu_usage_pk"),
+    )
+    op.create_index("edu_usage_day_index", "edu_usage", ["day", "course"])
+    op.create_index("edu_usage_course_index", "edu_usage", ["course", "day"])
+    op.create_table(
+        "edu_ledger",
+        sa.Column("one", sa.Integer, nullable=False),
+        sa.Column("zone", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("one", name="edu_ledger_pk"),
+    )
+
+
+def downgrade() -> None:
+    """Forget what can be made again, and the weights."""
+    for table in ("edu_ledger", "edu_usage"):
+        op.drop_table(table)
+    op.drop_column("edu_admissions", "weight")
