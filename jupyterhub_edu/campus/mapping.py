@@ -14,6 +14,8 @@ from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.people import FROM_FILE, CourseRole, Enrolment, LinkRule, SiteRole
 from jupyterhub_edu.domain.profiles import Amounts, Choice, Flavor, Option, Profile
 from jupyterhub_edu.domain.rules import CourseRule, Rule, map_pattern
+from jupyterhub_edu.domain.schedule import local_instant
+from jupyterhub_edu.domain.windows import hours
 
 from .models import (
     CapsModel,
@@ -29,6 +31,7 @@ from .models import (
     SourceModel,
 )
 from .sources import SourceType
+from .windows import days_of, map_window
 
 __all__ = ["caps_of", "dates_of", "map_campus", "offers_of", "parse_person", "role_of"]
 
@@ -67,9 +70,7 @@ def dates_of(
     model: FileModel, course: CourseModel, zone: ZoneInfo
 ) -> tuple[dt.datetime | None, dt.datetime | None]:
     """The first instant of a course and the first one after it; its own days before its term's."""
-    term = model.terms.get(course.term) if course.term else None
-    first = course.starts or (term.starts if term else None)
-    last = course.until or (term.until if term else None)
+    first, last = days_of(model, course)
     return _begin(first, zone), _after(last, zone)
 
 
@@ -118,7 +119,7 @@ def _begin(day: dt.date | None, zone: ZoneInfo) -> dt.datetime | None:
     """The first instant of a day. Midnight that does not exist counts as the first instant after the gap."""
     if day is None:
         return None
-    return dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
+    return local_instant(day, dt.time(), zone)
 
 
 def _after(day: dt.date | None, zone: ZoneInfo) -> dt.datetime | None:
@@ -228,6 +229,7 @@ def _choice(key: str, choice: ChoiceModel) -> Choice:
 def _course(key: str, course: CourseModel, model: FileModel, zone: ZoneInfo) -> Course:
     starts, ends = dates_of(model, course, zone)
     quota = {flavor: Quota(q.nominal, q.borrow) for flavor, q in course.quota.items()}
+    windows = tuple(map_window(model, course, window, zone) for window in course.windows)
     return Course(
         id=make_course_id(key),
         key=key,
@@ -240,6 +242,8 @@ def _course(key: str, course: CourseModel, model: FileModel, zone: ZoneInfo) -> 
         state=CourseState(course.state),
         caps=MappingProxyType(caps_of(model, course)),
         quota=MappingProxyType(quota),
+        windows=windows,
+        hours=hours(windows),
         image=course.image,
         kubespawner=_freeze(course.kubespawner),
     )

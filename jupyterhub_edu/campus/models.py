@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from jupyterhub_edu.domain.quantities import (
-    Cpu,
-    Memory,
-    parse_cpu,
-    parse_memory,
-    parse_weight,
+from .values import (
+    ClockTime,
+    Count,
+    CourseRoleWord,
+    CpuAmount,
+    Day,
+    Duration,
+    MemoryAmount,
+    Percent,
+    SiteRoleWord,
+    Text,
+    Weekday,
+    Weight,
 )
 
 __all__ = [
     "CapsModel",
     "ChoiceModel",
     "CourseModel",
-    "Duration",
+    "DaysModel",
     "FileModel",
     "FlavorModel",
     "InventoryKind",
@@ -42,93 +40,12 @@ __all__ = [
     "RuleModel",
     "SourceModel",
     "StoreModel",
+    "WindowModel",
 ]
-
-_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
-_PERCENT: Final = re.compile(r"(\d{1,3})%", re.ASCII)
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 _SOME: Final[dict[str, Any]] = {"minProperties": 1}
 
 InventoryKind = Literal["auto", "cluster", "namespace", "counted"]
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, dt.timedelta):
-        return value
-    match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
-    if match is None:
-        raise ValueError("not a length of time; write for example 30s, 5m, 4h or 1d")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    try:
-        return dt.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    except OverflowError:
-        raise ValueError("longer than any time can be; write for example 4h") from None
-
-
-def _percent(value: object) -> object:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("not a percentage; write for example 30%")
-    return int(match[1])
-
-
-def _day(value: object) -> object:
-    if isinstance(value, str) and _DAY.fullmatch(value):
-        try:
-            return dt.date.fromisoformat(value)
-        except ValueError:
-            raise ValueError("no such day; write year-month-day, for example 2026-08-17") from None
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return value
-    raise ValueError("not a day; write year-month-day, for example 2026-08-17")
-
-
-def _text(value: object) -> object:
-    if isinstance(value, str):
-        if not value.strip():
-            raise ValueError("is empty; write some text or leave the key out")
-        if not value.isprintable():
-            raise ValueError("holds line breaks or control characters; write one line")
-    return value
-
-
-Text = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=1000)]
-Duration = Annotated[
-    dt.timedelta,
-    BeforeValidator(_duration),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$", "examples": ["4h", "5m"]}
-    ),
-]
-Percent = Annotated[
-    int,
-    BeforeValidator(_percent),
-    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^\d{1,3}%$", "examples": ["30%"]}),
-]
-Day = Annotated[
-    dt.date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})
-]
-CpuAmount = Annotated[
-    Cpu,
-    BeforeValidator(lambda value: value if isinstance(value, Cpu) else parse_cpu(value)),
-    WithJsonSchema({"type": ["number", "string"], "examples": [2, 0.25, "250m"]}),
-]
-MemoryAmount = Annotated[
-    Memory,
-    BeforeValidator(lambda value: value if isinstance(value, Memory) else parse_memory(value)),
-    WithJsonSchema({"type": ["integer", "string"], "examples": ["512Mi", "2Gi"]}),
-]
-Weight = Annotated[
-    int,
-    BeforeValidator(parse_weight),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100, "examples": [1, 0.15]}),
-]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
-CourseRoleWord = Literal["teacher", "assistant", "student", "observer"]
-SiteRoleWord = Literal["guest", "student", "teacher", "manager", "admin"]
 
 
 class Model(BaseModel):
@@ -388,6 +305,39 @@ class PeopleModel(Model):
     """Observers."""
 
 
+class DaysModel(Model):
+    """Some days; one day alone may be written plainly."""
+
+    starts: Day = Field(alias="from")
+    """First day."""
+    until: Day
+    """Last day, inclusive, at most a year later."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _day(cls, value: object) -> object:
+        return value if isinstance(value, dict) else {"from": value, "until": value}
+
+
+class WindowModel(Model):
+    """A weekly or dated time of a course, in the campus's time zone."""
+
+    title: Text | SkipJsonSchema[None] = None
+    """For whoever reads the file."""
+    days: list[Weekday] = []
+    """Days of the week on which it begins, all through the course's dates."""
+    dates: list[Day] = []
+    """Days on which it begins, instead of days of the week."""
+    starts: ClockTime = Field(default=dt.time(), alias="from")
+    """When it begins; left out: midnight."""
+    until: ClockTime = dt.time()
+    """When it ends, on the next day if that is not later than ``from``; left out: midnight."""
+    only: list[Text] = Field(min_length=1)
+    """Profiles that may be started in such windows alone, and end with them."""
+    excluded: list[DaysModel] = Field(default=[], alias="except")
+    """Days on which it does not begin, beside the holidays."""
+
+
 class CourseModel(Model):
     """One teaching unit in one term."""
 
@@ -411,6 +361,8 @@ class CourseModel(Model):
     """Caps by course role, instead of those of ``course_defaults``."""
     quota: dict[Text, QuotaModel] = {}
     """By flavor; a flavor left out: nothing of its own, borrowing without limit."""
+    windows: list[WindowModel] = []
+    """Times that restrict profiles; left out: they may be started at any time."""
     image: Text | SkipJsonSchema[None] = None
     """Image with its tag, instead of the profiles'."""
     kubespawner: dict[str, Any] = {}
@@ -445,6 +397,8 @@ class FileModel(Model):
     """Which identities of several sources are one person with one hub account; left out: none."""
     terms: dict[Text, TermModel] = {}
     """Teaching periods."""
+    holidays: dict[Text, DaysModel] = {}
+    """Days by name on which no window of any course begins."""
     flavors: dict[Text, FlavorModel] = Field(json_schema_extra=_SOME)
     """Kinds of node or device."""
     profiles: dict[Text, ProfileModel] = Field(json_schema_extra=_SOME)

@@ -17,6 +17,7 @@ _OUTSIDE: Final = "#/$defs/Secret"
 _SHORT: Final[Mapping[str, _Node]] = {
     "QuotaModel": {"type": "integer", "minimum": 0},
     "PersonModel": {"type": "string"},
+    "DaysModel": {"type": "string", "format": "date"},
 }
 """What may stand in short for a mapping."""
 

@@ -29,9 +29,9 @@ LATER: Final = frozenset(
         "lead_time",
         "locked",
         "no_course",
+        "reserve",
         "starve_after",
         "warn_at",
-        "windows",
     }
 )
 """Keys that a later version will enforce; here they would be promises that nobody keeps."""

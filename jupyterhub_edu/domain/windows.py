@@ -13,7 +13,17 @@ from typing import Any, Final, NamedTuple
 
 from .schedule import Span, local_instant
 
-__all__ = ["HORIZON", "Dated", "Stretch", "Timetable", "Weekly", "Window", "hours", "local_span"]
+__all__ = [
+    "HORIZON",
+    "Dated",
+    "Stretch",
+    "Timetable",
+    "Weekly",
+    "Window",
+    "hours",
+    "joined",
+    "local_span",
+]
 
 HORIZON: Final = timedelta(days=732)
 """How far ahead an opening or an end is looked for: two years, a leap day in each."""
@@ -30,6 +40,21 @@ def local_span(day: date, opens: time, closes: time, zone: tzinfo) -> Span | Non
     last = day if closes > opens else day + _DAY
     span = Span(local_instant(day, opens, zone), local_instant(last, closes, zone))
     return span if span.starts < span.ends else None
+
+
+def joined(spans: Iterable[Span]) -> Iterator[Span]:
+    """Make one of those that overlap or adjoin; they come, and are given, by their starts."""
+    coming = iter(spans)
+    whole = next(coming, None)
+    if whole is None:
+        return
+    for span in coming:
+        if span.starts > whole.ends:
+            yield whole
+            whole = span
+        elif span.ends > whole.ends:
+            whole = Span(whole.starts, span.ends)
+    yield whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +159,7 @@ class Timetable:
         reached = takewhile(
             lambda span: span.starts < end, heapq.merge(*(t.spans(start) for t in self.times))
         )
-        whole = next(reached, None)
-        if whole is None:
-            return
-        for span in reached:
-            if span.starts > whole.ends:
-                yield whole
-                whole = span
-            elif span.ends > whole.ends:
-                whole = Span(whole.starts, span.ends)
-        yield whole
+        return joined(reached)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from .courses import check_courses, check_quota
 from .people import check_admins, check_links, check_rules, check_sources
 from .reach import check_reach
 from .site import check_site
+from .windows import check_windows
 
 __all__ = ["check"]
 
@@ -29,6 +30,7 @@ _CHECKS = (
     check_courses,
     check_quota,
     check_reach,
+    check_windows,
 )
 
 

@@ -196,10 +196,10 @@ ROWS = {
     "a key that this version does not enforce": (
         [
             "    codes: [INF4490]",
-            "    windows: []",
+            "    locked: []",
         ],
         [
-            "campus.yaml:57: courses.ml.windows: not known in this version; take it out; nothing enforces it",
+            "campus.yaml:57: courses.ml.locked: not known in this version; take it out; nothing enforces it",
         ],
     ),
     "a state that does not exist": (

@@ -1,0 +1,98 @@
+"""Windows and holidays: words, days, and whether a window ever begins and ever ends."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Final
+
+from jupyterhub_edu.domain.windows import hours
+
+from ..mapping import dates_of, offers_of
+from ..mistakes import Path, show
+from ..models import CourseModel, DaysModel, WindowModel
+from ..windows import days_of, map_window
+from .context import Checker
+
+__all__ = ["check_windows"]
+
+_YEAR: Final = dt.timedelta(days=366)
+
+
+def check_windows(c: Checker) -> None:
+    """Look at the holidays, then at the windows of each course; last at what is open when."""
+    for name, days in c.model.holidays.items():
+        _range(c, ("holidays", name), days)
+    for key, course in c.model.courses.items():
+        for at, window in enumerate(course.windows):
+            path: Path = ("courses", key, "windows", at)
+            for n, days in enumerate(window.excluded):
+                _range(c, (*path, "except", n), days)
+            _words(c, path, course, window)
+            _dates(c, (*path, "dates"), course, window)
+    if not c.document.mistakes:
+        for key, course in c.model.courses.items():
+            _times(c, ("courses", key, "windows"), course)
+
+
+def _range(c: Checker, path: Path, days: DaysModel) -> None:
+    if days.until < days.starts:
+        c.wrong((*path, "until"), f"before from ({days.starts})", "the last day, inclusive")
+    elif days.until - days.starts > _YEAR:
+        c.wrong((*path, "until"), "more than a year after from", "write the days that are meant")
+
+
+def _words(c: Checker, path: Path, course: CourseModel, window: WindowModel) -> None:
+    for key in ("days", "dates", "only"):
+        _twice(c, (*path, key), getattr(window, key))
+    offered = {key for keys in offers_of(c.model, course).values() for key in keys}
+    for at, key in enumerate(window.only):
+        if c.known((*path, "only", at), "profile", key, "profiles") and key not in offered:
+            c.wrong(
+                (*path, "only", at),
+                f"the course offers {key} to nobody",
+                "take it out, or offer it",
+            )
+    if bool(window.days) == bool(window.dates):
+        c.lacks(path, "does not say once when it takes place", "write days: or dates:")
+    elif window.dates and window.excluded:
+        c.wrong((*path, "except"), "stands beside dates:", "take the days out of dates:")
+
+
+def _twice(c: Checker, path: Path, words: Sequence[object]) -> None:
+    for at, word in enumerate(words):
+        if word in words[:at]:
+            c.wrong((*path, at), f"{word} stands twice", "keep one of them")
+
+
+def _dates(c: Checker, path: Path, course: CourseModel, window: WindowModel) -> None:
+    """Each date of a window is one on which it can begin."""
+    first, last = days_of(c.model, course)
+    for at, day in enumerate(window.dates):
+        names = [n for n, days in c.model.holidays.items() if days.starts <= day <= days.until]
+        if first is not None and day < first:
+            c.wrong((*path, at), f"{day} is before the course begins ({first})", "take it out")
+        elif last is not None and last < day:
+            c.wrong((*path, at), f"{day} is after the course ends ({last})", "take it out")
+        elif names:
+            c.wrong(
+                (*path, at), f"{day} lies in holidays.{show(names[0])}", "take one of them out"
+            )
+
+
+def _times(c: Checker, path: Path, course: CourseModel) -> None:
+    """Every window takes place, and all together leave some time out."""
+    starts, ends = dates_of(c.model, course, c.zone)
+    begin = starts or c.now
+    made = [map_window(c.model, course, window, c.zone) for window in course.windows]
+    for at, window in enumerate(made):
+        if next(window.times.spans(begin), None) is None:
+            c.wrong((*path, at), "never takes place", "look at its days, times and exceptions")
+    for profile, timetable in hours(made).items():
+        stretch = timetable.at(begin)
+        if stretch.is_open and (
+            stretch.ends is None or (ends is not None and stretch.ends >= ends)
+        ):
+            c.wrong(
+                path, f"{profile} may be started at all times", "leave some out, or the windows"
+            )
