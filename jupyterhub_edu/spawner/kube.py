@@ -12,7 +12,7 @@ from kubernetes_asyncio.client.rest import ApiException
 from kubespawner import KubeSpawner
 from kubespawner.slugs import is_valid_label
 from tornado import web
-from traitlets import default
+from traitlets import Bool, default
 
 from jupyterhub_edu import hub
 from jupyterhub_edu.core import current_core
@@ -23,6 +23,7 @@ from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.reasons import Code, Reason
 
 from .admission import AdmissionMixin
+from .lab import Bringer, pod_settings
 from .manifest import Expected, breaches, differences
 from .merging import merge, merge_setting, thaw
 
@@ -49,6 +50,19 @@ class EduSpawner(AdmissionMixin, KubeSpawner):
     returns is compared with what was granted.
     """
 
+    lab_extension = Bool(
+        True,
+        config=True,
+        help="""
+        Show in JupyterLab and Notebook 7 when the server stops, and warn before.
+
+        The hub makes one Secret in the namespace, and each pod mounts it into Jupyter's folder for extensions; images
+        stay as they are.
+        """,
+    )
+
+    _bringer: ClassVar[Bringer] = Bringer()
+    _brings_lab = False
     _warned_of: ClassVar[set[str]] = set()
 
     @default("delete_pvc")
@@ -57,6 +71,9 @@ class EduSpawner(AdmissionMixin, KubeSpawner):
 
     async def start(self) -> Any:
         """Admit, make the pod, wait until it runs."""
+        self._brings_lab = self.lab_extension and await self._bringer.bring(
+            self.namespace, self.api.create_namespaced_secret, self.log
+        )
         try:
             return await super().start()
         except ApiException as error:
@@ -73,6 +90,9 @@ class EduSpawner(AdmissionMixin, KubeSpawner):
         super()._apply(admission, campus)
         self._start_future = None  # progress() would take a former start's for this one's
         self._apply_additions(admission, campus)
+        if self._brings_lab:
+            for name, value in pod_settings().items():
+                self._put(name, merge_setting(name, getattr(self, name), value))
         expected = self._expect(admission, campus)
         ours = {expected.device: str(expected.amounts.devices)} if expected.device else {}
         self._put(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar
 
 from jupyterhub.spawner import SimpleLocalProcessSpawner
@@ -9,6 +10,7 @@ from jupyterhub.spawner import SimpleLocalProcessSpawner
 from jupyterhub_edu.core import current_core
 
 from .admission import AdmissionMixin
+from .lab import JUPYTER_PATH
 
 __all__ = ["EduLocalSpawner"]
 
@@ -29,6 +31,13 @@ class EduLocalSpawner(AdmissionMixin, SimpleLocalProcessSpawner):
         address = await super().start()
         await current_core().book.run(self._held)
         return address
+
+    def get_env(self) -> dict[str, Any]:
+        """The server's environment, with our extension of JupyterLab on Jupyter's path."""
+        env = super().get_env()
+        before = env.get("JUPYTER_PATH") or os.environ.get("JUPYTER_PATH")
+        env["JUPYTER_PATH"] = os.pathsep.join(filter(None, (str(JUPYTER_PATH), before)))
+        return env
 
     async def _is_gone(self) -> bool:
         return await self.poll() is not None

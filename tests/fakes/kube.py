@@ -14,6 +14,7 @@ from kubernetes_asyncio.client import ApiClient
 from kubernetes_asyncio.client.rest import ApiException
 
 from jupyterhub_edu.spawner import EduSpawner
+from jupyterhub_edu.spawner.lab import Bringer
 
 __all__ = ["FakeCluster", "a_kube_spawner", "an_account", "spawn", "stop", "words"]
 
@@ -26,6 +27,8 @@ class FakeCluster:
         self.made: list[Any] = []
         self.refuse_with: Exception | None = None
         self.silent = False
+        self.secrets: dict[str, Any] = {}
+        self.refuse_secrets_with: Exception | None = None
         self.api_client = ApiClient.__new__(
             ApiClient
         )  # it translates objects; no session is opened
@@ -42,6 +45,14 @@ class FakeCluster:
             "containerStatuses": [{"name": "notebook", "ready": True, "state": {"running": {}}}],
         }
         self.pods[f"{namespace}/{raw['metadata']['name']}"] = raw
+
+    async def create_namespaced_secret(self, namespace: str, secret: Any) -> None:
+        if self.refuse_secrets_with is not None:
+            raise self.refuse_secrets_with
+        name = f"{namespace}/{secret['metadata']['name']}"
+        if name in self.secrets:
+            raise ApiException(status=409)
+        self.secrets[name] = secret
 
     async def delete_namespaced_pod(self, name: str, namespace: str, **how: Any) -> None:
         self.pods.pop(f"{namespace}/{name}", None)
@@ -67,6 +78,10 @@ class _Spawner(EduSpawner):
     """EduSpawner over a FakeCluster."""
 
     cluster: FakeCluster
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self._bringer = Bringer()  # one for each, so that no test leaves anything to the next
 
     @property
     def pod_reflector(self) -> Any:

@@ -223,6 +223,7 @@ async def test_additions_of_profile_and_course_are_merged_on_top_of_the_configur
     w = await world(
         campus,
         environment={"A": "configuration", "C": "configuration"},
+        lab_extension=False,
         volumes=[home],
         volume_mounts=[{"name": "home", "mountPath": "/home/jovyan"}],
     )
