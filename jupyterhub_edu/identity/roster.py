@@ -46,6 +46,7 @@ _HEADER: Final = ["person", "name", "course", "course_role"]
 _ROLES: Final = {str(role): role for role in CourseRole}
 _MOST_TOLD: Final = 20
 _LONGEST_PASSWORD: Final = 4096
+_NO_HASH: Final = "not an argon2 hash; make one with jupyterhub-edu hash-password"
 _PATIENCE_SECONDS: Final = 3.0
 _VERIFY_SECONDS: Final = 10.0
 _hasher: Final = argon2.PasswordHasher()
@@ -107,7 +108,9 @@ def parse_people(path: Path, octets: bytes) -> dict[str, RosterPerson]:
             continue
         person, name, course, role = (unicodedata.normalize("NFC", cell.strip()) for cell in row)
         if names.setdefault(person, name) != name:
-            mistakes.append(f"line {line}: {person} was called {names[person]!r} before")
+            mistakes.append(
+                f"line {line}: {person} was called {names[person]!r} before; give one name"
+            )
         claims.setdefault(person, set())
         if course:
             claims[person].add(CourseClaim(CourseRef(course), _ROLES[role]))
@@ -135,9 +138,9 @@ def parse_passwords(path: Path, octets: bytes) -> dict[str, str]:
         if not colon or not person:
             mistakes.append(f"line {number}: write person:hash")
         elif not _is_argon2(hashed.strip()):
-            mistakes.append(f"line {number}: not an argon2 hash")
+            mistakes.append(f"line {number}: {_NO_HASH}")
         elif person in hashes:
-            mistakes.append(f"line {number}: {person} stands here twice")
+            mistakes.append(f"line {number}: {person} stands here twice; take one out")
         hashes[person] = hashed.strip()
     if mistakes:
         raise RosterMistakes(path, mistakes)
@@ -214,7 +217,8 @@ class RosterFileSource:
             return [problem]
         people = self._people.content or {}
         return [
-            f"{self._passwords.path}: {person} does not stand in {self._people.path}"
+            f"{self._passwords.path}: {person} does not stand in {self._people.path}; add {person} there, or take "
+            "the line out"
             for person in self._passwords.content or {}
             if person not in people
         ]
@@ -294,11 +298,15 @@ class _Watched(Generic[_Content]):
                 self.content = self._parse(self.path, octets)
                 self._problem = ""
         except (OSError, RosterMistakes) as error:
+            problem = str(error)
             if isinstance(error, OSError):
                 self._stamp = (0, 0, 0)  # it may be back unchanged
-            if self._problem != str(error):
-                _log.warning("roster: %s", error)
-            self._problem = str(error)
+                problem = (
+                    f"{self.path} cannot be read: {error.strerror}; compare its name and rights"
+                )
+            if self._problem != problem:
+                _log.warning("roster: %s", problem)
+            self._problem = problem
         return self._problem
 
 
@@ -331,18 +339,18 @@ def _rows(text: str) -> tuple[list[tuple[int, list[str]]], list[str]]:
     except csv.Error as error:
         return [], [f"line {line}: {error}; a cell that begins with a quote must end with one"]
     if not rows or [cell.strip().lower() for cell in rows[0][1]] != _HEADER:
-        return [], [f"line 1: the header must be {','.join(_HEADER)}"]
+        return [], [f"line 1: the header must be {','.join(_HEADER)}, with commas"]
     return rows[1:], []
 
 
 def _problem(row: list[str]) -> str | None:
     if len(row) != len(_HEADER):
-        return f"{len(row)} cells instead of {len(_HEADER)}"
+        return f"{len(row)} cells instead of {len(_HEADER)}; a cell with a comma needs quotes"
     person, _, course, role = (cell.strip() for cell in row)
     if not person or not person.isprintable():
-        return "no person, or one with signs that cannot be seen"
+        return "no person, or one with signs that cannot be seen; write what people type"
     if bool(course) != bool(role):
-        return "a course and a course role belong together"
+        return "a course and a course role belong together; fill in both, or none"
     if role and role not in _ROLES:
         near = difflib.get_close_matches(role.lower(), _ROLES, 1) or list(_ROLES)
         return f"no such course role: {role}; did you mean {' or '.join(near)}?"

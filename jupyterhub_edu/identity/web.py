@@ -6,6 +6,7 @@ import asyncio
 import base64
 import ipaddress
 import json
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-__all__ = ["NoAnswer", "Reply", "Web", "require_https"]
+__all__ = ["NoAnswer", "Reply", "Web", "require_https", "with_fix"]
 
 _MOST_REDIRECTS: Final = 3
 
@@ -57,6 +58,11 @@ class Reply:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             raise NoAnswer(f"{self.url} sends something that is not JSON", self.status) from None
+
+
+def with_fix(told: str, fix: str) -> str:
+    """A sentence with what to do; one that says so already stays as it is."""
+    return told if "; " in told else f"{told}; {fix}"
 
 
 class Web:
@@ -255,11 +261,12 @@ def _fault(error: Exception) -> str:
     if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
         cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
         reason = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "no TLS"
-        return f"cannot be trusted: {reason}"
+        return f"cannot be trusted: {reason}; name the CA file of its authority in the source"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "cannot be found: its name is not known"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot be reached: {error.os_error.strerror or 'no connection'}"
+        number = error.os_error.errno
+        return f"cannot be reached: {os.strerror(number) if number else 'no connection'}"
     if isinstance(error, (aiohttp.ServerDisconnectedError, ConnectionError)):
         return "ends the connection without an answer"
     if isinstance(error, aiohttp.ClientPayloadError):

@@ -21,6 +21,7 @@ from tests.fakes.moodle import Course, Enrolment, FakeMoodle, User, live
 from tests.fakes.moodle.browser import Browser
 from tests.fakes.moodle.site import CAPABILITIES, NO_GROUPS, SEPARATE_GROUPS
 from tests.relay import PLAIN_FAULTS, Relay
+from tests.said import assert_said, said
 
 CALLBACK = "https://hub.example.edu/hub/moodle/oauth_callback"
 S, A, T = CourseRole.STUDENT, CourseRole.ASSISTANT, CourseRole.TEACHER
@@ -632,54 +633,53 @@ def lose(capability: str) -> Callable[[World], object]:
     return lambda world: world.site.capabilities.discard(capability)
 
 
-MISTAKES: dict[str, tuple[Callable[[World], object], str]] = {
-    "the secret of the client is wrong": (
-        lambda w: setattr(w.site, "client_secret", "new"),
-        "client_id and client_secret",
+MISTAKES: dict[str, Callable[[World], object]] = {
+    "the secret of the client is wrong": lambda w: setattr(w.site, "client_secret", "new"),
+    "the plugin is not installed": lambda w: setattr(w.moodle, "plugin", False),
+    "the token is wrong": lambda w: setattr(w.site, "token", "new"),
+    "the account may not use REST": lose("webservice/rest:use"),
+    "web services are switched off": lambda w: setattr(w.site, "webservices", False),
+    "Moodle is in maintenance mode": lambda w: setattr(w.moodle, "maintenance", True),
+    "the service lacks functions": offer_less,
+    "Moodle calls itself otherwise": lambda w: setattr(
+        w.site, "wwwroot", "https://lms.example.edu"
     ),
-    "the plugin is not installed": (
-        lambda w: setattr(w.moodle, "plugin", False),
-        "install the plugin local_oauth",
-    ),
-    "the token is wrong": (lambda w: setattr(w.site, "token", "new"), "the token is not known"),
-    "the account may not use REST": (
-        lambda w: w.site.capabilities.discard("webservice/rest:use"),
-        "webservice/rest:use",
-    ),
-    "web services are switched off": (
-        lambda w: setattr(w.site, "webservices", False),
-        "switched off",
-    ),
-    "maintenance mode": (lambda w: setattr(w.moodle, "maintenance", True), "maintenance mode"),
-    "functions are missing in the service": (offer_less, "core_enrol_get_enrolled_users"),
-    "Moodle calls itself otherwise": (
-        lambda w: setattr(w.site, "wwwroot", "https://lms.example.edu"),
-        "write that in url",
-    ),
-    "the token is an administrator's": (
-        lambda w: setattr(w.site, "owner_is_admin", True),
-        "site administrator",
-    ),
-    "the canary is not there": (lambda w: w.site.courses.pop(DS), "name another in canary"),
-    "nobody is in the canary": (nobody_in_the_canary, "seems to have no participants"),
-    "the roles have other names": (unmapped, "hoerer"),
-    "the canary has no separate groups": (
-        lambda w: setattr(w.site.courses[DS], "groupmode", NO_GROUPS),
-        "set its group mode to separate groups",
+    "the token is an administrator's": lambda w: setattr(w.site, "owner_is_admin", True),
+    "there is no such course as the canary": lambda w: w.site.courses.pop(DS),
+    "nobody is enrolled in the canary": nobody_in_the_canary,
+    "the roles have other names": unmapped,
+    "the canary has no separate groups": lambda w: setattr(
+        w.site.courses[DS], "groupmode", NO_GROUPS
     ),
     **{
-        f"{capability} is missing": (lose(capability), capability)
+        f"the account lacks {capability}": lose(capability)
         for capability in sorted(CAPABILITIES - {"webservice/rest:use"})
     },
 }
+SETTINGS: dict[str, dict[str, Any]] = {
+    "a category is not there": {"categories": [1, 77]},
+    "nothing listens at `url`": {"url": "https://127.0.0.1:1"},
+}
+SAID = said("Moodle")
 
 
-@pytest.mark.parametrize("row", MISTAKES.values(), ids=MISTAKES)
-async def test_a_mistake_is_named_with_its_fix(world, source, row):
-    break_it, words = row
-    break_it(world)
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_a_mistake_is_told_with_its_fix(world, source, mistake):
+    MISTAKES[mistake](world)
     problems = await source.check()
-    assert any(words in problem for problem in problems), problems
+
+    assert_said(SAID[mistake], problems)
+    capability = mistake.partition(" lacks moodle/")[2]
+    assert any(capability in problem for problem in problems)
+
+
+@pytest.mark.parametrize("mistake", SETTINGS)
+async def test_a_mistake_in_the_campus_file_is_told_with_its_fix(world, mistake):
+    assert_said(SAID[mistake], await world.source(**SETTINGS[mistake]).check())
+
+
+def test_the_page_has_these_rows_and_no_others():
+    assert set(SAID) == {*MISTAKES, *SETTINGS}
 
 
 async def test_a_category_that_is_not_there_is_named(world):
@@ -688,12 +688,12 @@ async def test_a_category_that_is_not_there_is_named(world):
     assert "category 77" in problems[0]
 
 
-@pytest.mark.parametrize("row", MISTAKES.values(), ids=MISTAKES)
-async def test_no_secret_is_told_anywhere(world, source, caplog, row):
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_no_secret_is_told_anywhere(world, source, caplog, mistake):
     caplog.set_level(logging.DEBUG)
     secrets = [world.site.token, world.site.client_secret]
     code = await world.code()
-    row[0](world)
+    MISTAKES[mistake](world)
     said = [
         *await source.check(),
         str(await source.redeem(grant(code))),

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from jupyterhub_edu.identity.tokens import KeySet
-from jupyterhub_edu.identity.web import NoAnswer, Reply, Web
+from jupyterhub_edu.identity.web import NoAnswer, Reply, Web, with_fix
 from jupyterhub_edu.ports import Clock
 
 from .authority import AppBearer, Authority
@@ -21,6 +21,7 @@ __all__ = ["check_connection"]
 _MOST_SKEW: Final = timedelta(seconds=60)
 _SOON: Final = timedelta(days=14)
 _PATIENCE: Final = 10.0
+_WAY: Final = "compare authority, and see that this machine may go there (a proxy, a firewall)"
 
 
 async def check_connection(
@@ -48,7 +49,7 @@ async def check_connection(
                     one async for one in _as_app(settings, authority, graph, tenant, clock)
                 ]
     except NoAnswer as error:
-        return [error.why]
+        return [with_fix(error.why, _WAY)]
     return problems
 
 
@@ -101,7 +102,7 @@ async def _as_app(
             )
         else:
             if not page.get("value"):
-                yield f"Graph shows nothing at {path}; is this the right tenant?"
+                yield f"Graph shows nothing at {path}; is this the right tenant, and is there any?"
     async for problem in _registration(settings, graph, bearer, clock()):
         yield problem
 

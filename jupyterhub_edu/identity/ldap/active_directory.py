@@ -62,7 +62,7 @@ class ActiveDirectory:
         """
         control = entry.text("userAccountControl")
         if not control.lstrip("-").isdigit():
-            raise NotReadable("userAccountControl of people")
+            raise NotReadable("userAccountControl of people; let it read that")
         if int(control) & _DISABLED:
             return "This account is disabled."
         expires = entry.text("accountExpires")

@@ -123,9 +123,11 @@ async def _rosters(
 ) -> AsyncIterator[str]:
     """Try them with the key that the platform may know; one made only now it cannot."""
     try:
-        await (rosters.token(anew=True) if has_key else rosters.try_address())
+        await (rosters.token(anew=True) if has_key else rosters.try_as_stranger())
     except NoAnswer as silence:
-        yield f"token: {silence.why}; write the platform's access token URL, or leave it out for no rosters"
+        fix = "write the platform's access token URL, or leave it out for no rosters"
+        told = silence.why.startswith("no access token")
+        yield f"token: {silence.why}" if told else f"token: {silence.why}; {fix}"
         return
     if context is None or not has_key:
         return

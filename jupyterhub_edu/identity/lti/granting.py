@@ -47,7 +47,7 @@ def check_deployment(
     allowed = platform.deployments
     if allowed != "any" and claims.deployment not in allowed:
         raise BadToken(
-            f"its deployment {claims.deployment[:64]!r} is not one of deployments in the campus file"
+            f"its deployment {claims.deployment[:64]!r} is not one of deployments in the campus file; add it there"
         )
     if request.deployment and not hmac.compare_digest(
         request.deployment.encode(), claims.deployment.encode()

@@ -19,7 +19,7 @@ from jupyterhub_edu.ports import StoreError
 
 from .memory import Memory
 
-__all__ = ["ToolKey"]
+__all__ = ["ToolKey", "sign_as_stranger"]
 
 _log = logging.getLogger(__name__)
 _NAME: Final = "key"
@@ -53,16 +53,7 @@ class ToolKey:
         Source:
             1EdTech Security Framework 1.0, section 4.1; RFC 7523.
         """
-        key = await self._private()
-        claims = {
-            "iss": client_id,
-            "sub": client_id,
-            "aud": audience,
-            "iat": int(now.timestamp()),
-            "exp": int((now + _HOLDS).timestamp()),
-            "jti": secrets.token_urlsafe(16),
-        }
-        return jwt.encode(claims, key, algorithm="RS256", headers={"kid": _public(key)["kid"]})
+        return _signed(await self._private(), client_id, audience, now)
 
     async def _private(self) -> rsa.RSAPrivateKey:
         async with self._lock:
@@ -78,8 +69,7 @@ class ToolKey:
         return key if isinstance(key, rsa.RSAPrivateKey) else None
 
     async def _made(self) -> rsa.RSAPrivateKey:
-        # It takes longer to find primes than the event loop may be held.
-        key = await asyncio.to_thread(rsa.generate_private_key, 65537, 2048)
+        key = await _new_key()
         pem = key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -90,6 +80,28 @@ class ToolKey:
         except StoreError as error:
             _log.warning("the tool's key cannot be kept: %s", error)
         return key
+
+
+async def sign_as_stranger(client_id: str, audience: str, now: datetime) -> str:
+    """Say that we are this client with a key that nobody knows and that is not kept: no platform may believe it."""
+    return _signed(await _new_key(), client_id, audience, now)
+
+
+async def _new_key() -> rsa.RSAPrivateKey:
+    # It takes longer to find primes than the event loop may be held.
+    return await asyncio.to_thread(rsa.generate_private_key, 65537, 2048)
+
+
+def _signed(key: rsa.RSAPrivateKey, client_id: str, audience: str, now: datetime) -> str:
+    claims = {
+        "iss": client_id,
+        "sub": client_id,
+        "aud": audience,
+        "iat": int(now.timestamp()),
+        "exp": int((now + _HOLDS).timestamp()),
+        "jti": secrets.token_urlsafe(16),
+    }
+    return jwt.encode(claims, key, algorithm="RS256", headers={"kid": _public(key)["kid"]})
 
 
 def _public(key: rsa.RSAPrivateKey) -> Mapping[str, Any]:

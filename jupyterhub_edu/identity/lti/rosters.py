@@ -18,7 +18,7 @@ from jupyterhub_edu.identity.web import NoAnswer, Reply, Web
 from jupyterhub_edu.ports import Clock
 
 from .claims import Context, present
-from .key import ToolKey
+from .key import ToolKey, sign_as_stranger
 from .settings import PlatformSettings, origin_of
 
 __all__ = ["SCOPE", "Listing", "RosterEntry", "Rosters"]
@@ -110,17 +110,22 @@ class Rosters:
                 self._token = await self._ask_token(now)
             return self._token[0]
 
-    async def try_address(self) -> None:
-        """See whether access tokens come from where they are said to come, with a question that cannot be granted.
+    async def try_as_stranger(self) -> None:
+        """See whether whoever gives access tokens knows the client id, with a key that cannot be granted one.
+
+        Moodle looks for the client first, and says when there is none; others do not tell that from a wrong key.
 
         Raises:
-            NoAnswer: nobody who gives access tokens answers there.
+            NoAnswer: nobody who gives access tokens answers there, or the client is not known.
         """
-        form = {"grant_type": "client_credentials", "scope": SCOPE}
-        reply = await self._web.post(self._platform.token, form, deadline=_PAGE_SECONDS)
-        found = reply.json()
+        url, client = self._platform.token, self._platform.client_id
+        signed = await sign_as_stranger(client, self._platform.audience or url, self._clock())
+        reply = await self._post(signed)
+        found = self._heard(reply)
         if not isinstance(found, dict) or "error" not in found:
-            raise NoAnswer(f"{self._platform.token} gives no access tokens", reply.status)
+            raise NoAnswer(f"{url} gives no access tokens", reply.status)
+        if found["error"] == _UNKNOWN_CLIENT:
+            raise NoAnswer(_no_token(reply.status, found), reply.status)
 
     def _done(self, id: str, task: asyncio.Task[Listing]) -> None:
         self._reading.pop(id, None)
@@ -167,19 +172,37 @@ class Rosters:
     async def _ask_token(self, now: datetime) -> tuple[str, datetime]:
         url, client = self._platform.token, self._platform.client_id
         audience = self._platform.audience or url
-        form = {
-            "grant_type": "client_credentials",
-            "client_assertion_type": _ASSERTION,
-            "client_assertion": await self._key.assertion(client, audience, now),
-            "scope": SCOPE,
-        }
-        reply = await self._web.post(url, form, deadline=_PAGE_SECONDS)
-        # Moodle's is JSON by another name: its content type says text/html.
-        found = reply.json()
+        reply = await self._post(await self._key.assertion(client, audience, now))
+        found = self._heard(reply)
         token = found.get("access_token") if isinstance(found, dict) else None
         if reply.status >= 400 or not isinstance(token, str) or not token.isascii():
             raise NoAnswer(_no_token(reply.status, found), reply.status)
         return token, now + _life(found.get("expires_in"))
+
+    def _heard(self, reply: Reply) -> Any:
+        """What was answered to an assertion; of Moodle, which looks for the client before its key, what it means."""
+        if self._platform.kind == "moodle" and reply.status == 400:
+            if b'"invalid_client"' in reply.body:
+                return {"error": _UNKNOWN_CLIENT}
+            if b'"kid"' in reply.body:  # words that break its JSON
+                return {"error": _UNKNOWN_KEY}
+        # Moodle's is JSON by another name: its content type says text/html.
+        return reply.json()
+
+    async def _post(self, assertion: str) -> Reply:
+        """Ask for an access token."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": _ASSERTION,
+            "client_assertion": assertion,
+            "scope": SCOPE,
+        }
+        try:
+            return await self._web.post(self._platform.token, form, deadline=_PAGE_SECONDS)
+        except NoAnswer as silence:
+            if self._platform.kind == "moodle" and silence.status == 500:
+                raise NoAnswer(_no_token(500, {"error": _NO_KEYSET}), 500) from None
+            raise
 
 
 def next_page(reply: Reply, url: str) -> str | None:
@@ -242,7 +265,13 @@ def _life(seconds: object) -> timedelta:
     return min(timedelta(seconds=min(seconds, 86_400) - 60), _LONGEST_LIFE)
 
 
+_UNKNOWN_CLIENT, _UNKNOWN_KEY, _NO_KEYSET = "unknown client", "unknown key", "no keyset"
 _NO_TOKEN: Final[Mapping[str, str]] = {
+    _UNKNOWN_CLIENT: "Moodle has no tool with this client_id; compare it with the tool's details there",
+    _UNKNOWN_KEY: "Moodle has other keys of ours; write the keyset URL of the tool's configuration page there as its "
+    "Public keyset",
+    _NO_KEYSET: "Moodle cannot read our keys; does the hub run, can Moodle reach it, and is its Public keyset the keyset "
+    "URL of the tool's configuration page?",
     "invalid_client": "client_id is not the one it gave us, or it has not our keyset URL (see the tool's configuration page)",
     "invalid_scope": "it does not let the tool read Names and Roles; switch that service on at the platform",
     "invalid_request": "it does not understand the question; is token its access token URL?",
@@ -261,5 +290,5 @@ def _not_told(status: int) -> str:
     if status in {401, 403}:
         return f"the platform does not let us read the roster ({status}); switch Names and Roles on for the tool"
     if status == 404:
-        return "the platform has no such roster any more (404)"
+        return "the platform has no such roster any more (404); was the course deleted there?"
     return f"the platform answers {status} when asked for a roster"

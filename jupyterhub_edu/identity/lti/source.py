@@ -113,7 +113,7 @@ class LtiSource:
         if platform is None:
             return Denied(
                 f"no platform here has the issuer {request.issuer[:200]!r} with the client id "
-                f"{request.client_id[:200]!r}"
+                f"{request.client_id[:200]!r}; compare both in the campus file"
             )
         extra = {
             "response_type": "id_token",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from jupyterhub_edu.identity.web import NoAnswer
+from jupyterhub_edu.identity.web import NoAnswer, with_fix
 
 from .catalogue import Catalogue
+from .plugin import WAY
 from .rows import CategoryRow, CourseRow, Site
-from .service import Service
+from .service import Refused, Service
 from .settings import MoodleSettings
 from .sight import Sight, read_members
 
@@ -51,7 +52,9 @@ async def find_problems(
         problems += await _category_problems(service, settings.categories, rows)
         problems += _course_problems(rows)
     except NoAnswer as error:
-        problems.append(str(error))
+        problems.append(
+            error.why if error.status or isinstance(error, Refused) else with_fix(error.why, WAY)
+        )
     return problems
 
 
@@ -74,7 +77,8 @@ async def _role_problems(service: Service, settings: MoodleSettings) -> list[str
         return []
     names = ", ".join(sorted(found)[:_MOST_NAMED]) or "none at all"
     return [
-        f"nobody in the canary, course {settings.canary}, has a role that roles names; the short names there: {names}"
+        f"nobody in the canary, course {settings.canary}, has a role that roles names; the short names there: {names}; add "
+        "one to roles"
     ]
 
 
@@ -93,7 +97,7 @@ async def _category_problems(
     hidden = sum(counts[id] for id in kept) - sum(row.categoryid in kept for row in rows)
     if hidden > 0:
         problems.append(
-            f"{hidden} hidden courses are not to be seen; the account's role needs moodle/course:viewhiddencourses"
+            f"hidden courses ({hidden}) are not to be seen; the account's role needs moodle/course:viewhiddencourses"
         )
     return problems
 
@@ -104,6 +108,6 @@ def _course_problems(rows: Sequence[CourseRow]) -> list[str]:
         return []
     named = ", ".join(closed[:_MOST_NAMED]) + (", …" if len(closed) > _MOST_NAMED else "")
     return [
-        f"{len(closed)} courses may not be entered ({named}); the account's role needs moodle/course:view in the system "
+        f"courses may not be entered ({named}); the account's role needs moodle/course:view in the system "
         "context"
     ]

@@ -17,13 +17,16 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jupyterhub_edu.identity.web import NoAnswer, Reply, Web
+from jupyterhub_edu.identity.web import NoAnswer, Reply, Web, with_fix
 from jupyterhub_edu.ports import CodeGrant, Denied, Redirect, Unavailable
 
 from .rows import parse
 from .settings import MoodleSettings
 
-__all__ = ["Account", "Plugin"]
+__all__ = ["WAY", "Account", "Plugin"]
+
+WAY: Final = "compare url, and see that this machine may go there"
+"""What to do where nobody answers."""
 
 _LOGIN_SECONDS: Final = 2.5
 _PAGE: Final = "Site administration > Server > OAuth provider settings"
@@ -105,7 +108,7 @@ class Plugin:
             reply = await self._exchange("0" * 40, "")
             said = _error(reply)
         except NoAnswer as error:
-            return [str(error)]
+            return [error.why if error.status else with_fix(error.why, WAY)]
         return [] if said == "invalid_grant" else [_refused(reply).why]
 
     async def _exchange(self, code: str, redirect_uri: str) -> Reply:

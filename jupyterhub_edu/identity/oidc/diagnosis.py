@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from jupyterhub_edu.identity.tokens import ALGORITHMS
-from jupyterhub_edu.identity.web import NoAnswer, Reply, Web
+from jupyterhub_edu.identity.web import NoAnswer, Reply, Web, with_fix
 
 from .provider import Metadata, Provider
 from .settings import OidcSettings
@@ -14,6 +14,7 @@ from .settings import OidcSettings
 __all__ = ["diagnose"]
 
 _MOST_SECONDS_APART: Final = 30
+_WAY: Final = "see that this machine may go there"
 _PROBE: Final = {
     "grant_type": "authorization_code",
     "code": "jupyterhub-edu-check",
@@ -37,13 +38,15 @@ async def diagnose(settings: OidcSettings, provider: Provider, web: Web) -> list
     try:
         await provider.keys.fetch()
     except NoAnswer as silence:
-        problems.append(f"the provider's keys cannot be had: {silence.why}")
+        told = f"the provider's keys cannot be had: {silence.why}"
+        problems.append(with_fix(told, f"look at the provider, and {_WAY}"))
     try:
         reply = await provider.post_grant(_PROBE)
         problems += [*_about_token_endpoint(settings, metadata, reply)]
         problems += [*_about_clock(provider.seconds_ahead(reply))]
     except NoAnswer as silence:
-        problems.append(f"no code can be exchanged: {silence.why}")
+        told = f"no code can be exchanged: {silence.why}"
+        problems.append(with_fix(told, f"look at the provider, and {_WAY}"))
     return problems
 
 
@@ -51,7 +54,7 @@ async def _why_undiscovered(
     settings: OidcSettings, provider: Provider, web: Web, silence: NoAnswer
 ) -> str:
     if silence.status != 404:
-        return f"issuer: {silence.why}"
+        return with_fix(f"issuer: {silence.why}", f"compare the issuer, and {_WAY}")
     for other in _likely_issuers(settings.issuer):
         try:
             url = f"{other}/.well-known/openid-configuration"
@@ -113,7 +116,7 @@ def _about_token_endpoint(
     try:
         found = reply.json()
     except NoAnswer as silence:
-        yield silence.why
+        yield f"{silence.why}; look at what stands before the provider"
         return
     error = found.get("error") if isinstance(found, dict) else None
     if error in _WRONG_CLIENT or reply.status == 401:
@@ -124,7 +127,10 @@ def _about_token_endpoint(
             else f"the provider wants a secret of client_id {settings.client_id!r}; set client_secret"
         )
     elif error not in {"invalid_grant", "invalid_request"}:
-        yield f"{metadata.token_endpoint} answers {reply.status} to a code, with {str(error)[:80]!r}"
+        yield (
+            f"{metadata.token_endpoint} answers {reply.status} to a code, with {str(error)[:80]!r}; look into the "
+            "provider's log"
+        )
 
 
 def _about_clock(ahead: float | None) -> Iterator[str]:

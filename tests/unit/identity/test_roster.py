@@ -23,6 +23,7 @@ from jupyterhub_edu.identity.roster import (
     parse_people,
 )
 from jupyterhub_edu.ports import Denied, Gone, Unavailable
+from tests.said import assert_said, said
 
 HEADER = "person,name,course,course_role\n"
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -166,7 +167,45 @@ async def test_check_names_passwords_of_nobody(source, files):
     assert await source.check() == []
     files.write(files.passwords, f"ann:{HASH}\nzoe:{HASH}\n")
 
-    assert await source.check() == [f"{files.passwords}: zoe does not stand in {files.people}"]
+    (problem,) = await source.check()
+    assert problem.startswith(f"{files.passwords}: zoe does not stand in {files.people}")
+
+
+WRONG: dict[str, tuple[str, str | bytes | None]] = {
+    "there is no such file": ("people", None),
+    "it is not in UTF-8": ("people", HEADER.encode() + "zoë,Zoë,,\n".encode("latin-1")),
+    "it has no header": ("people", "ann,Ann,ml,student\n"),
+    "it was saved with semicolons": ("people", HEADER.replace(",", ";") + "ann;Ann;ml;student\n"),
+    "a role is misspelt": ("people", HEADER + "ann,Ann,ml,studnet\n"),
+    "a course has no role": ("people", HEADER + "ann,Ann,ml,\n"),
+    "a name with a comma has no quotes": ("people", HEADER + "ann,Berg, Ann,ml,student\n"),
+    "a quote has no end": ("people", HEADER + 'ann,"Ann,ml,student\n'),
+    "a person has two names": ("people", HEADER + "ann,Ann,ml,student\nann,Anna,stat,student\n"),
+    "a person has no login": ("people", HEADER + ",Ann,ml,student\n"),
+    "a password is written plainly": ("passwords", "ann:sesame\n"),
+    "a hash belongs to nobody": ("passwords", HASH.replace(":", "") + "\n"),
+    "somebody has two passwords": ("passwords", f"ann:{HASH}\nann:{HASH}\n"),
+    "a password is for nobody": ("passwords", f"ann:{HASH}\nzoe:{HASH}\n"),
+}
+SAID = said("Roster files")
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+async def test_a_mistake_is_told_with_its_fix(source, files, mistake):
+    which, content = WRONG[mistake]
+    if content is None:
+        files.people.unlink()
+    else:
+        files.write(getattr(files, which), content)
+    problems = await source.check()
+
+    assert_said(SAID[mistake], problems)
+    assert "sesame" not in str(problems)
+    assert HASH not in str(problems)
+
+
+def test_the_page_has_these_rows_and_no_others():
+    assert set(SAID) == set(WRONG)
 
 
 READ = {

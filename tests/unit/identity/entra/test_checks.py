@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.entra import FakeEntra, Reply
+from tests.said import assert_said, said
 
 from .conftest import World
 
@@ -79,45 +80,42 @@ def _no_keys(fake: FakeEntra) -> None:
 
 
 GUID = "11111111-1111-1111-1111-111111111111"
-CASES: dict[str, tuple[Callable[[FakeEntra], None], dict[str, Any], str]] = {
-    "the tenant is wrong": (_nothing, {"tenant": GUID}, "Directory (tenant) ID"),
-    "the app is unknown": (_nothing, {"client_id": GUID}, "Application (client) ID"),
-    "the secret is wrong": (_nothing, {"client_secret": "wrong"}, "value, not its ID"),
-    "the secret has expired": (_expired, {}, "has expired; make a new one"),
-    "the secret ends soon": (_ends_soon, {}, "last client secret ends on"),
-    "the app is disabled": (_disabled, {}, "enable it under Enterprise applications"),
-    "User.Read.All is missing": (_lacks("User.Read.All"), {}, "permission User.Read.All is"),
-    "EduRoster.Read.All is missing": (
-        _lacks("EduRoster.Read.All"),
-        {"education": True},
-        "permission EduRoster.Read.All is",
-    ),
-    "there are no classes": (_nothing, {"education": True}, "nothing at /education/classes"),
-    "no groups claim is emitted": (_no_groups_claim, {}, "Token configuration"),
-    "no callback is registered": (_no_callback, {}, "under Authentication"),
-    "a clock is off": (_clock_off, {}, "NTP"),
-    "the cloud is another": (_another_cloud, {}, "name its own cloud"),
-    "Entra cannot be reached": (_silent, {}, "does not answer within"),
-    "Graph cannot be reached": (_graph_silent, {}, "does not answer within"),
-    "there are no keys": (_no_keys, {}, "no key"),
-    "nothing listens there": (
-        _nothing,
-        {"authority": "https://login.wrong.example"},
-        "cannot be found",
-    ),
+CASES: dict[str, tuple[Callable[[FakeEntra], None], dict[str, Any]]] = {
+    "the tenant is wrong": (_nothing, {"tenant": GUID}),
+    "the application is wrong": (_nothing, {"client_id": GUID}),
+    "the secret is wrong": (_nothing, {"client_secret": "wrong"}),
+    "the secret has expired": (_expired, {}),
+    "the secret ends soon": (_ends_soon, {}),
+    "the application is disabled": (_disabled, {}),
+    "User.Read.All is missing": (_lacks("User.Read.All"), {}),
+    "EduRoster.Read.All is missing": (_lacks("EduRoster.Read.All"), {"education": True}),
+    "there are no classes": (_nothing, {"education": True}),
+    "no groups claim is emitted": (_no_groups_claim, {}),
+    "no callback is registered": (_no_callback, {}),
+    "our clock is off": (_clock_off, {}),
+    "the cloud is another": (_another_cloud, {}),
+    "Entra cannot be reached": (_silent, {}),
+    "Graph cannot be reached": (_graph_silent, {}),
+    "there are no keys": (_no_keys, {}),
+    "`authority` is misspelt": (_nothing, {"authority": "https://login.wrong.example"}),
 }
+SAID = said("Entra ID")
 
 
-@pytest.mark.parametrize("case", CASES)
-async def test_a_mistake_is_told_with_its_fix(fake: FakeEntra, case: str):
-    spoil, changes, words = CASES[case]
+@pytest.mark.parametrize("mistake", CASES)
+async def test_a_mistake_is_told_with_its_fix(fake: FakeEntra, mistake: str):
+    spoil, changes = CASES[mistake]
     fake.app.permissions = set(EVERYTHING)
     spoil(fake)
     problems = await World(fake, **({"app_permissions": True} | changes)).source.check()
 
     assert len(problems) == 1, problems
-    assert words in problems[0]
+    assert_said(SAID[mistake], problems)
     assert "canary" not in problems[0]
+
+
+def test_the_page_has_these_rows_and_no_others():
+    assert set(SAID) == set(CASES)
 
 
 @pytest.mark.parametrize(

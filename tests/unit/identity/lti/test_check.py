@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.fakes.lti import FakePlatform
 from tests.fakes.tokens import private_key, public_jwk, reply
+from tests.said import assert_said, said
 
-from .conftest import NOW, launched
+from .conftest import NOW, a_request, launch, launched
 
 Break = Callable[[FakePlatform], dict[str, Any] | None]
 
@@ -48,52 +51,37 @@ def no_keyset(moodle: FakePlatform) -> None:
     moodle.tool.keyset = nothing
 
 
+def unreachable(moodle: FakePlatform) -> None:
+    async def nothing() -> dict[str, Any]:
+        raise OSError("no way there")
+
+    moodle.tool.keyset = nothing
+
+
 KEYS = "/mod/lti/certs.php"
 TOKEN = "/mod/lti/token.php"
 ROSTER = "/mod/lti/services.php/CourseSection/2/bindings/1/memberships"
-TABLE: dict[str, tuple[Break, str]] = {
-    "the platform does not answer": (
-        setting(keys="https://gone.example/keys"),
-        "moodle: keys: https://gone.example/keys cannot be reached",
-    ),
-    "nothing is where the keys should be": (
-        answers(KEYS, {}, 404),
-        "answers 404; write the platform's public keyset URL",
-    ),
-    "a page where the keys should be": (
-        answers(KEYS, b"<html>"),
-        "is not JSON; write the platform's public keyset URL",
-    ),
-    "keys that cannot check a signature": (
-        answers(KEYS, {"keys": [public_jwk(private_key("small RSA"))]}),
-        "no key that could check a signature",
-    ),
-    "nothing is where people are sent": (
-        answers("/mod/lti/auth.php", {}, 404),
-        "write the platform's authentication request URL",
-    ),
-    "the platform has another name": (
-        setting(issuer="https://moodle.school.example/"),
-        "the platform calls itself 'https://moodle.school.example'",
-    ),
-    "our clock is ahead": (
-        off_by(120),
-        "the hub's clock is 120 s ahead of the platform's; set both by NTP",
-    ),
-    "our clock is behind": (off_by(-120), "the hub's clock is 120 s behind the platform's"),
-    "another client id": (setting(client_id="another"), "client_id is not the one it gave us"),
-    "our keys were not registered": (no_keyset, "it has not our keyset URL"),
-    "the service is off": (no_rosters, "switch that service on at the platform"),
-    "another address of tokens": (
-        answers(TOKEN, {}, 404),
-        "look at token, client_id and the keyset URL",
-    ),
-    "the roster may not be read": (
-        answers(ROSTER, {}, 403),
-        "switch Names and Roles on for the tool",
-    ),
-    "the course is gone": (answers(ROSTER, {}, 404), "no such roster any more"),
+TABLE: dict[str, Break] = {
+    "the platform does not answer": setting(keys="https://gone.example/keys"),
+    "nothing is at `keys`": answers(KEYS, {}, 404),
+    "a web page is at `keys`": answers(KEYS, b"<html>"),
+    "the keys are too weak": answers(KEYS, {"keys": [public_jwk(private_key("small RSA"))]}),
+    "nothing is at `authorize`": answers("/mod/lti/auth.php", {}, 404),
+    "the platform calls itself otherwise": setting(issuer="https://moodle.school.example/"),
+    "our clock is ahead": off_by(120),
+    "our clock is behind": off_by(-120),
+    "the client id is wrong": setting(client_id="another"),
+    "the platform has another keyset of ours": no_keyset,
+    "the platform cannot read our keyset": unreachable,
+    "Names and Roles is off": no_rosters,
+    "nothing is at `token`": answers(TOKEN, {}, 404),
+    "the roster may not be read": answers(ROSTER, {}, 403),
+    "the course is gone": answers(ROSTER, {}, 404),
 }
+SAID = said("LTI 1.3")
+AT_A_LAUNCH = said("LTI 1.3, at a launch")
+WITHOUT_OUR_KEY = ("the client id is wrong", "the platform cannot read our keyset")
+"""What Moodle tells also one whose key it does not know."""
 
 
 async def test_a_source_that_works_has_nothing_to_say(make, moodle, canvas) -> None:
@@ -104,18 +92,47 @@ async def test_a_source_that_works_has_nothing_to_say(make, moodle, canvas) -> N
     assert await source.check() == []
 
 
-@pytest.mark.parametrize(("change", "words"), TABLE.values(), ids=TABLE)
-async def test_it_is_said_what_is_wrong(make, moodle, canvas, change: Break, words: str) -> None:
+@pytest.mark.parametrize("mistake", TABLE)
+async def test_a_mistake_is_told_with_its_fix(make, moodle, canvas, mistake: str) -> None:
     await launched(make(), moodle)
-    changed: Any = setting()
     source = make()
-    changed = change(moodle)
-    if changed:
+    if changed := TABLE[mistake](moodle):
         source = make(moodle=changed)
     problems = await source.check()
 
-    assert [one for one in problems if words in one], problems
+    assert_said(SAID[mistake], problems)
     assert all(one.startswith("moodle: ") for one in problems), "the other platform is well"
+
+
+@pytest.mark.parametrize("mistake", WITHOUT_OUR_KEY)
+async def test_moodle_tells_a_mistake_to_a_key_that_it_does_not_know(
+    make, moodle, canvas, safe, mistake: str
+) -> None:
+    source = make(moodle=TABLE[mistake](moodle) or {})
+    keyset = await source.keyset()
+    safe._kept.clear()
+    source = make(moodle=TABLE[mistake](moodle) or {})
+    for platform in (moodle, canvas):
+        platform.tool.keyset = partial(asyncio.sleep, 0, keyset)
+    if mistake == "the platform cannot read our keyset":
+        unreachable(moodle)
+
+    assert_said(SAID[mistake], await source.check())
+    assert not safe._kept, "a check makes no key that is kept"
+
+
+async def test_what_only_a_launch_shows_is_told_there(make, moodle) -> None:
+    source = make(moodle={"deployments": ["7"]})
+    denied = await launch(source, moodle)
+    assert_said(AT_A_LAUNCH["the deployment id is unknown"], [denied.why])
+
+    denied = make(moodle={"client_id": "another"}).begin(a_request(moodle))
+    assert_said(AT_A_LAUNCH["the client id is another"], [denied.why])
+
+
+def test_the_page_has_these_rows_and_no_others():
+    assert set(SAID) == set(TABLE)
+    assert len(AT_A_LAUNCH) == 2
 
 
 async def test_a_small_difference_of_clocks_is_none(make, moodle) -> None:

@@ -11,6 +11,7 @@ from jupyterhub_edu.identity.oidc import OidcSettings
 from jupyterhub_edu.identity.web import NoAnswer
 from tests.fakes.oidc import ISSUER, AProvider, World
 from tests.fakes.tokens import reply
+from tests.said import assert_said, said
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TOKEN, CERTS, DISCOVERY = (AProvider.url(name) for name in ("token", "certs", "discovery"))
@@ -21,71 +22,56 @@ def refused(error: str, status: int = 400, ahead: float = 0) -> Any:
     return reply({"error": error}, status, TOKEN, Date=date)
 
 
-# What is different at the provider, by address or as metadata; settings; words of the problem.
-WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "silence": ({DISCOVERY: NoAnswer("x cannot be found")}, {}, "issuer: x cannot be found"),
-    "no such realm": ({DISCOVERY: reply({}, 404)}, {}, "and the realm's name?"),
-    "an error": ({DISCOVERY: reply({}, 403, DISCOVERY)}, {}, "answers 403"),
-    "a page": ({DISCOVERY: b"<html>"}, {}, "not JSON"),
-    "a list": ({DISCOVERY: []}, {}, "no discovery document"),
-    "another issuer": ({"issuer": "https://x.example"}, {}, "write the issuer as it does"),
-    "no token endpoint": ({"token_endpoint": None}, {}, "names no token_endpoint"),
-    "an endpoint without TLS": (
-        {"token_endpoint": "http://login.campus.example/token"},
+# What is different at the provider, by address or as metadata; settings.
+WRONG: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "the provider's name is misspelt": (
+        {DISCOVERY: NoAnswer(f"{DISCOVERY} cannot be found: its name is not known")},
         {},
-        "token_endpoint: http://login.campus.example/token without TLS",
     ),
-    "an optional endpoint that is no address": ({"userinfo_endpoint": 7}, {}, "userinfo_endpoint"),
-    "no keys": ({CERTS: NoAnswer("they are gone")}, {}, "keys cannot be had: they are gone"),
-    "no key that could sign": ({CERTS: {"keys": []}}, {}, "no key that could check"),
-    "a wrong secret": ({TOKEN: refused("invalid_client", 401)}, {}, "compare both"),
-    "a wrong client at Keycloak": ({TOKEN: refused("unauthorized_client", 401)}, {}, "compare"),
-    "a missing secret": (
+    "the realm is misspelt": ({DISCOVERY: reply({}, 404)}, {}),
+    "something before the provider keeps us out": ({DISCOVERY: reply({}, 403, DISCOVERY)}, {}),
+    "a web page is at the issuer": ({DISCOVERY: reply(b"<html>", 200, DISCOVERY)}, {}),
+    "the provider calls itself otherwise": ({"issuer": "https://login.campus.example/x"}, {}),
+    "the provider has no token endpoint": ({"token_endpoint": None}, {}),
+    "an endpoint has no TLS": ({"token_endpoint": "http://login.campus.example/token"}, {}),
+    "the keys cannot be had": ({CERTS: NoAnswer(f"{CERTS} does not answer within 5 s")}, {}),
+    "no key could have signed": ({CERTS: reply({"keys": []}, 200, CERTS)}, {}),
+    "the client's secret is wrong": ({TOKEN: refused("invalid_client", 401)}, {}),
+    "the client is unknown or disabled (Keycloak)": (
+        {TOKEN: refused("unauthorized_client", 401)},
+        {},
+    ),
+    "the client has a secret and we have none": (
         {TOKEN: refused("invalid_client", 401)},
         {"client_secret": None},
-        "set client_secret",
     ),
-    "another refusal": ({TOKEN: refused("server_error")}, {}, "'server_error'"),
-    "a token endpoint that is a page": ({TOKEN: reply(b"<html>", 400)}, {}, "not JSON"),
-    "a silent token endpoint": ({TOKEN: NoAnswer("silence")}, {}, "no code can be exchanged"),
-    "too many questions": ({TOKEN: refused("slow_down", 429)}, {}, "too many"),
-    "a clock that is ahead": (
-        {TOKEN: refused("invalid_grant", ahead=95)},
+    "the provider fails": ({TOKEN: refused("server_error")}, {}),
+    "a web page is at the token endpoint": ({TOKEN: reply(b"<html>", 400, TOKEN)}, {}),
+    "the token endpoint is silent": (
+        {TOKEN: NoAnswer(f"{TOKEN} does not answer within 5 s")},
         {},
-        "95 s ahead of ours",
     ),
-    "a clock that is behind": (
-        {TOKEN: refused("invalid_grant", ahead=-95)},
-        {},
-        "95 s behind ours",
-    ),
-    "signatures by shared secret alone": (
+    "the provider's clock is ahead": ({TOKEN: refused("invalid_grant", ahead=95)}, {}),
+    "the provider's clock is behind": ({TOKEN: refused("invalid_grant", ahead=-95)}, {}),
+    "tokens are signed with the client's secret": (
         {"id_token_signing_alg_values_supported": ["HS256"]},
         {},
-        "choose RS256",
     ),
-    "a scope that is not known": (
-        {"scopes_supported": ["openid", "email"]},
-        {},
-        "knows no profile",
-    ),
-    "no codes": ({"response_types_supported": ["id_token"]}, {}, "authorization code flow"),
-    "no refresh tokens": (
-        {"grant_types_supported": ["authorization_code"]},
-        {},
-        "nobody can be read again",
-    ),
-    "no client secrets": (
+    "a scope is not known": ({"scopes_supported": ["openid", "email"]}, {}),
+    "the flow with codes is off": ({"response_types_supported": ["id_token"]}, {}),
+    "there are no refresh tokens": ({"grant_types_supported": ["authorization_code"]}, {}),
+    "clients may have no secret": (
         {"token_endpoint_auth_methods_supported": ["private_key_jwt"]},
         {},
-        "allow client_secret_basic",
     ),
-    "no code challenges": ({"code_challenge_methods_supported": ["plain"]}, {}, "pkce: false"),
+    "there is no PKCE": ({"code_challenge_methods_supported": ["plain"]}, {}),
 }
+SAID = said("OpenID Connect, Keycloak")
 
 
-@pytest.mark.parametrize(("changes", "settings", "says"), WRONG.values(), ids=WRONG)
-async def test_a_problem_names_its_fix(changes, settings, says):
+@pytest.mark.parametrize("mistake", WRONG)
+async def test_a_mistake_is_told_with_its_fix(mistake):
+    changes, settings = WRONG[mistake]
     world = World(NOW, **settings)
     for where, what in changes.items():
         if where.startswith("https://"):
@@ -94,14 +80,37 @@ async def test_a_problem_names_its_fix(changes, settings, says):
             world.provider.metadata[where] = what
     problems = await world.source.check()
 
-    assert any(says in problem for problem in problems), problems
+    assert_said(SAID[mistake], problems)
     assert not any("sesame" in problem for problem in problems)
+
+
+MIGHT_BE: dict[str, tuple[dict[str, Any], str]] = {
+    "a list in the place of the discovery document": ({DISCOVERY: []}, "no discovery document"),
+    "an endpoint that is no address": ({"userinfo_endpoint": 7}, "userinfo_endpoint"),
+    "too many questions": ({TOKEN: refused("slow_down", 429)}, "too many"),
+}
+
+
+@pytest.mark.parametrize(("changes", "says"), MIGHT_BE.values(), ids=MIGHT_BE)
+async def test_what_is_less_likely_is_told_too(changes, says):
+    world = World(NOW)
+    world.provider.answers |= {k: v for k, v in changes.items() if k.startswith("https://")}
+    world.provider.metadata |= {k: v for k, v in changes.items() if not k.startswith("https://")}
+
+    assert any(says in problem for problem in await world.source.check())
+
+
+def test_the_page_has_these_rows_and_no_others():
+    assert set(SAID) == {*WRONG, NEARLY}
 
 
 async def test_where_all_is_well_there_is_nothing_to_say(world):
     world.provider.answers[TOKEN] = refused("invalid_grant", ahead=5)
 
     assert await world.source.check() == []
+
+
+NEARLY = "the issuer has Keycloak's path of another release"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +126,9 @@ async def test_an_issuer_that_is_nearly_right_is_told(written, right):
     tail = "/.well-known/openid-configuration"
     world.provider.answers |= {written + tail: reply({}, 404), right + tail: {"issuer": right}}
 
-    assert await world.source.check() == [f"there is no issuer {written}; did you mean {right}?"]
+    problems = await world.source.check()
+    assert problems == [f"there is no issuer {written}; did you mean {right}?"]
+    assert_said(SAID[NEARLY], problems)
 
 
 UNSAFE: dict[str, tuple[dict[str, Any], str]] = {
