@@ -28,6 +28,7 @@ from jupyterhub_edu.ports import (
 
 from .book import Book
 from .glance import Glance
+from .ledger import Ledger
 from .refresh import Refresher
 from .revocation import Revocation
 from .roll import NameTaken, Roll
@@ -85,6 +86,8 @@ class Core:
         self.revocation = Revocation(
             self.roll, self.book, accounts, servers, lambda admission: self.stop("", admission)
         )
+        self.ledger = Ledger(lambda: self._campus, store, clock, self.book.settle)
+        self.book.on_end.append(self.ledger.charge)
         self._ready: asyncio.Task[None] | None = None
 
     @property
@@ -114,6 +117,7 @@ class Core:
         await self.inventory.close()
         await self.refresher.close()
         await self.revocation.close()
+        await self.ledger.close()
         await self.book.settle()
         await self.store.close()
 
@@ -128,6 +132,7 @@ class Core:
         former = self.refresher.sources
         self._campus, self.refresher.sources = campus, dict(sources)
         self.refresher.distrust()
+        self.ledger.follow()
         return [source for id, source in former.items() if sources.get(id) is not source]
 
     # -- logging in --------------------------------------------------------------------------------------------
@@ -207,6 +212,7 @@ class Core:
     async def _start(self) -> None:
         await self.store.open()
         await self.roll.load()
+        await self.ledger.load()
         await self.inventory.start(self.book.sight)
         await self.book.rebuild()
         self.revocation.catch_up()

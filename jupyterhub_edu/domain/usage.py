@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, tzinfo
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from .admissions import Admission, Stage
+from .allowances import usage as usage_of
 from .schedule import Period, period_span, periods_over
 
-__all__ = ["GPU_HOUR", "By", "Usage", "UsageQuery", "charge", "in_order", "sum_usage"]
+__all__ = ["By", "Usage", "UsageQuery", "charge", "in_order", "sum_usage"]
 
-GPU_HOUR: Final = 3_600_000 * 1000
-"""One hour on one device of weight 1, in the unit of ``Usage.used``."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MS: Final = timedelta(milliseconds=1)
 _NOTHING: Final[dict[str, Any]] = {
     "sessions": 0,
     "estimated": 0,
@@ -105,7 +102,7 @@ def charge(admission: Admission, zone: tzinfo) -> list[Usage]:
     spans = periods_over(Period.DAY, began, ended, zone, None)
     found = []
     for at, span in enumerate(spans or [period_span(Period.DAY, began, zone, None)]):
-        running = max(_ms(min(ended, span.ends)) - _ms(max(began, span.starts)), 0)
+        running = usage_of(1, max(began, span.starts), min(ended, span.ends))
         first = at == 0
         found.append(
             Usage(
@@ -116,7 +113,7 @@ def charge(admission: Admission, zone: tzinfo) -> list[Usage]:
                 profile=admission.granted.profile,
                 sessions=int(first),
                 estimated=int(first and admission.estimated),
-                waiting_ms=max(_ms(began) - _ms(admission.reserved_at), 0) if first else 0,
+                waiting_ms=usage_of(1, admission.reserved_at, began) if first else 0,
                 running_ms=running,
                 used=running * admission.devices * admission.weight,
             )
@@ -144,7 +141,3 @@ def sum_usage(found: Iterable[Usage], by: Collection[By]) -> list[Usage]:
 def in_order(found: Iterable[Usage]) -> list[Usage]:
     """Sorted by day, person, course, flavor and profile, whatever a database takes for an order."""
     return sorted(found, key=lambda usage: [str(value) for value in usage[: len(By)]])
-
-
-def _ms(at: datetime) -> int:
-    return (at - _EPOCH) // _MS

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyterhub_edu.domain.admissions import Stage
-from jupyterhub_edu.domain.usage import GPU_HOUR, By, UsageQuery, charge, sum_usage
+from jupyterhub_edu.domain.allowances import GPU_HOUR
+from jupyterhub_edu.domain.usage import By, UsageQuery, charge, sum_usage
 from tests.unit.store.values import NOW, an_admission, granted
 
 OSLO, TOKYO = ZoneInfo("Europe/Oslo"), ZoneInfo("Asia/Tokyo")

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyterhub_edu.domain.admissions import Stage
-from jupyterhub_edu.domain.usage import GPU_HOUR, By, UsageQuery, charge, in_order, sum_usage
+from jupyterhub_edu.domain.allowances import GPU_HOUR
+from jupyterhub_edu.domain.usage import By, UsageQuery, charge, in_order, sum_usage
 from tests.unit.store.values import an_admission, granted
 
 OSLO = ZoneInfo("Europe/Oslo")
