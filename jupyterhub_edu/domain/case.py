@@ -229,7 +229,7 @@ class Case:
         self.exam: Sitting | None = None
         self.grants: Sequence[Grant] = ()
         self.offers: Sequence[Grant] = ()
-        self.wrong: list[Reason] = []
+        self.wrong: Sequence[Reason] = ()
         self.granted: Granted | None = None
         self.devices = self.rate = 0
         self.claim: Claim | None = None
@@ -240,8 +240,15 @@ class Case:
             self.exam = _asked_for(self.sittings, request.course, profile)
         if facts.grants:
             self._take_grants(course)
-        if profile is not None and self.allowing:
-            self._grant(granted or self._choose(profile, course), profile)
+        if profile is None or not self.allowing:
+            return
+        chosen = granted or self._choose(profile, course)
+        if not isinstance(chosen, Granted):
+            self.wrong = chosen
+            return
+        self.granted = chosen
+        if chosen.amounts.devices:
+            self._count_devices(chosen.amounts.devices, profile.flavor.weight)
 
     def _take_grants(self, course: Course) -> None:
         """Whoever is granted the profile has it by any of their enrolments."""
@@ -260,15 +267,11 @@ class Case:
             return choose(profile, options, self.role, course.image)
         return _choose_in_exam(self.exam.exam, profile, options, self.role)
 
-    def _grant(self, chosen: Granted | list[Reason], profile: Profile) -> None:
-        if not isinstance(chosen, Granted):
-            self.wrong = chosen
-            return
+    def _count_devices(self, devices: int, weight: int) -> None:
         facts = self.facts
-        self.granted, self.devices = chosen, chosen.amounts.devices
-        if self.devices and facts.pool is not None:
-            self.claim = classify(self.devices, facts.pool)
-        self.rate = self.devices * profile.flavor.weight
+        self.devices, self.rate = devices, devices * weight
+        if facts.pool is not None:
+            self.claim = classify(devices, facts.pool)
         if self.rate and facts.budgets is not None and not self.sittings:
             self.budgets = self._with_extras(facts.budgets)
 

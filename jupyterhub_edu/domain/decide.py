@@ -57,7 +57,8 @@ def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision
         return Decision(None, tuple(reasons))
     end, reserved = reserve(case, now, planned_end(case, course))
     own, exam = case.claim is not Claim.LOAN, case.exam.exam.id if case.exam else None
-    return Decision(Start(case.granted, case.role, own, end.at, end.by, reserved, exam))
+    ends_at, ends_by = end or (None, None)
+    return Decision(Start(case.granted, case.role, own, ends_at, ends_by, reserved, exam))
 
 
 def failing(case: Case, course: Course) -> list[Reason]:
