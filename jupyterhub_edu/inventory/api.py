@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, Final, Self
 
 import aiohttp
@@ -38,6 +39,17 @@ class NoCluster(Exception):
 
 FAULTS: Final = (aiohttp.ClientError, TimeoutError, OSError, ApiError, ValueError)
 """What a call may raise: network, deadline, refusal, an answer that is no JSON."""
+
+
+_NO_POD: Final = "no Kubernetes to connect to: this is not a pod with a service account"
+_LOCAL: Final = "where all servers are local, say `inventory: counted` in the campus file"
+
+
+def _kubeconfig() -> str:
+    """The files that say how to connect, as ``KUBECONFIG`` lists them; ``""`` if none of them is there."""
+    named = os.environ.get("KUBECONFIG") or "~/.kube/config"
+    there = any(Path(one).expanduser().is_file() for one in named.split(os.pathsep) if one)
+    return named if there else ""
 
 
 def words(fault: Exception) -> str:
@@ -73,17 +85,19 @@ class Api:
         try:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException:
+            if not (named := _kubeconfig()):
+                raise NoCluster(
+                    f"{_NO_POD}, and KUBECONFIG (or ~/.kube/config) names no file; {_LOCAL}"
+                ) from None
             try:
                 await config.load_kube_config(
-                    os.environ.get("KUBECONFIG") or None,
+                    named,
                     client_configuration=configuration,
                     persist_config=False,
                 )
             except (config.ConfigException, OSError) as error:
                 raise NoCluster(
-                    "no Kubernetes to connect to: the hub is not in a pod with a service account, "
-                    f"and KUBECONFIG names no usable file ({error}); "
-                    "where all servers are local, say `inventory: counted` in the campus file"
+                    f"{_NO_POD}, and {named} cannot be used ({error}); {_LOCAL}"
                 ) from error
         return cls(ApiClient(configuration))
 

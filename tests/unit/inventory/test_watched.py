@@ -81,11 +81,12 @@ def test_before_it_has_started_nothing_is_fresh_and_nothing_is_free():
     assert proof.year == 1970
 
 
-async def test_without_a_kubernetes_it_says_how_to_name_one(monkeypatch, tmp_path):
+async def test_without_a_kubernetes_it_says_how_to_name_one(monkeypatch, tmp_path, caplog):
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
     with pytest.raises(NoCluster, match="KUBECONFIG"):
         await WatchedInventory("auto", {}, HOME).start(lambda sighting: None)
+    assert not caplog.records, "the sentence is all"
 
 
 @pytest.mark.parametrize(
