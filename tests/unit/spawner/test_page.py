@@ -311,6 +311,8 @@ async def test_a_course_that_offers_nothing_says_so():
     soup = await show(a_campus(courses=[a_course(offers={TEACHER: ("gpu",)})]))
 
     assert "This course offers nothing to you as student." in soup.get_text()
+    assert "What you are in this course comes with nothing to start." in soup.get_text()
+    assert "beside each choice" not in soup.get_text(), "there is none"
 
 
 async def test_a_source_that_does_not_answer_is_told_first():
