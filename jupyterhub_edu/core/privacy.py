@@ -6,15 +6,19 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
+from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, usage_json
 from jupyterhub_edu.ports import AuditEntry, Clock, Store
 
 from .roll import Roll
 
 __all__ = ["CannotErase", "Dossier", "erase", "find_dossier"]
+
+
+_BY_ALL: Final = frozenset(By)
 
 
 class CannotErase(Exception):
@@ -32,6 +36,7 @@ class Dossier:
         listed: as whom a roster names them, if they have never logged in.
         enrolments: as each origin told them, those of the campus file too.
         named: entries of the campus file, present or former, that are they.
+        usage: of their sessions that have ended, by day, course, flavor and profile.
         with_secret: keys of identities of which something sealed is kept, such as a refresh token.
     """
 
@@ -44,6 +49,7 @@ class Dossier:
     named: Sequence[str]
     with_secret: Sequence[str]
     sessions: Sequence[Admission]
+    usage: Sequence[Usage]
     audit: Sequence[AuditEntry]
 
     def as_json(self) -> dict[str, Any]:
@@ -62,6 +68,7 @@ class Dossier:
             "entries_of_the_campus_file": list(self.named),
             "sealed_secrets_of": list(self.with_secret),
             "sessions": [_session(one) for one in self.sessions],
+            "usage": [usage_json(one) for one in self.usage],
             "audit": [_entry(one) for one in self.audit],
         }
 
@@ -82,6 +89,7 @@ async def find_dossier(roll: Roll, store: Store, who: str) -> Dossier | None:
         named=roll.entries.of(keys),
         with_secret=[key for key in keys if await store.load_secret(key) is not None],
         sessions=await store.load_admissions_of(hub_name) if hub_name else (),
+        usage=await store.load_usage(UsageQuery(_BY_ALL, person=hub_name)) if hub_name else (),
         audit=await store.load_audit_of(hub_name) if hub_name else (),
     )
     kept = found.identities or found.listed or found.enrolments or found.exclusions
@@ -91,7 +99,7 @@ async def find_dossier(roll: Roll, store: Store, who: str) -> Dossier | None:
 async def erase(
     roll: Roll, store: Store, dossier: Dossier, clock: Clock, actor: str = "", address: str = ""
 ) -> str:
-    """Erase a person: rows that are about them alone go, sessions and the audit keep a stand-in for their name.
+    """Erase a person: rows about them alone go; sessions, usage and the audit keep a stand-in for their name.
 
     Always holds:
         - nobody is erased whom the campus file names: the entry would be pinned to the next person of that login;

@@ -131,6 +131,7 @@ class PersonAPI(_AdminAPI):
         except (CannotErase, StoreError) as error:
             self.log.warning("%s was not erased: %s", who, error)
             raise DeskError(Code.NOT_ERASED) from error
+        core.ledger.forget(found.hub_name)
         self.write(json.dumps({"erased_as": stand_in}))
 
     async def _find(self, core: Core, who: str) -> Dossier:

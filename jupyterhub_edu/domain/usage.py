@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from .admissions import Admission, Stage
+from .allowances import gpu_hours
 from .allowances import usage as usage_of
 from .schedule import Period, period_span, periods_over
 
-__all__ = ["By", "Usage", "UsageQuery", "charge", "in_order", "sum_usage"]
+__all__ = ["By", "Usage", "UsageQuery", "charge", "in_order", "sum_usage", "usage_json"]
 
 _NOTHING: Final[dict[str, Any]] = {
     "sessions": 0,
@@ -141,3 +142,17 @@ def sum_usage(found: Iterable[Usage], by: Collection[By]) -> list[Usage]:
 def in_order(found: Iterable[Usage]) -> list[Usage]:
     """Sorted by day, person, course, flavor and profile, whatever a database takes for an order."""
     return sorted(found, key=lambda usage: [str(value) for value in usage[: len(By)]])
+
+
+def usage_json(usage: Usage) -> dict[str, str | int | float]:
+    """For programs: what it is told apart by, exact amounts, and GPU hours as the pages show them."""
+    told = {word.value: value for word, value in zip(By, usage, strict=False) if value is not None}
+    return {
+        **{word: str(value) for word, value in told.items()},
+        "sessions": usage.sessions,
+        "estimated": usage.estimated,
+        "waiting_ms": usage.waiting_ms,
+        "running_ms": usage.running_ms,
+        "used": usage.used,
+        "gpu_hours": float(gpu_hours(usage.used)),
+    }

@@ -20,6 +20,7 @@ from jupyterhub_edu.domain.people import (
     Member,
     Roster,
 )
+from jupyterhub_edu.domain.usage import By, UsageQuery
 from jupyterhub_edu.ports import StoreError
 from tests.fakes.campus import NOW, a_campus, a_core, an_enrolment, an_identity
 
@@ -74,6 +75,25 @@ async def test_all_that_is_kept_is_found_by_account_or_by_any_key(who):
     assert [one["server"] for one in found["sessions"]] == ["adas"]
     assert [(one["actor"], one["target"]) for one in found["audit"]] == [("tea", "ada")]
     assert b"sealed" not in json.dumps(found).replace("sealed_secrets_of", "").encode()
+
+
+async def test_what_they_used_is_found_and_the_course_keeps_its_sum():
+    core = await a_core_that_knows_ada()
+    (session,) = core.book.admissions()
+    await core.book.run(session.id)
+    await end_all(core)
+
+    (found,) = (await dossier(core)).as_json()["usage"]
+    assert (found["day"], found["course"], found["profile"], found["sessions"]) == (
+        "2026-11-03",
+        "ml",
+        "notebook",
+        1,
+    )
+
+    stand_in = await erase(core.roll, core.store, await dossier(core), core.clock)
+    (kept,) = await core.store.load_usage(UsageQuery(frozenset({By.PERSON}), course="ml"))
+    assert (kept.person, kept.sessions) == (stand_in, 1)
 
 
 async def test_of_nobody_nothing_is_found():
