@@ -27,11 +27,13 @@ from jupyterhub_edu.ports import (
 )
 
 from .book import Book
+from .finding import Finder
 from .glance import Glance
 from .ledger import Ledger
 from .refresh import Refresher
 from .revocation import Revocation
 from .roll import NameTaken, Roll
+from .settling import Settler, Tries
 from .sync import Syncer
 
 __all__ = ["Card", "Core", "current_core", "provide"]
@@ -80,8 +82,14 @@ class Core:
         self.book = Book(
             lambda: self._campus, self.roll, store, inventory, clock, self.refresher.must_log_in
         )
+        self.finder = Finder(lambda: self.refresher.sources, lambda: self._campus, self.roll)
+        self.tries, self.settler = Tries(clock), Settler(self)
         self.syncer = Syncer(
-            lambda: self.refresher.sources, lambda: self._campus, self.roll, clock
+            lambda: self.refresher.sources,
+            lambda: self._campus,
+            self.roll,
+            clock,
+            self.settler.retry,
         )
         self.revocation = Revocation(
             self.roll, self.book, accounts, servers, lambda admission: self.stop("", admission)
@@ -116,6 +124,7 @@ class Core:
             await asyncio.gather(self._ready, return_exceptions=True)
         await self.inventory.close()
         await self.refresher.close()
+        await self.settler.close()
         await self.revocation.close()
         await self.ledger.close()
         await self.book.settle()
@@ -154,6 +163,7 @@ class Core:
         if known is None and not source.adopt and self.accounts.exists(hub_name):
             raise NameTaken(hub_name)
         person = await self.roll.learn(identity, hub_name)
+        await self.settler.arrived(identity)
         if identity.groups is None or identity.covers is not None:
             self.refresher.begin(person)  # asks for the rest; the log-in does not wait for it
         return person

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.pending import Pending, Waits
 from jupyterhub_edu.domain.people import MANUAL, CourseRole, Enrolment, Exclusion, Person, SiteRole
 from jupyterhub_edu.ports import AuditEntry
 
-from .app import Core
+from .finding import Found, Typed, Unreadable, names_of
 
-__all__ = ["ByHand", "NobodyKnown", "NotYours"]
+if TYPE_CHECKING:
+    from .app import Core
+
+__all__ = ["ByHand", "Done", "NobodyKnown", "NotYours", "Several", "TooMany"]
+
+Done = Enrolment | Exclusion | Pending
+"""What an act has made; what says nobody yet waits."""
+
+_MOST_PENDING: Final = 500
+"""What may wait in one course."""
 
 
 class NotYours(Exception):
@@ -18,7 +31,15 @@ class NotYours(Exception):
 
 
 class NobodyKnown(Exception):
-    """Nobody is known by this name, or several are, or nothing was done to them by hand."""
+    """Nothing was done by hand to anybody of this name, and nothing waits under it."""
+
+
+class Several(Exception):
+    """Several people could be meant, and none of them is chosen."""
+
+
+class TooMany(Exception):
+    """One person has typed too much within the hour, or too much waits in the course."""
 
 
 class ByHand:
@@ -27,7 +48,8 @@ class ByHand:
     Always holds:
         - nobody gives a role as high as their own, nor excludes somebody who has one, administrators apart;
         - what is done survives every answer and every roster;
-        - an act that cannot be written down is not done.
+        - an act that cannot be written down is not done;
+        - what waits is decided anew when it is settled, by what its author may do then.
 
     Args:
         address: network address of the actor, for the audit.
@@ -44,63 +66,124 @@ class ByHand:
         starts: datetime | None = None,
         ends: datetime | None = None,
         why: str = "",
-    ) -> Enrolment:
-        """Enrol somebody, also one who has never logged in, whom a roster names.
+    ) -> Done:
+        """Enrol somebody, also one who has never logged in.
 
         Args:
-            who: hub account, key, or ``source:login``.
+            who: hub account, key, login or number; the latter two also as ``source:...``.
 
         Raises:
-            NotYours: see the class.
-            NobodyKnown: there is no such person, or not one alone.
+            NotYours, Several, TooMany: see the classes.
+            Unreadable: nobody can be called so.
             StoreError: it could not be written down, or holds in memory and could not be kept.
         """
-        self._require_above(role)
-        key = self._key(who)
-        enrolment = Enrolment(
-            key, self._course, role, MANUAL, starts, ends, by=self._actor.hub_name, why=why
-        )
-        await self._write_down("enrol", key, {"role": str(role), "why": why})
-        await self._core.roll.add_manual(enrolment)
-        return enrolment
+        return await self._act("enrol", self._wish(who, role, starts, ends, why))
 
-    async def exclude(
-        self, who: str, *, until: datetime | None = None, why: str = ""
-    ) -> Exclusion:
+    async def exclude(self, who: str, *, until: datetime | None = None, why: str = "") -> Done:
         """Keep somebody out, whatever any origin says.
 
         Raises:
-            NotYours, NobodyKnown, StoreError: as for ``enrol``.
+            NotYours, Several, TooMany, Unreadable, StoreError: as for ``enrol``.
         """
-        self._require_above(None)
-        key = self._key(who)
-        for one in self._everything_of(key):
-            self._require_above(one.role)
-        exclusion = Exclusion(key, self._course, self._actor.hub_name, why, until)
-        await self._write_down("exclude", key, {"why": why})
-        await self._core.roll.exclusions.add(exclusion)
-        return exclusion
+        return await self._act("exclude", self._wish(who, None, None, until, why))
 
-    async def take_back(self, who: str) -> None:
-        """Undo what was done by hand: enrolments and the exclusion of one person in this course.
+    async def settle(self, pending: Pending, found: Found) -> None:
+        """Do what has waited, for whoever typed it. What was done to the person by hand meanwhile stands.
 
         Raises:
-            NotYours, NobodyKnown, StoreError: as for ``enrol``.
+            NotYours: they may not do it, or not any more; it goes on waiting.
+            StoreError: it goes on waiting.
+        """
+        self._require_may_do(pending, found)
+        entries = self._core.roll.pending
+        if not entries.take(pending):
+            return
+        try:
+            await self._do("settle", pending, found)
+        except BaseException:
+            entries.put_back(pending)
+            raise
+        await entries.remove(pending.id)
+
+    async def take_back(self, who: str) -> None:
+        """Undo what was done by hand: enrolments and the exclusion of one person in this course, and what waits.
+
+        Args:
+            who: as for ``enrol``, or the id of what waits.
+
+        Raises:
+            NobodyKnown: see the class.
+            NotYours, Several, TooMany, StoreError: as for ``enrol``.
         """
         self._require_above(None)
-        key = self._key(who)
-        mine = [one for one in self._everything_of(key) if one.origin == MANUAL]
-        for one in mine:
-            self._require_above(one.role)
-        roll = self._core.roll
-        excluded = any(one.person == key for one in roll.exclusions.in_course(self._course))
-        if not mine and not excluded:
+        roll, typed = self._core.roll, who.strip().casefold()
+        waiting = [
+            one
+            for one in roll.pending.in_course(self._course)
+            if who == one.id or typed == one.typed.casefold()
+        ]
+        keys = await self._keys_by_hand(who, ask=not waiting)
+        mine = [e for e in roll.told_of(keys) if (e.course, e.origin) == (self._course, MANUAL)]
+        excluded = [one for one in roll.exclusions.of(keys) if one.course == self._course]
+        for role in [*(e.role for e in mine), *(one.role for one in waiting)]:
+            self._require_above(role)
+        if not (waiting or mine or excluded):
             raise NobodyKnown(who)
-        await self._write_down("take-back", key, {})
-        for one in mine:
-            await roll.remove_manual(one)
-        if excluded:
-            await roll.exclusions.remove(key, self._course)
+        for pending in waiting:
+            await self._write_down("take-back", "", {"pending": pending.id})
+            await roll.pending.remove(pending.id)
+        if mine or excluded:
+            await self._write_down("take-back", keys[0], {})
+        for enrolment in mine:
+            await roll.remove_manual(enrolment)
+        for exclusion in excluded:
+            await roll.exclusions.remove(exclusion.person, self._course)
+
+    # -- who is meant ------------------------------------------------------------------------------------------
+
+    async def _find(self, typed: Typed) -> Found | Waits:
+        is_admin = self._core.roll.site_role(self._actor) is SiteRole.ADMIN
+        if not (is_admin or self._core.tries.take(self._actor.hub_name)):
+            raise TooMany
+        found = await self._core.finder.find(typed)
+        if found is Waits.SEVERAL:
+            raise Several
+        return found
+
+    async def _keys_by_hand(self, who: str, *, ask: bool) -> list[str]:
+        """Keys of the one person of this name to whom something was done by hand in this course.
+
+        Raises:
+            Several, TooMany: see the classes.
+        """
+        roll, name = self._core.roll, who.strip().casefold()
+        people = {tuple(self._keys(key)) for key in roll.keys_by_hand(self._course)}
+        found = [keys for keys in people if any(name in names_of(roll, key) for key in keys)]
+        if not found and ask:
+            # What was typed may be a number, which only its source remembers.
+            try:
+                answer = await self._find(self._core.finder.parse(who))
+            except Unreadable:
+                return []
+            found = [keys for keys in people if isinstance(answer, Found) and answer.key in keys]
+        if len(found) > 1:
+            raise Several
+        return list(found[0]) if found else []
+
+    def _keys(self, key: str) -> list[str]:
+        """The keys of all identities of somebody."""
+        person = self._core.roll.person(key)
+        return [one.key for one in self._core.roll.identities(person)] if person else [key]
+
+    # -- what may be done --------------------------------------------------------------------------------------
+
+    def _require_may_do(self, wish: Pending, found: Found) -> None:
+        """Make sure that the actor may do this to this person now."""
+        self._require_above(wish.role)
+        if wish.role is None:
+            for one in self._core.roll.told_of(self._keys(found.key)):
+                if one.course == self._course:
+                    self._require_above(one.role)
 
     def _require_above(self, role: CourseRole | None) -> None:
         """Make sure that the actor may add and exclude here, and is above this role."""
@@ -111,18 +194,69 @@ class ByHand:
         if site is not SiteRole.ADMIN and not is_above:
             raise NotYours
 
-    def _key(self, who: str) -> str:
-        key = self._core.roll.find_key(who)
-        if key is None:
-            raise NobodyKnown(who)
-        return key
+    # -- doing it ----------------------------------------------------------------------------------------------
 
-    def _everything_of(self, key: str) -> list[Enrolment]:
-        """What is told of the account's identities in this course, whether it counts now or not."""
-        roll = self._core.roll
-        person = roll.person(key)
-        keys = [one.key for one in roll.identities(person)] if person else [key]
-        return [one for one in roll.told_of(keys) if one.course == self._course]
+    def _wish(
+        self,
+        who: str,
+        role: CourseRole | None,
+        starts: datetime | None,
+        ends: datetime | None,
+        why: str,
+    ) -> Pending:
+        id, by, now = uuid.uuid4().hex, self._actor.hub_name, self._core.clock()
+        return Pending(id, self._course, who, role, by, now, Waits.NOBODY, starts, ends, why)
+
+    async def _act(self, act: str, wish: Pending) -> Done:
+        self._require_above(wish.role)
+        typed = self._core.finder.parse(wish.typed)
+        wish = replace(wish, typed=typed.text)
+        found = await self._find(typed)
+        former = self._core.roll.pending.find(self._course, wish.typed, wish.role)
+        if isinstance(found, Waits):
+            return await self._wait(replace(wish, waits=found), former)
+        self._require_may_do(wish, found)
+        done = await self._do(act, wish, found)
+        if former is not None:
+            await self._core.roll.pending.remove(former.id)
+        return done
+
+    async def _wait(self, wish: Pending, former: Pending | None) -> Pending:
+        """Let it wait, in the place of what waits already under the same."""
+        self._require_above(wish.role)
+        entries = self._core.roll.pending
+        if former is not None:
+            wish = replace(wish, id=former.id)
+        elif len(entries.in_course(self._course)) >= _MOST_PENDING:
+            raise TooMany
+        await self._write_down("wait", "", {"pending": wish.id, **_details(wish)})
+        await entries.save(wish)
+        return wish
+
+    async def _do(self, act: str, wish: Pending, found: Found) -> Done:
+        """Write it down and do it, once for all identities of the person."""
+        roll, keys = self._core.roll, self._keys(found.key)
+        settles = act == "settle"
+        details = {"pending": wish.id, **_details(wish)} if settles else _details(wish)
+        await self._write_down(act, found.key, details)
+        if wish.role is None:
+            exclusion = Exclusion(found.key, self._course, wish.by, wish.why, wish.ends)
+            excluded = [one for one in roll.exclusions.of(keys) if one.course == self._course]
+            if not settles or not excluded or exclusion in excluded:
+                await roll.exclusions.add(exclusion)
+            return exclusion
+        place = (self._course, wish.role, MANUAL)
+        dates = wish.starts, wish.ends
+        enrolment = Enrolment(found.key, *place, *dates, by=wish.by, why=wish.why)
+        former = [e for e in roll.told_of(keys) if (e.course, e.role, e.origin) == place]
+        # One that is the same may be of a settling that could not be kept.
+        if settles and former and enrolment not in former:
+            return enrolment
+        await roll.add_manual(enrolment, found.listed)
+        for one in former:
+            if one.person != found.key:
+                await roll.remove_manual(one)
+        return enrolment
 
     async def _write_down(self, act: str, key: str, details: dict[str, str]) -> None:
         person = self._core.roll.person(key)
@@ -136,3 +270,7 @@ class ByHand:
             details=details,
         )
         await self._core.store.append_audit(entry)
+
+
+def _details(wish: Pending) -> dict[str, str]:
+    return {**({"role": str(wish.role)} if wish.role else {}), "why": wish.why}

@@ -60,6 +60,12 @@ class Entries:
             for enrolment in people.get(entry, ()):
                 yield replace(enrolment, person=key, origin=FROM_FILE)
 
+    def keys_in(self, course: str) -> set[str]:
+        """Keys of the people whom the file has in a course."""
+        return {
+            key for key in self._pinned if any(e.course == course for e in self.enrolments(key))
+        }
+
     def of(self, keys: Iterable[str]) -> list[str]:
         """Entries of the campus file, present or former, that are these people, as ``source:login``."""
         return [_spelt(entry) for key in keys for entry in self._pinned.get(key, ())]

@@ -7,7 +7,7 @@ answer binds even while the store is down.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -24,7 +24,6 @@ from jupyterhub_edu.domain.people import (
     Person,
     Roster,
     SiteRole,
-    person_key,
     source_origin,
 )
 from jupyterhub_edu.domain.rules import map_identity
@@ -33,6 +32,7 @@ from jupyterhub_edu.ports import Gone, Store
 from .entries import Entries
 from .exclusions import Exclusions
 from .listeners import call_all
+from .pending import PendingEntries
 from .rosters import Comparison, Rosters, in_slices
 from .told import PersonalAnswer, Told
 
@@ -58,6 +58,7 @@ class Roll:
         self._told = Told()
         self.entries = Entries(campus, store)
         self.exclusions = Exclusions(store, self._changed)
+        self.pending = PendingEntries(store)
         self.rosters = Rosters(self._told, self._people, store, self._changed)
         self.on_change: list[Callable[[Person], None]] = []
 
@@ -69,6 +70,7 @@ class Roll:
         async for enrolment in in_slices(await self._store.load_enrolments()):
             self._told.add(self.rosters.as_of(enrolment))
         await self.exclusions.load()
+        await self.pending.load()
         await self.entries.load()
 
     # -- people ------------------------------------------------------------------------------------------------
@@ -226,8 +228,11 @@ class Roll:
 
     # -- by hand -----------------------------------------------------------------------------------------------
 
-    async def add_manual(self, enrolment: Enrolment) -> None:
+    async def add_manual(self, enrolment: Enrolment, listed: Listed | None = None) -> None:
         """Enrol somebody by hand, also before they ever logged in; survives every sync.
+
+        Args:
+            listed: their names, if they have never logged in and no roster names them.
 
         Raises:
             ValueError: the enrolment's origin is not ``manual``.
@@ -235,43 +240,37 @@ class Roll:
         if enrolment.origin != MANUAL:
             raise ValueError(f"not a manual enrolment: {enrolment.origin}")
         self._told.add(enrolment)
+        if listed is not None:
+            self.rosters.name(listed)
         self._changed(enrolment.person)
-        await self._store.add_enrolment(enrolment)
+        await self._store.add_enrolment(enrolment, listed)
 
     async def remove_manual(self, enrolment: Enrolment) -> None:
         """Take back an enrolment that was added by hand."""
         self._told.remove(replace(enrolment, origin=MANUAL))
+        if not self._told.of(enrolment.person):
+            self.rosters.forget(enrolment.person)
         self._changed(enrolment.person)
         await self._store.remove_enrolment(enrolment)
 
     # -- all that is known of somebody -------------------------------------------------------------------------
 
-    def find_key(self, who: str) -> str | None:
-        """Somebody's key, by hub account, key, or ``source:login`` in any case; also of those whom only a roster names.
+    def keys_in(self, course: str) -> set[str]:
+        """Keys of everybody whom any origin has in a course, whether it counts or not."""
+        return self._told.keys_in(course) | self.entries.keys_in(course)
 
-        Returns:
-            None for nobody, and where a login could mean several people.
-        """
-        if (person := self.by_hub_name(who)) is not None:
-            return person.key
-        if who in self._people or self.rosters.listed(who) is not None:
-            return who
-        source, _, login = who.partition(":")
-        prefix, login = person_key(source, ""), login.casefold()
-        named: list[Person | Listed] = [*self._people.values()]
-        named += self.rosters.everybody_listed()
-        keys = {
-            one.key
-            for one in named
-            if login and one.key.startswith(prefix) and one.login.casefold() == login
-        }
-        return keys.pop() if len(keys) == 1 else None
+    def keys_by_hand(self, course: str) -> set[str]:
+        """Keys of those whom somebody has added to a course by hand, or keeps out of it."""
+        excluded = {one.person for one in self.exclusions.in_course(course)}
+        return self._told.keys(MANUAL, course) | excluded
 
     def told_of(self, keys: Iterable[str]) -> list[Enrolment]:
         """Every enrolment of these keys, whether it counts or not."""
         return [e for key in keys for e in (*self._told.of(key), *self.entries.enrolments(key))]
 
-    def forget(self, keys: Iterable[str], hub_name: str, stand_in: str) -> None:
+    def forget(
+        self, keys: Iterable[str], hub_name: str, stand_in: str, pending: Collection[str] = ()
+    ) -> None:
         """Know nothing of somebody any more; ``store.erase`` has made it so for good."""
         for key in keys:
             self._told.forget(key)
@@ -280,7 +279,9 @@ class Roll:
             self._people.pop(key, None)
             self.entries.forget(key)
         self._accounts.pop(hub_name, None)
+        self.pending.forget(pending)
         if hub_name:
+            self.pending.rename_author(hub_name, stand_in)
             self._told.rename_author(hub_name, stand_in)
             self.exclusions.rename_author(hub_name, stand_in)
 

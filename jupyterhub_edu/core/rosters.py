@@ -139,6 +139,11 @@ class Rosters:
         """All of them."""
         return self._listed.values()
 
+    def name(self, entry: Listed) -> None:
+        """Somebody added by hand who has never logged in is called so."""
+        if entry.key not in self._people:
+            self._listed[entry.key] = entry
+
     def arrived(self, key: str) -> None:
         """They have logged in: a person from now on."""
         self._listed.pop(key, None)

@@ -77,6 +77,9 @@ class SourceSync:
 class Syncer:
     """Reads rosters and hands them to the roll.
 
+    Args:
+        synced: awaited after each sync that a source has answered.
+
     Always holds:
         - a course's roster is taken in whole or not at all; what a source does not answer stays as it was;
         - two syncs of one source are never under way at once;
@@ -90,8 +93,10 @@ class Syncer:
         campus: Callable[[], Campus],
         roll: Roll,
         clock: Clock,
+        synced: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._sources, self._campus, self._roll, self._clock = sources, campus, roll, clock
+        self._synced = synced
         self._locks: dict[str, asyncio.Lock] = {}
         self._of_source: dict[str, SourceSync] = {}
         self._of_course: dict[tuple[str, str], CourseSync] = {}
@@ -140,9 +145,12 @@ class Syncer:
             run = _Run(info, cast(RosterSource, made), accept=accept, dry=dry)
             self._note_source(source, running=True, began_at=self._clock(), error="")
             try:
-                return await self._run(run, course)
+                found = await self._run(run, course)
             finally:
                 self._note_source(source, running=False, ended_at=self._clock())
+        if self._synced and not dry and not self.state(source).error:
+            await self._synced()
+        return found
 
     # -- inside ------------------------------------------------------------------------------------------------
 

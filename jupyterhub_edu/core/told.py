@@ -56,6 +56,10 @@ class Told:
         """Keys of the people whom an origin has in a course; not to be changed."""
         return self._keys.get((origin, course), set())
 
+    def keys_in(self, course: str) -> set[str]:
+        """Keys of the people whom any origin has in a course."""
+        return {key for (_, of), keys in self._keys.items() if of == course for key in keys}
+
     def add(self, enrolment: Enrolment) -> None:
         """Add an enrolment in the place of one of the same person, course, role and origin."""
         kept = [e for e in self.of(enrolment.person) if _same(e) != _same(enrolment)]

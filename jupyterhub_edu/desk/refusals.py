@@ -30,6 +30,12 @@ class Code(StrEnum):
     UNREADABLE = "unreadable"
     NOT_ERASED = "not-erased"
     NOT_YOURS_TO_GIVE = "not-yours-to-give"
+    SEVERAL_PEOPLE = "several-people"
+    TOO_MANY = "too-many"
+
+
+_RETRY_AFTER: Final = {429: "3600", 503: "10"}
+"""Seconds, by HTTP status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,16 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             "You may add people to your courses below your own role, and exclude people below it.",
             "an administrator",
         ),
+        Code.SEVERAL_PEOPLE: Row(
+            409,
+            "Several people could be meant. Say whose login it is: SOURCE:LOGIN, with a source of the login page.",
+            "you",
+        ),
+        Code.TOO_MANY: Row(
+            429,
+            "You have named 300 people within the hour, or 500 wait in this course. Try again later, or take some back.",
+            "an administrator",
+        ),
         Code.NOT_ERASED: Row(
             409,
             "They cannot be erased now: they have a server, or the campus file names them.",
@@ -107,7 +123,8 @@ class DeskError(web.HTTPError):
         super().__init__(row.status, "%s", row.sentence, reason=responses[row.status])
         self.jupyterhub_message = row.sentence
         self.code, self.row = code, row
-        self.headers = {"Retry-After": "10"} if row.status == 503 else {}
+        wait = _RETRY_AFTER.get(row.status)
+        self.headers = {"Retry-After": wait} if wait else {}
 
     def as_json(self) -> dict[str, object]:
         """JupyterHub's shape of an error, with our reasons."""

@@ -49,7 +49,8 @@ WORDS: Final[Mapping[Waits, Words]] = MappingProxyType(
             "nobody: it happens by itself",
         ),
         Waits.SILENT: Words(
-            "A source that must be asked does not answer; it is asked again by itself.",
+            "A source that must be asked does not answer; it is asked again by itself. SOURCE:LOGIN of somebody who has "
+            "been here does not wait for that.",
             "an administrator",
         ),
         Waits.SEVERAL: Words(

@@ -14,6 +14,7 @@ __all__ = [
     "Answer",
     "CodeGrant",
     "Denied",
+    "FinderSource",
     "FormSource",
     "Gone",
     "IdentitySource",
@@ -275,6 +276,23 @@ class RosterSource(Protocol):
 
     async def roster(self, course: CourseRef) -> Roster | Unavailable:
         """Everybody in one course, complete."""
+        ...
+
+
+class FinderSource(Protocol):
+    """A source that can be asked who somebody is before they ever log in."""
+
+    @property
+    def id(self) -> str:
+        """The source's id in the campus file."""
+        ...
+
+    async def find(self, name: str) -> Sequence[Identity] | Unavailable:
+        """Everybody whose login this is, or whose number that nobody sets for themselves; accounts in use alone.
+
+        Returns:
+            Identities that say nothing of groups and courses; who is found is compared once more by the caller.
+        """
         ...
 
 

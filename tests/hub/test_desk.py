@@ -293,7 +293,7 @@ def test_a_teacher_adds_and_excludes_people_by_hand(desk: Desk) -> None:
         (student, "ml", {"person": "demo:ian", "role": "student"}, (403, ["not-yours-to-give"])),
         (teacher, "stats", {"person": "demo:ian", "role": "student"}, (404, ["no-such-course"])),
         (teacher, "ml", {"person": "demo:ian", "role": "teacher"}, (403, ["not-yours-to-give"])),
-        (teacher, "ml", {"person": "demo:nobody", "role": "student"}, (404, ["no-such-person"])),
+        (teacher, "ml", {"person": "demo:", "role": "student"}, (400, ["unreadable"])),
         (teacher, "ml", {"person": "demo:ian", "role": "dean"}, (400, ["unreadable"])),
         (teacher, "ml", {"person": "demo:ian"}, (400, ["unreadable"])),
         (

@@ -1,0 +1,143 @@
+"""Looking again for those for whom something waits, and bounding how much anybody types."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from jupyterhub_edu.domain.pending import Pending, Waits
+from jupyterhub_edu.domain.people import Identity
+from jupyterhub_edu.ports import AuditEntry, Clock, StoreError
+
+from .by_hand import ByHand, NotYours
+from .finding import Found
+
+if TYPE_CHECKING:
+    from .app import Core
+
+__all__ = ["Settler", "Tries"]
+
+_log = logging.getLogger(__name__)
+_LONGEST: Final = timedelta(days=180)
+"""How long something waits; a login may be somebody else's after that."""
+_PATIENCE_SECONDS: Final = 0.7
+"""How long a log-in waits for what is settled by it; that goes on without it."""
+_HOUR: Final = timedelta(hours=1)
+_MOST_AN_HOUR: Final = 300
+
+
+class Tries:
+    """How many people one member of staff may name by hand within an hour: enough for a course, too few to go through a campus."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._of: dict[str, deque[datetime]] = {}
+
+    def take(self, hub_name: str) -> bool:
+        """Count one; False if that is too many."""
+        now, own = self._clock(), self._of.setdefault(hub_name, deque())
+        while own and now - own[0] >= _HOUR:
+            own.popleft()
+        if len(own) >= _MOST_AN_HOUR:
+            return False
+        own.append(now)
+        return True
+
+
+class Settler:
+    """Settles what waits: when somebody logs in, after each sync, and now and then.
+
+    Always holds:
+        - nothing is settled that its author may not do at that moment;
+        - what has waited for half a year, or whose time is over, is dropped and written down;
+        - of two settlings of the same at one time, one does it.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._turn = asyncio.Lock()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def arrived(self, identity: Identity) -> None:
+        """Settle what waits for somebody who has just logged in; waits a moment for it at most."""
+        mine = self._may_concern(identity)
+        if not mine:
+            return
+        task = asyncio.create_task(self._settle(mine, identity))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
+
+    async def retry(self) -> None:
+        """Look for everybody again, one look at a time."""
+        async with self._turn:
+            await self._settle(await self._drop_old())
+
+    async def close(self) -> None:
+        """Stop what is under way; it goes on waiting."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _may_concern(self, identity: Identity) -> list[Pending]:
+        """What waits under the identity's login, number or key; who is meant is decided after that."""
+        read = self._core.finder.read
+        return [
+            one
+            for one in self._core.roll.pending.everything()
+            if one.typed == identity.key or read(one.typed).is_in(identity)
+        ]
+
+    async def _settle(self, waiting: Iterable[Pending], arrived: Identity | None = None) -> None:
+        finder, silent = self._core.finder, set[str]()
+        typed = {one: finder.read(one.typed) for one in waiting}
+        known = await finder.known(typed.values(), waiting=True)
+        try:
+            for pending, its in typed.items():
+                found = await finder.decide(its, known[its], silent, arrived)
+                await self._settle_one(pending, found)
+        except StoreError:
+            _log.exception("what waits goes on waiting: it could not be kept")
+
+    async def _settle_one(self, pending: Pending, found: Found | Waits) -> None:
+        entries = self._core.roll.pending
+        if not entries.has(pending):
+            return
+        waits = await self._do(pending, found) if isinstance(found, Found) else found
+        if waits is not None and waits is not pending.waits and entries.has(pending):
+            await entries.save(replace(pending, waits=waits))
+
+    async def _do(self, pending: Pending, found: Found) -> Waits | None:
+        """Settle it, or say why it waits on."""
+        author = self._core.roll.by_hub_name(pending.by)
+        if author is None:
+            return Waits.NOT_YOURS
+        try:
+            await ByHand(self._core, author, pending.course).settle(pending, found)
+        except NotYours:
+            return Waits.NOT_YOURS
+        return None
+
+    async def _drop_old(self) -> list[Pending]:
+        """What is left when what is too old, or over, has been dropped."""
+        entries, now = self._core.roll.pending, self._core.clock()
+        left = []
+        for one in entries.everything():
+            if now - one.at < _LONGEST and (one.ends is None or one.ends > now):
+                left.append(one)
+                continue
+            details = {"pending": one.id}
+            entry = AuditEntry(now, "", "lapse", course=one.course, details=details)
+            try:
+                await self._core.store.append_audit(entry)
+                await entries.remove(one.id)
+            except StoreError:
+                _log.exception("what waits goes on waiting: it could not be kept")
+        return left
