@@ -170,6 +170,21 @@ class Book:
         if (admission := self._open.get(id)) and admission.stage is Stage.RESERVED:
             await self._store.save_admission(self._set_running(admission, self._clock()))
 
+    async def warn(self, id: str) -> None:
+        """Its end is near. Nothing happens if that is known, or it does not run.
+
+        Raises:
+            StoreError: it could not be kept; it will count as not warned.
+        """
+        if (admission := self._open.get(id)) and admission.stage is Stage.RUNNING:
+            warned = self._open[id] = replace(admission, stage=Stage.WARNED)
+            try:
+                await self._store.save_admission(warned)
+            except BaseException:
+                if self._open.get(id) is warned:
+                    self._open[id] = admission
+                raise
+
     async def end(self, id: str, at: datetime | None = None, *, estimated: bool = False) -> None:
         """The server is gone for sure. Exactly once: later calls change nothing."""
         if (ended := self._end(id, at, estimated=estimated)) is not None:
@@ -337,7 +352,8 @@ class Book:
 
         async def save() -> None:
             try:
-                await self._store.save_admission(admission)
+                # As it is by now: an older state must not be written over a newer one.
+                await self._store.save_admission(self._open.get(admission.id, admission))
             except Exception:
                 _log.exception("could not keep admission %s", admission.id)
 

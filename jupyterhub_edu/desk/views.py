@@ -276,7 +276,7 @@ def _session_state(admission: Admission, *, stopping: bool) -> str:
         return "ended"
     if stopping:
         return "stopping"
-    return "running" if admission.stage is Stage.RUNNING else "starting"
+    return "starting" if admission.stage is Stage.RESERVED else "running"
 
 
 def _state(course: Course, now: datetime) -> str:

@@ -14,10 +14,11 @@ __all__ = ["Admission", "Stage"]
 
 
 class Stage(StrEnum):
-    """``reserved -> running -> ended``; any stage may end."""
+    """``reserved -> running <-> warned -> ended``; any stage may end."""
 
     RESERVED = "reserved"
     RUNNING = "running"
+    WARNED = "warned"
     ENDED = "ended"
 
 

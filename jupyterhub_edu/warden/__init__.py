@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from jupyterhub_edu.core import Core
 
+from .deadlines import Deadlines
 from .groups import GroupKeeper
 from .metrics import campus_in, metrics_in
 from .reconcile import Reconciler
@@ -28,6 +29,7 @@ def default_timers(core: Core, *, registry: CollectorRegistry = REGISTRY) -> Seq
     campus_in(registry).core = core
     return (
         Timer("sources", 20, SourceReader(core)),
+        Timer("deadlines", 5, Deadlines(core, metrics_in(registry))),
         Timer("reconcile", 30, Reconciler(core, metrics_in(registry))),
         Timer("groups", 10, GroupKeeper(core)),
     )

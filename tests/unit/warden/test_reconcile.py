@@ -301,90 +301,6 @@ async def test_a_removal_that_fails_is_tried_again(world, monkeypatch):
     assert world.inventory.removed == [session.id]
 
 
-# -- sessions past their end ---------------------------------------------------------------------------------------
-
-
-async def test_a_session_past_its_end_is_stopped_and_audited_as_the_systems_act(world):
-    session = await world.runs()
-    world.clock.now = session.ends_at
-    await world.reconcile()
-    assert world.hub.stopped == [("ada", "")]
-    (entry,) = await world.store.load_audit()
-    assert (entry.actor, entry.act, entry.target) == ("", "stop", "ada")
-    assert world.repairs("overstay") == 1
-
-
-async def test_a_session_before_its_end_goes_on(world):
-    session = await world.runs()
-    world.clock.now = session.ends_at - timedelta(seconds=1)
-    await world.reconcile()
-    assert world.hub.stopped == []
-
-
-async def test_a_stop_that_fails_is_tried_again_each_round_and_audited_once(world):
-    session = await world.runs()
-    world.clock.now = session.ends_at
-    world.hub.broken = "the hub answered 500"
-    await world.rounds()
-    assert world.repairs("overstay", "failed") == 2
-    world.hub.broken = ""
-    await world.reconcile()
-    assert world.hub.stopped == [("ada", "")]
-    assert len(await world.store.load_audit()) == 1
-
-
-async def test_nothing_is_stopped_that_cannot_be_audited(world, monkeypatch):
-    session = await world.runs()
-    world.clock.now = session.ends_at
-
-    async def fail(entry):
-        raise StoreError("disk full")
-
-    monkeypatch.setattr(world.store, "append_audit", fail)
-    await world.reconcile()
-    assert world.hub.stopped == []
-
-
-async def test_one_stop_that_fails_keeps_no_other_from_being_made(world, monkeypatch):
-    sessions = [await world.runs(login) for login in ("ada", "ben", "cem")]
-    world.clock.now = max(session.ends_at for session in sessions)
-    stop = world.hub.stop
-
-    async def fail_for_ben(hub_name: str, server: str) -> None:
-        if hub_name == "ben":
-            raise ServersError("ben's server did not stop")
-        await stop(hub_name, server)
-
-    monkeypatch.setattr(world.hub, "stop", fail_for_ben)
-    await world.reconcile()
-    assert sorted(world.hub.stopped) == [("ada", ""), ("cem", "")]
-
-
-@pytest.mark.parametrize(
-    "hub",
-    [
-        pytest.param({"pending": "stop"}, id="it is being stopped already"),
-        pytest.param({"pending": "spawn", "ready": False}, id="a start is under way"),
-        pytest.param({"admission": "f" * 32}, id="the server is another session's by now"),
-    ],
-)
-async def test_a_session_past_its_end_is_not_stopped_while(world, hub):
-    session = await world.runs()
-    world.serve(session, **hub)
-    world.clock.now = session.ends_at
-    await world.reconcile()
-    assert world.hub.stopped == []
-
-
-async def test_a_lost_enrolment_stops_nothing(world):
-    session = await world.runs()
-    (enrolment,) = world.core.roll.enrolments_in(world.core.roll.by_hub_name("ada"), "ml")
-    await world.core.roll.remove_manual(enrolment)
-    await world.rounds()
-    assert world.hub.stopped == []
-    assert world.core.book.admission(session.id)
-
-
 # -- rows ----------------------------------------------------------------------------------------------------------
 
 
@@ -444,17 +360,14 @@ async def test_a_store_that_does_not_answer_keeps_no_pod_from_being_removed(worl
     assert world.inventory.removed == [session.id]
 
 
-async def test_a_warden_that_was_killed_begins_its_graces_anew_and_repeats_what_was_not_done(
-    world,
-):
-    session, late = await world.runs(), await world.runs("ben")
-    world.hub.running = [server for server in world.hub.running if server.hub_name == "ben"]
+async def test_a_warden_that_was_killed_begins_its_graces_anew(world):
+    session = await world.runs()
+    world.hub.running.clear()
     await world.reconcile()
-    world.clock.now = late.ends_at
+    world.clock.now += LONG
     world.restart_warden()
     await world.reconcile()
     assert world.inventory.removed == []
-    assert world.hub.stopped == [("ben", "")]
     world.clock.now += LONG
     await world.reconcile()
     assert world.inventory.removed == [session.id]
