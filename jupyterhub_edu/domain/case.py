@@ -53,6 +53,7 @@ class EndRule(StrEnum):
     GRANT = "grant-end", "the grant ends"
     ALLOWANCE = "allowance", "the GPU hours are used up"
     EXAM = "exam-end", "the exam ends"
+    EXTENSION = "extension", "the extension ends"
 
 
 class StartRequest(NamedTuple):

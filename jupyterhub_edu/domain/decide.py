@@ -24,6 +24,8 @@ __all__ = [
     "Start",
     "StartRequest",
     "decide_start",
+    "failing",
+    "not_enrolled",
     "role_in",
 ]
 
@@ -50,7 +52,7 @@ def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision
     course = facts.course
     active = [e for e in facts.enrolments if e.state(now) is EnrolmentState.ACTIVE]
     if course is None or not active:
-        return Decision(None, (_not_enrolled(request, facts, now),))
+        return Decision(None, (not_enrolled(request, facts, now),))
     case = Case(request, facts, course, active, now)
     reasons = failing(case, course)
     if reasons or case.granted is None:
@@ -75,7 +77,7 @@ def role_in(enrolments: Iterable[Enrolment], now: datetime) -> CourseRole | None
     return max((e.role for e in enrolments if e.state(now) is EnrolmentState.ACTIVE), default=None)
 
 
-def _not_enrolled(request: StartRequest, facts: Facts, now: datetime) -> Reason:
+def not_enrolled(request: StartRequest, facts: Facts, now: datetime) -> Reason:
     """Rule 1. A title is told only to those who have, had or will have an enrolment."""
     if facts.course is None or not facts.enrolments:
         return Reason(Code.NOT_ENROLLED, "", {"course": request.course}, contact=facts.contact)

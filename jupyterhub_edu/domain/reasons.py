@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-__all__ = ["ROWS", "Code", "Reason", "Row", "who_can_change"]
+__all__ = ["EXTEND_ROWS", "ROWS", "Code", "ExtendCode", "Reason", "Row", "who_can_change"]
 
 
 class Code(StrEnum):
@@ -35,12 +35,24 @@ class Code(StrEnum):
     INVENTORY_STALE = "inventory-stale"
 
 
+class ExtendCode(StrEnum):
+    """Machine codes of refused extensions, beside those of the rules that an extension asks."""
+
+    TOO_EARLY = "too-early"
+    NO_TIMES_LEFT = "no-times-left"
+    ABOVE_CEILING = "above-ceiling"
+    ENDING = "ending"
+    RECLAIMED = "reclaimed"
+    OTHERS_WAIT = "others-wait"
+    END_FIXED = "end-fixed"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """What holds for every refusal of one code.
 
     Attributes:
-        number: the rule's number on the policy page.
+        number: the rule's number on the policy page, or 0.
         sentences: words by variant; ``""`` is the usual one. Braces name values of the Reason.
         who: who can change it; ``{contact}`` stands for the campus's contact.
         retry: when trying again may help, in words.
@@ -160,12 +172,14 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             "Of your {hours} GPU hours per {period} in {title}, {left} minutes are left for this; a session takes at least {shortest}.",
             "the course's teacher (grant)",
             "the start of the next day or week",
+            none="Nothing is left of your {hours} GPU hours per {period} in {title}.",
         ),
         Code.COURSE_ALLOWANCE: _row(
             12,
             "Of the {hours} GPU hours per {period} of {title}, {left} minutes are left for this; a session takes at least {shortest}.",
             "an administrator, or the course's teacher within the ceiling",
             "the start of the next day or week",
+            none="Nothing is left of the {hours} GPU hours per {period} of {title}.",
         ),
         Code.NO_CAPACITY: _row(
             13,
@@ -188,8 +202,56 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
 )
 
 
+EXTEND_ROWS: Final[Mapping[ExtendCode, Row]] = MappingProxyType(
+    {
+        ExtendCode.TOO_EARLY: _row(
+            0,
+            "A session can be extended from its first warning on.",
+            "nobody: it is too early",
+            "the first warning",
+            status=409,
+        ),
+        ExtendCode.NO_TIMES_LEFT: _row(
+            0,
+            "This session has been extended {times} times, as often as people may themselves.",
+            "the course's teacher",
+            "when the course's teacher has extended it",
+        ),
+        ExtendCode.ABOVE_CEILING: _row(
+            0,
+            "A teacher may let a session last {minutes} minutes in all.",
+            "an administrator",
+            "when an administrator has extended it",
+        ),
+        ExtendCode.ENDING: _row(
+            0, "This session is ending.", "you: start again", "after it has ended", status=409
+        ),
+        ExtendCode.RECLAIMED: _row(
+            0,
+            "The devices of this session are lent, and they are needed back.",
+            "nobody: they belong to others",
+            "never for this session",
+            status=409,
+        ),
+        ExtendCode.OTHERS_WAIT: _row(
+            0,
+            "Others wait in line for the devices of this session.",
+            "nobody: it is their turn",
+            "when the line is shorter",
+            status=409,
+        ),
+        ExtendCode.END_FIXED: _row(
+            0,
+            "This session cannot last longer: {why}.",
+            "the course's teacher or an administrator",
+            "never for this session",
+        ),
+    }
+)
+
+
 class Reason(NamedTuple):
-    """Why one start was refused.
+    """Why one start, or one extension, was refused.
 
     Attributes:
         code: the machine code.
@@ -199,7 +261,7 @@ class Reason(NamedTuple):
         contact: whom to ask when only staff can change it, or ``""``.
     """
 
-    code: Code
+    code: Code | ExtendCode
     variant: str = ""
     values: Mapping[str, object] = MappingProxyType({})
     retry_at: datetime | None = None
@@ -208,7 +270,7 @@ class Reason(NamedTuple):
     @property
     def row(self) -> Row:
         """The table's row for this code."""
-        return ROWS[self.code]
+        return _row_of(self.code)
 
     @property
     def sentence(self) -> str:
@@ -231,8 +293,12 @@ class Reason(NamedTuple):
         return 403 if self.variant == "never" else self.row.status
 
 
-def who_can_change(code: Code, contact: str = "") -> str:
+def who_can_change(code: Code | ExtendCode, contact: str = "") -> str:
     """Say who can change a refusal of this code, naming the campus's contact where staff must act."""
-    row = ROWS[code]
+    row = _row_of(code)
     staff = "administrator" in row.who or "nobody" in row.who
     return f"{row.who} ({contact})" if staff and contact else row.who
+
+
+def _row_of(code: Code | ExtendCode) -> Row:
+    return ROWS[code] if isinstance(code, Code) else EXTEND_ROWS[code]

@@ -6,11 +6,20 @@ from string import Formatter
 
 import pytest
 
-from jupyterhub_edu.domain.reasons import ROWS, Code, Reason, who_can_change
+from jupyterhub_edu.domain.reasons import (
+    EXTEND_ROWS,
+    ROWS,
+    Code,
+    ExtendCode,
+    Reason,
+    Row,
+    who_can_change,
+)
 from tests.fakes.campus import NOW
 
 HOSTILE = "<b>{contact} {0.__class__} %s {{x}}"
-VARIANTS = [(code, variant) for code, row in ROWS.items() for variant in row.sentences]
+ALL: dict[Code | ExtendCode, Row] = {**ROWS, **EXTEND_ROWS}  # type: ignore[dict-item]
+VARIANTS = [(code, variant) for code, row in ALL.items() for variant in row.sentences]
 STATUSES = {
     Code.NOT_ENROLLED: 403,
     Code.ROSTER_STALE: 503,
@@ -40,8 +49,10 @@ def names(sentence: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("code", "variant"), VARIANTS, ids=lambda part: str(part) or "usual")
-def test_a_sentence_holds_its_values_as_they_are_and_ends(code: Code, variant: str) -> None:
-    wanted = names(ROWS[code].sentences[variant])
+def test_a_sentence_holds_its_values_as_they_are_and_ends(
+    code: Code | ExtendCode, variant: str
+) -> None:
+    wanted = names(ALL[code].sentences[variant])
     sentence = Reason(code, variant, dict.fromkeys(wanted, HOSTILE)).sentence
     assert sentence.count(HOSTILE) == len(wanted)
     assert sentence.endswith(".")
@@ -71,3 +82,9 @@ def test_the_contact_is_named_where_staff_must_act(code: Code) -> None:
 @pytest.mark.parametrize("code", [Code.OPTION_INVALID, Code.PERSON_CAP], ids=str)
 def test_nobody_is_sent_to_staff_for_what_they_can_change_themselves(code: Code) -> None:
     assert "it@test.example" not in who_can_change(code, "it@test.example")
+
+
+def test_every_refused_extension_has_its_row_and_none_is_waited_for() -> None:
+    assert list(EXTEND_ROWS) == list(ExtendCode)
+    assert not any(Reason(code).waitable for code in ExtendCode)
+    assert not {str(code) for code in ExtendCode} & {str(code) for code in Code}
