@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,22 +14,31 @@ from jupyterhub_edu import campus
 from jupyterhub_edu.campus import CampusError, Loaded
 from jupyterhub_edu.campus.mistakes import did_you_mean
 from jupyterhub_edu.core.book import Book
-from jupyterhub_edu.core.roll import Roll
+from jupyterhub_edu.core.finding import Finder, Found, read_typed
+from jupyterhub_edu.core.roll import NameTaken, Roll
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision, StartRequest
 from jupyterhub_edu.domain.names import map_username
-from jupyterhub_edu.domain.people import MANUAL, CourseRole, Enrolment, Identity, Person
+from jupyterhub_edu.domain.people import (
+    MANUAL,
+    CourseRole,
+    Enrolment,
+    Exclusion,
+    Identity,
+    Person,
+    person_key,
+)
 from jupyterhub_edu.domain.profiles import Profile
 from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.identity.roster import RosterFileSource, RosterSettings
 from jupyterhub_edu.inventory.counted import CountedInventory
 from jupyterhub_edu.ports import Clock, Unavailable, utc_now
-from jupyterhub_edu.store.memory import MemoryStore
 
 from .check import print_mistakes
 from .output import BAD, say, say_json
-from .story import Answer, Explained, print_story, to_json
+from .remembered import Knowledge, Snapshot, look
+from .story import Answer, Explained, Heard, print_story, to_json
 
 __all__ = ["Question", "explain", "explain_file"]
 
@@ -78,7 +87,7 @@ def explain_file(path: Path, question: Question, *, as_json: bool) -> bool:
 
 
 async def explain(loaded: Loaded, question: Question) -> Explained:
-    """Answer by the functions that the hub uses, on an empty book.
+    """Answer by the functions that the hub uses, on an empty book and with what the hub's store remembers.
 
     Raises:
         Unanswerable: the question names something that does not exist.
@@ -88,13 +97,26 @@ async def explain(loaded: Loaded, question: Question) -> Explained:
     course = _find_course(found, question.course)
     profiles = _find_profiles(found, question.profile)
     options = dict(_parse_option(text) for text in question.options)
-    identity = await _identify(loaded, question, lambda: at)
-    store = MemoryStore()
+    source, login = _parse_person(found, question.person)
+    given = question.course_role and _find_role(question.course_role)
+    # A role that is given stands for all that sources say.
+    store, why_not = (Snapshot(at), "") if given else await look(loaded, at)
     roll = Roll(lambda: found, store)
-    person = await roll.learn(identity, map_username(identity.login) or identity.login)
-    if question.course_role is not None:
-        role = _find_role(question.course_role)
-        await roll.add_manual(Enrolment(person.key, course.id, role, MANUAL))
+    await roll.load()
+    finder = Finder(dict, lambda: found, roll)
+    typed = await finder.find(read_typed(person_key(source, login), found.sources))
+    key = typed.key if isinstance(typed, Found) else None
+    listed = roll.rosters.listed(key) if key else None
+    person = await _meet(loaded, roll, source, login, key, at)
+    if given:
+        await roll.add_manual(Enrolment(person.key, course.id, given, MANUAL))
+    knowledge = Knowledge(
+        from_store=not (given or why_not),
+        why_not=why_not,
+        known_as="listed" if listed else "account" if key else "nobody",
+        heard_at=store.heard_of(person.key),
+        kept_out=_kept_out(await store.load_exclusions(), roll, person, course, at),
+    )
     inventory = CountedInventory(
         {
             key: flavor if flavor.count is not None else replace(flavor, count=_PLENTY)
@@ -118,25 +140,61 @@ async def explain(loaded: Loaded, question: Question) -> Explained:
         )
         for profile in profiles
     )
-    enrolments = roll.enrolments_in(person, course.id)
-    return Explained(found, course, person, at, enrolments, answers)
+    told = [Heard(e, store.heard(e)) for e in roll.enrolments_in(person, course.id)]
+    return Explained(found, course, person, at, tuple(told), answers, knowledge)
 
 
-async def _identify(loaded: Loaded, question: Question, clock: Clock) -> Identity:
-    """Who it is: from the roster, which needs no connection; else as named, with no external groups."""
-    sources = loaded.campus.sources
-    source, colon, login = question.person.partition(":")
-    if not colon and len(sources) == 1:
-        source, login = next(iter(sources)), question.person
+def _parse_person(found: Campus, text: str) -> tuple[str, str]:
+    """Source and login."""
+    source, colon, login = text.partition(":")
+    if not colon and len(found.sources) == 1:
+        source, login = next(iter(found.sources)), text
     if not login:
         raise Unanswerable(
-            f"--person {question.person}: write SOURCE:LOGIN; {did_you_mean(source, sources)}"
+            f"--person {text}: write SOURCE:LOGIN; {did_you_mean(source, found.sources)}"
         )
-    if source not in sources:
-        raise Unanswerable(f"no such source: {source}; {did_you_mean(source, sources)}")
+    if source not in found.sources:
+        raise Unanswerable(f"no such source: {source}; {did_you_mean(source, found.sources)}")
+    return source, login
+
+
+async def _meet(
+    loaded: Loaded, roll: Roll, source: str, login: str, key: str | None, at: datetime
+) -> Person:
+    """Take in what can be heard of somebody: a roster file is read; of others the roll knows what the store has.
+
+    Args:
+        key: theirs, if the roll knows them.
+    """
+    known = roll.person(key) if key else None
     settings = loaded.sources[source]
-    if not isinstance(settings, RosterSettings):
-        return Identity(source, login, login, login, clock())
+    if isinstance(settings, RosterSettings):
+        identity = await _read_roster(source, settings, login, lambda: at)
+    elif known is not None and not known.active:
+        return known
+    else:
+        identity = _as_remembered(source, login, key, known, roll, at)
+    try:
+        return await roll.learn(identity, map_username(identity.login) or identity.login)
+    except NameTaken:  # what the hub would do about that, and it changes nothing here
+        return await roll.learn(identity, identity.key)
+
+
+def _as_remembered(
+    source: str, login: str, key: str | None, known: Person | None, roll: Roll, at: datetime
+) -> Identity:
+    """What a source that is not asked would say of who somebody is; of courses nothing, so that what is remembered stays."""
+    subject, name = login, login
+    if known is not None:
+        source, subject, login, name = known.source, known.subject, known.login, known.name
+    elif key is not None and (listed := roll.rosters.listed(key)) is not None:
+        subject, login, name = key.removeprefix(person_key(source, "")), listed.login, listed.name
+    return Identity(source, subject, login, name, at, groups=None, covers=frozenset())
+
+
+async def _read_roster(
+    source: str, settings: RosterSettings, login: str, clock: Clock
+) -> Identity:
     roster = RosterFileSource(source, settings, clock)
     try:
         nobody = Person("", "", source, login, login, login, None, True, clock())
@@ -147,6 +205,22 @@ async def _identify(loaded: Loaded, question: Question, clock: Clock) -> Identit
         silent = isinstance(answer, Unavailable)
         raise Unanswerable(answer.why if silent else f"{source} does not know {login}")
     return answer
+
+
+def _kept_out(
+    exclusions: Iterable[Exclusion], roll: Roll, person: Person, course: Course, at: datetime
+) -> Exclusion | None:
+    keys = {one.key for one in roll.identities(person)}
+    return next(
+        (
+            one
+            for one in exclusions
+            if one.person in keys
+            and one.course == course.id
+            and (one.until is None or at < one.until)
+        ),
+        None,
+    )
 
 
 def _find_course(found: Campus, text: str) -> Course:

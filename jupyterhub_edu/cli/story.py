@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from jupyterhub_edu.domain.campus import Campus
@@ -17,11 +17,14 @@ from jupyterhub_edu.domain.people import (
     Enrolment,
     EnrolmentState,
     Person,
+    source_origin,
 )
 from jupyterhub_edu.domain.profiles import Option, Profile
 from jupyterhub_edu.domain.reasons import Code
+from jupyterhub_edu.ports import utc_now
 
 from .output import BAD, DIM, GOOD, HEAD, NOTE, say
+from .remembered import Knowledge
 
 __all__ = ["Answer", "Explained", "print_story", "to_json"]
 
@@ -38,6 +41,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """An enrolment, and when its source last said so; None: just now, or no source says it."""
+
+    enrolment: Enrolment
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Explained:
     """What one person may start in one course at one instant."""
 
@@ -45,13 +56,14 @@ class Explained:
     course: Course
     person: Person
     at: datetime
-    enrolments: tuple[Enrolment, ...]
+    told: tuple[Heard, ...]
     answers: tuple[Answer, ...]
+    knowledge: Knowledge
 
     @property
     def role(self) -> CourseRole | None:
         """The strongest role at that instant."""
-        return role_in(self.enrolments, self.at)
+        return role_in([heard.enrolment for heard in self.told], self.at)
 
 
 def print_story(explained: Explained) -> None:
@@ -60,6 +72,7 @@ def print_story(explained: Explained) -> None:
     local = explained.at.astimezone(explained.campus.zone)
     say((person.name, HEAD), f" ({person.source}:{person.login}) in ", (course.title, HEAD))
     _enrolments(explained)
+    _knowledge(explained)
     say((f"at {local:%Y-%m-%d %H:%M %Z}, with every device idle", DIM))
     decisions = [answer.decision for answer in explained.answers]
     if all(d.reasons and d.reasons[0].code is Code.NOT_ENROLLED for d in decisions):
@@ -74,12 +87,51 @@ def print_story(explained: Explained) -> None:
 
 
 def _enrolments(explained: Explained) -> None:
-    if not explained.enrolments:
+    if not explained.told:
         say("has no enrolment in it")
-    for e in explained.enrolments:
-        origin = {FROM_FILE: "the campus file", MANUAL: "--course-role"}.get(e.origin)
+    for heard in explained.told:
+        e = heard.enrolment
+        by_hand = f"hand ({e.by})" if e.by else "--course-role"
+        origin = {FROM_FILE: "the campus file", MANUAL: by_hand}.get(e.origin)
         title = origin or explained.campus.source_titles.get(e.origin, e.origin)
-        say(f"is {e.role} by {title}{_STATES.get(e.state(explained.at), '')}")
+        age = f", as it said {_when(explained, heard.at)}" if heard.at else ""
+        say(f"is {e.role} by {title}{_STATES.get(e.state(explained.at), '')}{age}")
+
+
+def _knowledge(explained: Explained) -> None:
+    """Where all that comes from, and how old it is."""
+    known, person = explained.knowledge, explained.person
+    if (out := known.kept_out) is not None:
+        say("is kept out of it by hand", f" ({out.by}{f': {out.why}' if out.why else ''})")
+    if known.why_not:
+        say((f"what the hub remembers was not asked: {known.why_not}", DIM))
+    if not known.from_store:
+        return
+    title = explained.campus.source_titles.get(source_origin(person.source), person.source)
+    if not person.active:
+        say(f"{title} says that this account is gone or out of use")
+    heard = f"; {title} was last heard of them {_when(explained, known.heard_at)}"
+    told = {
+        "account": f"as the hub's store has it{heard if known.heard_at else ''}",
+        "listed": "as the hub's store has it: a roster names them, and they have never logged in",
+        "nobody": "the hub's store has never heard of them",
+    }[known.known_as]
+    say((told, DIM))
+
+
+def _when(explained: Explained, at: datetime | None) -> str:
+    """An instant, and how long ago that is."""
+    if at is None:
+        return "never"
+    local = at.astimezone(explained.campus.zone)
+    return f"{local:%Y-%m-%d %H:%M} ({_ago(utc_now() - at)} ago)"
+
+
+def _ago(age: timedelta) -> str:
+    minutes = max(0, round(age.total_seconds() / 60))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
 
 
 def _answer(explained: Explained, answer: Answer) -> None:
@@ -136,9 +188,15 @@ def to_json(explained: Explained) -> dict[str, Any]:
         "at": explained.at.isoformat(),
         "course_role": str(explained.role) if explained.role else None,
         "enrolments": [
-            {"course_role": str(e.role), "origin": e.origin, "state": str(e.state(explained.at))}
-            for e in explained.enrolments
+            {
+                "course_role": str(heard.enrolment.role),
+                "origin": heard.enrolment.origin,
+                "state": str(heard.enrolment.state(explained.at)),
+                "heard_at": heard.at.isoformat() if heard.at else None,
+            }
+            for heard in explained.told
         ],
+        "knowledge": _known(explained.knowledge),
         "profiles": [
             {
                 "profile": answer.profile.key,
@@ -152,6 +210,17 @@ def to_json(explained: Explained) -> dict[str, Any]:
             }
             for answer in explained.answers
         ],
+    }
+
+
+def _known(known: Knowledge) -> dict[str, Any]:
+    out = known.kept_out
+    return {
+        "from_store": known.from_store,
+        "why_not": known.why_not,
+        "known_as": known.known_as,
+        "heard_at": known.heard_at.isoformat() if known.heard_at else None,
+        "kept_out": {"by": out.by, "why": out.why} if out else None,
     }
 
 

@@ -1,10 +1,27 @@
 """`explain`: the hub's own decision, told to a person or to a program."""
 
+import asyncio
 import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jupyterhub_edu.domain.people import (
+    MANUAL,
+    CourseRole,
+    Enrolment,
+    Exclusion,
+    Listed,
+    Person,
+    source_origin,
+)
+from jupyterhub_edu.ports import utc_now
+from jupyterhub_edu.store import open_store
+
 AT = ("--at", "2026-11-03T10:00")
+NO_STORE = "There is no store at jupyterhub-edu.sqlite. Start the hub once, and ask in the folder in which it runs."
 
 
 @pytest.fixture
@@ -12,13 +29,18 @@ def explain(run, file):
     return lambda *arguments: run("explain", "--campus", "campus.yaml", *arguments)
 
 
+def without_folder(result):
+    return [re.sub(r"/\S*/(?=jupyterhub)", "", line) for line in result.stdout.splitlines()]
+
+
 def test_what_a_student_of_the_roster_may_start_and_why_not_the_rest(explain):
     result = explain("--person", "roster:eva", "--course", "ml", *AT)
 
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == [
+    assert without_folder(result) == [
         "Eva Næss (roster:eva) in Machine Learning",
         "is student by Visitors",
+        f"what the hub remembers was not asked: {NO_STORE}",
         "at 2026-11-03 10:00 CET, with every device idle",
         "",
         "yes  notebook  Notebook",
@@ -56,8 +78,9 @@ def test_enrolments_of_the_file_count_and_options_are_taken(explain):
 def test_somebody_outside_the_course_is_told_once(explain):
     result = explain("--person", "roster:liv", "--course", "ml", *AT)
 
-    assert result.stdout.splitlines()[1:] == [
+    assert without_folder(result)[1:] == [
         "has no enrolment in it",
+        f"what the hub remembers was not asked: {NO_STORE}",
         "at 2026-11-03 10:00 CET, with every device idle",
         "",
         "no   anything",
@@ -82,13 +105,143 @@ def test_the_same_for_programs(explain):
 
     assert (answer["course"], answer["person"]) == ("ml", "roster:eva")
     assert answer["enrolments"] == [
-        {"course_role": "student", "origin": "source:roster", "state": "active"}
+        {
+            "course_role": "student",
+            "origin": "source:roster",
+            "state": "active",
+            "heard_at": None,
+        }
     ]
+    assert answer["knowledge"]["from_store"] is False
+    assert "There is no store" in answer["knowledge"]["why_not"]
     notebook, gpu = answer["profiles"]
     assert notebook["allowed"]
     assert notebook["ends_at"] == "2026-11-03T17:00:00+00:00"
     assert [reason["code"] for reason in gpu["reasons"]] == ["profile-not-offered"]
 
+
+# -- with what the hub remembers -----------------------------------------------------------------------------------
+
+HEARD = datetime(2026, 11, 2, 23, 30, tzinfo=UTC)
+AD = source_origin("ad")
+KIM = Person("ad:guid-kim", "kim", "ad", "guid-kim", "kim", "Kim Aas", None, True, HEARD)
+KIMS = Enrolment(KIM.key, "ml", CourseRole.ASSISTANT, AD, answered_at=HEARD)
+
+
+@pytest.fixture
+def hub(file):
+    """What a hub that runs holds: its store stays open, and so locked, while the question is asked."""
+    store = open_store()
+
+    async def hold(*steps):
+        await store.open()
+        for name, *arguments in steps:
+            await getattr(store, name)(*arguments)
+
+    yield lambda *steps: asyncio.run(hold(*steps))
+    asyncio.run(store.close())
+
+
+def test_beside_a_hub_its_memory_of_a_directorys_people_is_asked(explain, hub):
+    hub(("save_answer", KIM, AD, [KIMS]))
+    result = explain("--person", "ad:KIM", "--course", "ml", "--profile", "gpu", *AT)
+
+    lines = [re.sub(r"\(\d+ days ago\)", "(… ago)", line) for line in result.stdout.splitlines()]
+    assert lines[:6] == [
+        "Kim Aas (ad:kim) in Machine Learning",
+        "is assistant by Directory account, as it said 2026-11-03 00:30 (… ago)",
+        "as the hub's store has it; Directory account was last heard of them 2026-11-03 00:30 (… ago)",
+        "at 2026-11-03 10:00 CET, with every device idle",
+        "",
+        "yes  gpu  GPU notebook",
+    ]
+
+
+def test_however_old_it_is_a_hub_would_ask_again_before_a_start(explain, hub):
+    long_ago = HEARD - timedelta(days=300)
+    hub(
+        (
+            "save_answer",
+            replace(KIM, answered_at=long_ago),
+            AD,
+            [replace(KIMS, answered_at=long_ago)],
+        )
+    )
+
+    assert "yes  gpu" in explain("--person", "ad:kim", "--course", "ml", *AT).stdout
+
+
+def test_a_newer_roster_says_how_old_it_is(explain, hub):
+    now = utc_now()
+    hub(
+        ("save_answer", KIM, AD, [KIMS]),
+        ("touch_roster", AD, "ml", now - timedelta(minutes=7)),
+    )
+
+    assert "(7 min ago)" in explain("--person", "ad:kim", "--course", "ml", *AT).stdout
+
+
+def test_somebody_whom_only_a_roster_names(explain, hub):
+    lea = Listed("ad:guid-lea", "lea", "Lea Holm")
+    hers = Enrolment(lea.key, "ml", CourseRole.STUDENT, AD, answered_at=HEARD)
+    hub(("save_roster", AD, "ml", HEARD, [lea], [hers]))
+    result = explain("--person", "ad:lea", "--course", "ml", *AT)
+
+    assert result.stdout.startswith("Lea Holm (ad:lea)")
+    assert "a roster names them, and they have never logged in" in result.stdout
+    assert "yes  notebook" in result.stdout
+
+
+def test_somebody_of_whom_the_hub_has_never_heard(explain, hub):
+    hub(("save_answer", KIM, AD, [KIMS]))
+    result = explain("--person", "ad:zoe", "--course", "ml", *AT)
+
+    assert "the hub's store has never heard of them" in result.stdout
+    assert "no   anything" in result.stdout
+
+
+def test_somebody_who_is_gone(explain, hub):
+    hub(("save_answer", replace(KIM, active=False), AD, []))
+    result = explain("--person", "ad:kim", "--course", "ml", *AT)
+
+    assert "Directory account says that this account is gone or out of use" in result.stdout
+    assert "yes" not in result.stdout
+
+
+def test_what_was_done_by_hand_counts_for_people_of_a_roster_too(explain, hub):
+    eva = Person("roster:eva", "eva", "roster", "eva", "eva", "Eva Næss", None, True, HEARD)
+    by_hand = Enrolment(eva.key, "ml", CourseRole.ASSISTANT, MANUAL, by="ola")
+    hub(("save_answer", eva, source_origin("roster"), []), ("add_enrolment", by_hand))
+    result = explain("--person", "roster:eva", "--course", "ml", *AT)
+
+    assert "is assistant by hand (ola)" in result.stdout
+    assert "is student by Visitors\n" in result.stdout
+    assert "yes  gpu" in result.stdout
+
+
+def test_who_is_kept_out_by_hand_is_told_by_whom(explain, hub):
+    hub(
+        ("save_answer", KIM, AD, [KIMS]),
+        ("add_exclusion", Exclusion(KIM.key, "ml", "ola", "left the group")),
+    )
+    result = explain("--person", "ad:kim", "--course", "ml", *AT)
+    answer = json.loads(explain("--person", "ad:kim", "--course", "ml", *AT, "--json").stdout)
+
+    assert "is kept out of it by hand (ola: left the group)" in result.stdout
+    assert answer["knowledge"]["kept_out"] == {"by": "ola", "why": "left the group"}
+    assert answer["knowledge"]["heard_at"] == HEARD.isoformat()
+
+
+def test_with_a_role_given_the_hub_is_not_asked(explain, hub):
+    hub(("save_answer", KIM, AD, [KIMS]))
+    arguments = ("--person", "ad:kim", "--course", "ml", "--course-role", "student", *AT)
+
+    answer = json.loads(explain(*arguments, "--json").stdout)
+    assert answer["course_role"] == "student"
+    assert answer["knowledge"]["from_store"] is False
+
+
+# -- questions that cannot be answered -----------------------------------------------------------------------------
 
 WRONG = {
     "a person without source": (
