@@ -199,6 +199,18 @@ class RosterFileSource:
             return Gone(self._good_at, "This account is no longer in the roster.")
         return self._identity(person.subject, known, self._good_at)
 
+    async def find(self, name: str) -> Sequence[Identity] | Unavailable:
+        """Everybody of this name in the people's file as it is now, in any case."""
+        if (problem := await self._read()) or self._good_at is None:
+            return Unavailable(problem)
+        name = unicodedata.normalize("NFC", name).casefold()
+        people = (self._people.content or {}).items()
+        return [
+            self._identity(person, known, self._good_at)
+            for person, known in people
+            if person.casefold() == name
+        ]
+
     async def courses(self) -> Sequence[CourseRef] | Unavailable:
         """Every course of the people's file."""
         if (problem := await self._read()) or self._good_at is None:

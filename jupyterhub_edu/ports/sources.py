@@ -291,7 +291,7 @@ class FinderSource(Protocol):
         """Everybody whose login this is, or whose number that nobody sets for themselves; accounts in use alone.
 
         Returns:
-            Identities that say nothing of groups and courses; who is found is compared once more by the caller.
+            Who they are; nothing is concluded from them about groups and courses, and whoever asks compares once more.
         """
         ...
 

@@ -258,6 +258,46 @@ async def test_a_deleted_account_is_gone_or_what_the_source_can_tell(subject: An
             assert subject.when_deleted is not Gone or await refused(subject, person)
 
 
+# --- who is who, before they ever come ---
+
+
+@shows("login")
+@those(lambda kind: kind.finds)
+async def test_a_login_is_somebody_before_they_ever_come(subject: Any_):
+    person = subject.campus.some("student")
+    identity, _ = await School(subject).arrive(person)
+    for name in (person.login, person.login.upper()):
+        (found,) = await subject.source.find(name)
+        assert (found.key, found.login, found.name) == (identity.key, person.login, person.name)
+
+    with subject.disabled(person):
+        assert await subject.source.find(person.login) == []
+
+
+@shows("login")
+@those(lambda kind: kind.finds)
+@pytest.mark.parametrize(
+    "name", ["no-such-person", "*", "*)(uid=*", "' OR 1=1 --", "名前", "\u202e", "x" * 255, "a b"]
+)
+async def test_nobody_bears_it(subject: Any_, name: str):
+    assert await subject.source.find(name) == []
+
+
+@shows("outage")
+@rows(lambda kind: sorted({"refuse", "silent", "garbage"} & {*kind.faults}) if kind.finds else ())
+async def test_who_bears_a_login_is_unknown_while_the_source_does_not_answer(
+    subject: Any_, row: str
+):
+    source = subject.make(patient=False)
+    with subject.fault(row):
+        subject.forget()
+        answer = await in_time(source.find(subject.campus.some("student").login))
+        assert isinstance(answer, Unavailable), answer
+        assert not [secret for secret in subject.secrets() if secret in answer.why]
+    await source.close()
+    assert isinstance(await source.find("ola"), Unavailable)
+
+
 # --- outage ---
 
 

@@ -322,6 +322,35 @@ async def test_an_idnumber_is_learnt_from_somebody_in_the_course(world, source):
     }
 
 
+# --- who is meant ---
+
+MEANT = {
+    "a username": ("ada", True, ["ada"]),
+    "a username in capitals": ("ADA", False, ["ada"]),
+    "a number that nobody can change": ("SIS-3", True, ["ada"]),
+    "a number that people may write themselves": ("SIS-3", False, []),
+    "one's username that is another's number": ("ben", True, ["ada", "ben"]),
+    "somebody suspended": ("SIS-7", True, []),
+    "an address": ("ada@example.edu", True, []),
+}
+
+
+@pytest.mark.parametrize("row", MEANT.values(), ids=MEANT)
+async def test_who_is_meant_by(world, row):
+    typed, locked, usernames = row
+    if len(usernames) > 1:
+        world.site.users[ADA].idnumber = "ben"
+    found = await world.source(idnumber_is_locked=locked).find(typed)
+    assert sorted(one.login for one in found) == usernames
+    assert all((one.groups, one.covers) == (None, frozenset()) for one in found)
+
+
+async def test_nobody_is_not_believed_of_who_may_not_look(world):
+    source = world.source()
+    with world.without("moodle/user:viewalldetails"):
+        assert isinstance(await source.find("ada"), Unavailable)
+
+
 # --- rosters ---
 
 

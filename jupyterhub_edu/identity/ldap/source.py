@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar, Final
 
 from jupyterhub_edu.domain.people import Identity, Person
@@ -17,7 +19,7 @@ from .client import Directory, DirectoryError
 from .connection import BindResult, Entry, Search
 from .dialect import Ask, Dialect, NotReadable, id_octets, id_text
 from .dn import Dn, dn_key, format_dn, parse_dn, rdn_value
-from .filters import all_of, equals, present
+from .filters import all_of, any_of, equals, present
 from .openldap import OpenLdap
 from .settings import LdapSettings
 
@@ -96,6 +98,15 @@ class LdapSource:
         except ValueError as error:
             return Unavailable(f"the directory's answer makes no sense: {error}")
 
+    async def find(self, name: str) -> Sequence[Identity] | Unavailable:
+        """Everybody whose login, or one of whose ``attributes``, this is."""
+        try:
+            return await self._find(name, self._ask(self._directory.deadline()))
+        except DirectoryError as error:
+            return Unavailable(str(error))
+        except ValueError as error:
+            return Unavailable(f"the directory's answer makes no sense: {error}")
+
     async def check(self) -> list[str]:
         """Connect to each server, and read people and groups as logins do."""
         problems = await self._directory.connect_each()
@@ -148,23 +159,40 @@ class LdapSource:
             return Unavailable(f"the entry has not one {settings.username_attribute} to go by")
         return self._answer(found[0], name, await self._groups(found[0], name, ask))
 
+    async def _find(self, name: str, ask: Ask) -> list[Identity]:
+        fields = (self._settings.username_attribute, *self._settings.attributes)
+        entries = await ask(self._person(any_of(equals(field, name) for field in fields)))
+        if not entries:
+            await self._require_sight(*self._people_base(), ask)
+        now = self._clock()
+        return [
+            self._identity(entry, login, None, now)
+            for entry in entries
+            if (login := self._login_of(entry)) and not self._dialect.out_of_use(entry, now)
+        ]
+
     def _answer(self, entry: Entry, login: str, groups: list[Dn]) -> Answer:
-        subject = id_text(self._settings.id_attribute, entry)
-        if subject is None:
-            raise NotReadable(f"{self._settings.id_attribute} of people; set id_attribute")
         now = self._clock()
         if why := self._dialect.out_of_use(entry, now):
             return Gone(now, why)
         if self._allowed and self._allowed.isdisjoint(map(dn_key, groups)):
             return Gone(now, "This account is in none of the groups that may use the hub.")
         shown = rdn_value if self._settings.group_name == "cn" else format_dn
+        return self._identity(entry, login, frozenset(map(shown, groups)), now)
+
+    def _identity(
+        self, entry: Entry, login: str, groups: frozenset[str] | None, now: datetime
+    ) -> Identity:
+        subject = id_text(self._settings.id_attribute, entry)
+        if subject is None:
+            raise NotReadable(f"{self._settings.id_attribute} of people; set id_attribute")
         return Identity(
             source=self._id,
             subject=subject,
             login=login,
             name=entry.text(self._settings.name_attribute) or login,
             at=now,
-            groups=frozenset(map(shown, groups)),
+            groups=groups,
             attributes={
                 name: values[0]
                 for name in self._settings.attributes

@@ -12,7 +12,7 @@ from jupyterhub_edu.identity.web import NoAnswer
 from .rows import UserRow
 from .service import Service
 
-__all__ = ["Accounts", "read_accounts"]
+__all__ = ["Accounts", "find_accounts", "read_accounts"]
 
 _BATCH: Final = 500
 _FRESH_SECONDS: Final = 600.0
@@ -28,6 +28,17 @@ async def read_accounts(service: Service, ids: Iterable[int]) -> dict[int, UserR
         list[UserRow], "core_user_get_users_by_field", field="id", values=sorted(ids)
     )
     return {row.id: row for row in rows}
+
+
+async def find_accounts(service: Service, field: str, value: str) -> list[UserRow]:
+    """Look accounts up by ``username`` or ``idnumber``; who is deleted, or may not be seen, is not among them.
+
+    Raises:
+        NoAnswer: as ``Service.call``.
+    """
+    return await service.call(
+        list[UserRow], "core_user_get_users_by_field", field=field, values=[value]
+    )
 
 
 class Accounts:

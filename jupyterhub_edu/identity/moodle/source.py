@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
@@ -28,7 +29,7 @@ from jupyterhub_edu.ports import (
 )
 from jupyterhub_edu.ports.sources import LoginShape
 
-from .accounts import Accounts, read_accounts
+from .accounts import Accounts, find_accounts, read_accounts
 from .catalogue import Catalogue, make_ref
 from .checks import find_problems
 from .plugin import Plugin
@@ -42,6 +43,8 @@ __all__ = ["MoodleSource"]
 _MOST_OCTETS: Final = 32 << 20
 _PAGE: Final = 1000
 _ATTEMPTS: Final = 3
+_USERNAME: Final = re.compile(r"[a-z0-9_.@-]+")
+"""What Moodle takes for a username; it is not asked for anything else, which would be an error."""
 _STAFF: Final = frozenset({CourseRole.TEACHER, CourseRole.ASSISTANT})
 
 
@@ -120,6 +123,16 @@ class MoodleSource:
         except TimeoutError:
             return Unavailable(f"Moodle takes longer than {self._settings.timeout:g} s")
 
+    async def find(self, name: str) -> Sequence[Identity] | Unavailable:
+        """Everybody whose username this is, or whose ID number, if people cannot write their own; not suspended."""
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                return await self._find(name)
+        except NoAnswer as error:
+            return Unavailable(str(error))
+        except TimeoutError:
+            return Unavailable(f"Moodle takes longer than {self._settings.timeout:g} s")
+
     async def courses(self) -> Sequence[CourseRef] | Unavailable:
         """Every course of the categories, hidden ones too; begins a new round of rosters."""
         try:
@@ -192,6 +205,32 @@ class MoodleSource:
             claims=frozenset(claim for some in claims for claim in some),
             attributes=self._attributes(account.idnumber.strip()),
         )
+
+    async def _find(self, name: str) -> list[Identity]:
+        asked = {"idnumber": name} if self._settings.idnumber_is_locked else {}
+        if _USERNAME.fullmatch(name.lower()):
+            asked["username"] = name.lower()
+        rows = [
+            row
+            for field, value in asked.items()
+            for row in await find_accounts(self._service, field, value)
+        ]
+        if not rows:
+            await self._sight.require()
+        found = {row.id: row for row in rows if not row.suspended}
+        return [
+            Identity(
+                source=self._id,
+                subject=str(row.id),
+                login=row.username,
+                name=row.fullname,
+                at=self._clock(),
+                groups=None,
+                covers=frozenset(),
+                attributes=self._attributes(row.idnumber.strip()),
+            )
+            for row in found.values()
+        ]
 
     async def _claims(self, number: int, course: EnrolledCourse) -> list[CourseClaim]:
         """One person's roles in one course.

@@ -214,6 +214,7 @@ def _kind(
         against,
         forgeries=tuple(FORM_FORGERIES),
         faults=FAULTS if faults else (),
+        finds=True,
         spellings=_SPELLINGS,
     )
 

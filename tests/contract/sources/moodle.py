@@ -142,6 +142,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "FAKE Moodle",
         forgeries=(SPENT, *list(FORGED)[:4]),
         faults=FAULTS,
+        finds=True,
         partial=True,
         spellings={"in capitals": str.upper, "with blanks around it": lambda login: f" {login} "},
     ),

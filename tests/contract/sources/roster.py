@@ -128,6 +128,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "files",
         forgeries=tuple(FORM_FORGERIES),
         faults=("refuse", *_BROKEN),
+        finds=True,
         renames=False,
     ),
 }

@@ -52,6 +52,7 @@ class Kind:
         against: what stands behind the source, and whether that is real.
         forgeries: names of what ``Subject.forge`` knows how to do.
         faults: of tests.relay, those that the line to the server can have.
+        finds: whether the source can be asked who bears a login.
         partial: whether the source ever answers in part.
         renames: whether people have an id beside their login name.
         spellings: what somebody may type to log in, from their login name.
@@ -61,6 +62,7 @@ class Kind:
     against: str
     forgeries: Sequence[str] = ()
     faults: Sequence[str] = ()
+    finds: bool = False
     partial: bool = False
     renames: bool = True
     spellings: Mapping[str, Callable[[str], str]] = field(default_factory=dict)

@@ -226,3 +226,40 @@ async def test_attributes_that_are_asked_for_come_along_where_they_have_one_valu
     answer = await source.authenticate("ann", "sesame")
     assert isinstance(answer, Identity)
     assert answer.attributes == {"employeeNumber": "17"}
+
+
+MEANT = {
+    "a login": ("ann", ["ann"]),
+    "a number": ("17", ["ann"]),
+    "one's login that is another's number": ("bob", ["ann", "bob"]),
+    "an attribute that is not asked for": ("Ann", []),
+    "somebody out of use": ("old", []),
+    "an entry without one login": ("18", []),
+}
+
+
+@pytest.mark.parametrize(("typed", "logins"), MEANT.values(), ids=MEANT)
+async def test_who_is_meant_by(typed, logins):
+    source, world = make(
+        person(employeeNumber=["17"] if typed == "17" else "bob"),
+        person("bob", "id-bob"),
+        person("old", "id-old", pwdAccountLockedTime="000001010000Z"),
+        entry("cn=x,ou=People,dc=x", entryUUID="id-x", employeeNumber="18"),
+        attributes=["employeeNumber"],
+    )
+    found = await source.find(typed)
+    assert isinstance(found, list)
+    assert [one.login for one in found] == logins
+    assert all(one.groups is None for one in found)
+    assert not any("ou=Groups" in search.base for search in world.searches)
+
+
+async def test_nobody_is_believed_only_where_others_are_seen():
+    seen, _ = make(person())
+    assert await seen.find("nobody") == []
+    blind, world = make()
+    assert isinstance(await blind.find("nobody"), Unavailable)
+    world.failing = True
+    assert isinstance(await blind.find("nobody"), Unavailable)
+    strange, _ = make(entry("uid=ann,ou=People,dc=x", uid="ann"))
+    assert isinstance(await strange.find("ann"), Unavailable)
