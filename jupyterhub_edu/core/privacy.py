@@ -9,10 +9,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, usage_json
 from jupyterhub_edu.ports import AuditEntry, Clock, Store
 
+from .finding import names_of
 from .roll import Roll
 
 __all__ = ["CannotErase", "Dossier", "erase", "find_dossier"]
@@ -35,6 +37,7 @@ class Dossier:
         identities: one for each source that has vouched for them.
         listed: as whom a roster names them, if they have never logged in.
         enrolments: as each origin told them, those of the campus file too.
+        pending: what was typed by a login, number or account of theirs and waits.
         named: entries of the campus file, present or former, that are they.
         usage: of their sessions that have ended, by day, course, flavor and profile.
         with_secret: keys of identities of which something sealed is kept, such as a refresh token.
@@ -46,6 +49,7 @@ class Dossier:
     listed: Sequence[Listed]
     enrolments: Sequence[Enrolment]
     exclusions: Sequence[Exclusion]
+    pending: Sequence[Pending]
     named: Sequence[str]
     with_secret: Sequence[str]
     sessions: Sequence[Admission]
@@ -65,6 +69,7 @@ class Dossier:
                 {"course": e.course, "by": e.by, "why": e.why, "until": _iso(e.until)}
                 for e in self.exclusions
             ],
+            "pending": [_pending(one) for one in self.pending],
             "entries_of_the_campus_file": list(self.named),
             "sealed_secrets_of": list(self.with_secret),
             "sessions": [_session(one) for one in self.sessions],
@@ -74,11 +79,15 @@ class Dossier:
 
 
 async def find_dossier(roll: Roll, store: Store, who: str) -> Dossier | None:
-    """Everything about somebody, by the name of their hub account or by a key; None if nothing is kept of them."""
+    """Everything about somebody, by the name of their hub account or by a key; None if nothing is kept of them.
+
+    Of whom nothing is known but what waits for them, by what was typed.
+    """
     person = roll.by_hub_name(who) or roll.person(who)
     identities = roll.identities(person) if person else ()
     keys = [one.key for one in identities] or [who]
     hub_name = person.hub_name if person else ""
+    names = {who.strip().casefold()}.union(*(names_of(roll, key) for key in keys))
     found = Dossier(
         hub_name=hub_name,
         keys=keys,
@@ -86,14 +95,15 @@ async def find_dossier(roll: Roll, store: Store, who: str) -> Dossier | None:
         listed=[entry for key in keys if (entry := roll.rosters.listed(key))],
         enrolments=roll.told_of(keys),
         exclusions=roll.exclusions.of(keys),
+        pending=[one for one in roll.pending.everything() if one.typed.casefold() in names],
         named=roll.entries.of(keys),
         with_secret=[key for key in keys if await store.load_secret(key) is not None],
         sessions=await store.load_admissions_of(hub_name) if hub_name else (),
         usage=await store.load_usage(UsageQuery(_BY_ALL, person=hub_name)) if hub_name else (),
         audit=await store.load_audit_of(hub_name) if hub_name else (),
     )
-    kept = found.identities or found.listed or found.enrolments or found.exclusions
-    return found if kept or found.with_secret else None
+    about = found.identities, found.listed, found.enrolments, found.exclusions, found.pending
+    return found if any(about) or found.with_secret else None
 
 
 async def erase(
@@ -117,8 +127,9 @@ async def erase(
     stand_in = f"erased-{uuid.uuid4().hex[:12]}"
     entry = AuditEntry(clock(), actor, "erase", target=stand_in, address=address)
     await store.append_audit(entry)
-    await store.erase(dossier.keys, dossier.hub_name, stand_in)
-    roll.forget(dossier.keys, dossier.hub_name, stand_in)
+    pending = [one.id for one in dossier.pending]
+    await store.erase(dossier.keys, dossier.hub_name, stand_in, pending)
+    roll.forget(dossier.keys, dossier.hub_name, stand_in, pending)
     return stand_in
 
 
@@ -148,6 +159,21 @@ def _enrolment(enrolment: Enrolment) -> Mapping[str, object]:
         "answered_at": _iso(enrolment.answered_at),
         "by": enrolment.by,
         "why": enrolment.why,
+    }
+
+
+def _pending(pending: Pending) -> Mapping[str, object]:
+    return {
+        "course": pending.course,
+        "typed": pending.typed,
+        "role": str(pending.role) if pending.role else None,
+        "excluded": pending.role is None,
+        "starts": _iso(pending.starts),
+        "ends": _iso(pending.ends),
+        "by": pending.by,
+        "at": _iso(pending.at),
+        "why": pending.why,
+        "waits": str(pending.waits),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from jupyterhub_edu.domain.people import (
 from jupyterhub_edu.domain.usage import By, UsageQuery
 from jupyterhub_edu.ports import StoreError
 from tests.fakes.campus import NOW, a_campus, a_core, an_enrolment, an_identity
+from tests.unit.store.values import a_pending
 
 STUDENT = CourseRole.STUDENT
 
@@ -157,3 +159,36 @@ async def test_who_never_logged_in_is_found_and_erased_by_key():
 
     assert await find_dossier(core.roll, core.store, "lms:id-cy") is None
     assert await core.store.load_listed() == []
+
+
+@pytest.mark.parametrize("typed", ["ada", "ADA", "ad:ada", "ad:id-ada", "lms:ada", "17", "ad:17"])
+async def test_what_waits_for_somebody_is_handed_over_and_erased_with_them(typed):
+    core = await a_core_that_knows_ada()
+    await end_all(core)
+    theirs = a_pending(1, typed=typed, role=None, ends=NOW, why="banned")
+    others = [a_pending(2, typed="1700"), a_pending(3, typed="bob", by="ada")]
+    for one in (theirs, *others):
+        await core.roll.pending.save(one)
+    found = await dossier(core)
+    (told,) = found.as_json()["pending"]
+    assert (told["typed"], told["excluded"], told["by"], told["why"]) == (
+        typed,
+        True,
+        "turid",
+        "banned",
+    )
+    assert json.loads(json.dumps(told)) == told
+
+    stand_in = await erase(core.roll, core.store, found, core.clock)
+
+    left = [others[0], replace(others[1], by=stand_in)]
+    assert core.roll.pending.everything() == await core.store.load_pending() == left
+
+
+async def test_of_whom_only_something_waits_is_found_by_what_was_typed():
+    core = await a_core_that_knows_ada()
+    await core.roll.pending.save(a_pending(typed="SIS-9"))
+    found = await dossier(core, "sis-9")
+    await erase(core.roll, core.store, found, core.clock)
+    assert core.roll.pending.everything() == []
+    assert await find_dossier(core.roll, core.store, "sis-9") is None
