@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from jupyterhub_edu import __version__
+from jupyterhub_edu.domain.usage import By
 
-from .output import say, say_json
+from .output import Format, say, say_json
 
 __all__ = ["main"]
 
@@ -100,7 +101,8 @@ def explain(
     course_role: Annotated[
         str | None,
         typer.Option(
-            metavar="ROLE", help="As if enrolled with this role, for sources that are not asked."
+            metavar="ROLE",
+            help="As if enrolled with this role; the hub's store is then not asked.",
         ),
     ] = None,
     option: Annotated[
@@ -139,6 +141,45 @@ def sync(
     from .sync import sync as do_sync
 
     if not do_sync(campus, Wish(source, course, dry_run, accept), as_json=as_json):
+        raise typer.Exit(_FAILED)
+
+
+@main.command()
+def usage(
+    campus: MaybeCampus = None,
+    course: Annotated[
+        str | None, typer.Option(metavar="COURSE", help="Only this course, by its key or code.")
+    ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|KEY", help="Only this hub account, or the one of SOURCE:ID."),
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DAY", help="Since this day: 2026-10-01.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--until", metavar="DAY", help="Until this day, inclusive.")
+    ] = None,
+    by: Annotated[
+        list[By] | None,
+        typer.Option(help="What the rows are told apart by; repeatable; left out: course."),
+    ] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="For people, for a spreadsheet, or for programs.")
+    ] = Format.TABLE,
+    recount: Annotated[
+        bool,
+        typer.Option(
+            "--recount",
+            help="Only make the days anew from the sessions, with --campus; no hub may run.",
+        ),
+    ] = False,
+) -> None:
+    """Say what ended sessions used, in hours and in GPU hours; days are those of the campus's time zone."""
+    from . import usage as command
+
+    wish = command.Wish(course, person, first, last, tuple(by or (By.COURSE,)))
+    if not (command.recount(campus) if recount else command.show_usage(campus, wish, form)):
         raise typer.Exit(_FAILED)
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-__all__ = ["BAD", "DIM", "GOOD", "HEAD", "NOTE", "say", "say_json"]
+__all__ = ["BAD", "DIM", "GOOD", "HEAD", "NOTE", "Format", "printable", "say", "say_json"]
 
 GOOD, BAD, NOTE, DIM, HEAD = "green", "bold red", "yellow", "dim", "bold"
+
+
+class Format(StrEnum):
+    """How a table is printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
 
 
 def say(*pieces: str | tuple[str, str], indent: int = 0, error: bool = False) -> None:
@@ -26,7 +35,7 @@ def say(*pieces: str | tuple[str, str], indent: int = 0, error: bool = False) ->
     line = Text()
     for piece in pieces:
         text, style = (piece, "") if isinstance(piece, str) else piece
-        line.append(_printable(text), style=style)
+        line.append(printable(text), style=style)
     if console.is_terminal and indent:
         console.print(Padding(line, (0, 0, 0, indent), expand=False))
     else:
@@ -38,5 +47,6 @@ def say_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Show what no terminal and no table should be sent: line breaks and control characters."""
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

@@ -7,10 +7,18 @@ from .api import api_routes
 from .pages import page_routes
 from .people import people_routes
 from .session import session_routes
+from .usage import usage_routes
 
 __all__ = ["desk_routes"]
 
 
 def desk_routes() -> list[tuple[str, type]]:
     """Patterns and handlers, for ``hub.add_routes``."""
-    return [*page_routes(), *api_routes(), *admin_routes(), *people_routes(), *session_routes()]
+    return [
+        *page_routes(),
+        *api_routes(),
+        *admin_routes(),
+        *people_routes(),
+        *session_routes(),
+        *usage_routes(),
+    ]

@@ -59,6 +59,15 @@ class Desk:
     def api(self, path: str, token: str, method: str = "GET") -> httpx.Response:
         return self.hub.api(f"edu/{path}", token=token, method=method)
 
+    @staticmethod
+    def eventually(ask: Callable[[], list[Any]]) -> list[Any]:
+        """What it gives once it gives anything."""
+        end = time.monotonic() + 120
+        while not (found := ask()):
+            assert time.monotonic() < end, "nothing came"
+            time.sleep(0.2)
+        return found
+
     def wait_until_gone(self, name: str) -> None:
         """Until the hub has no server of this account."""
         end = time.monotonic() + 30
@@ -325,3 +334,50 @@ def test_a_teacher_adds_and_excludes_people_by_hand(desk: Desk) -> None:
     assert own["ml"] == "student"
     again = desk.hub.api("edu/courses/ml/people/sue", token=teacher, method="DELETE")
     assert (again.status_code, codes(again)) == (404, ["no-such-person"])
+
+
+def test_everybody_sees_what_they_used_and_teachers_their_course(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = {
+        name: desk.browser(name).token(name, ["custom:edu:read"])
+        for name in ("stu", "sue", "tea", "ian", "admin")
+    }
+
+    def rows(name: str, query: str = "") -> list[dict[str, Any]]:
+        reply = desk.api(f"usage{query}", tokens[name])
+        assert reply.status_code == 200, reply.text
+        found: list[dict[str, Any]] = reply.json()["rows"]
+        return found
+
+    assert rows("stu") == rows("tea", "?course=ml") == []
+
+    assert desk.hub.api("users/stu/server", method="DELETE").status_code in {202, 204}
+    desk.wait_until_gone("stu")
+
+    own = desk.eventually(lambda: rows("stu"))
+    assert [(row["course"], row["sessions"]) for row in own] == [("ml", 1)]
+    assert own[0]["used"] == own[0]["running_ms"] * 1000  # one device of weight 1
+    by_person = rows("tea", "?course=ml&by=person&by=day")
+    assert [(row["person"], row["used"]) for row in by_person] == [("stu", own[0]["used"])]
+    assert rows("admin") == own
+    assert rows("tea") == rows("sue", "?course=ml") == rows("admin", "?until=2020-01-01") == []
+
+    for name, query, answer in (
+        ("sue", "?course=ml&person=stu", (404, ["no-such-person"])),
+        ("ian", "?course=ml", (404, ["no-such-course"])),
+        ("admin", "?course=nowhere", (404, ["no-such-course"])),
+        ("stu", "?by=week", (400, ["unreadable"])),
+        ("stu", "?from=soon", (400, ["unreadable"])),
+        ("stu", "?curse=ml", (400, ["unreadable"])),
+    ):
+        refused = desk.api(f"usage{query}", tokens[name])
+        assert (refused.status_code, codes(refused)) == answer, (name, query)
+    without = desk.browser("stu").token("stu", ["read:users:name!user"])
+    assert desk.api("usage", without).status_code == 403
+
+    monkeypatch.setenv("JUPYTERHUB_API_URL", f"{desk.hub.url}/hub/api")
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", tokens["tea"])
+    command = CliRunner().invoke(main, ["usage", "--course", "ml", "--by", "person"])
+    assert command.exit_code == 0, command.stderr
+    assert command.stdout.splitlines()[1].split()[:2] == ["stu", "1"]

@@ -1,0 +1,115 @@
+"""What was used: one's own by anybody, a course's by its teachers, all by administrators of the site."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from jupyterhub.scopes import needs_scope
+
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.people import Person, SiteRole
+from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, usage_json
+from jupyterhub_edu.ports import StoreError
+
+from .api import API
+from .refusals import Code, DeskError
+from .scopes import READ
+
+__all__ = ["UsageAPI", "answer_json", "restrict", "usage_routes"]
+
+_ARGUMENTS: Final = frozenset({"course", "person", "from", "until", "by"})
+
+
+class UsageAPI(API):
+    """``/hub/api/edu/usage``."""
+
+    @needs_scope(READ)
+    async def get(self) -> None:
+        """What ended sessions used; left out ``course`` and ``person``: all for site admins, else one's own."""
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        query = restrict(core, viewer, self._question(core))
+        try:
+            found = await core.store.load_usage(query)
+        except StoreError as error:
+            raise DeskError(Code.NOT_READY) from error
+        if not found and query.course is not None and query.course not in core.campus.courses:
+            raise DeskError(Code.NO_SUCH_COURSE)
+        # A whole term by person and day is long enough to hold up everybody else.
+        answer = await asyncio.to_thread(_write, core.campus.zone, query, found)
+        self.set_header("Content-Type", "application/json")
+        self.write(answer)
+
+    def _question(self, core: Core) -> UsageQuery:
+        if not self.request.arguments.keys() <= _ARGUMENTS:
+            raise DeskError(Code.UNREADABLE)
+        who = self.get_argument("person", None)
+        known = (core.roll.by_hub_name(who) or core.roll.person(who)) if who else None
+        try:
+            return UsageQuery(
+                by=frozenset(map(By, self.get_arguments("by") or [By.COURSE])),
+                first=_day(self.get_argument("from", None)),
+                last=_day(self.get_argument("until", None)),
+                person=known.hub_name if known is not None else who,
+                course=self.get_argument("course", None),
+            )
+        except ValueError as error:
+            raise DeskError(Code.UNREADABLE) from error
+
+
+def restrict(core: Core, viewer: Person, query: UsageQuery) -> UsageQuery:
+    """The question as far as this person may ask it.
+
+    Always holds:
+        - of people other than the viewer only what the table of acts allows in exactly this course is told;
+        - a course is told of to those who take part in it, others get the answer of one that does not exist.
+
+    Raises:
+        DeskError: none of it may be told.
+    """
+    own = UsageQuery(query.by, query.first, query.last, viewer.hub_name, query.course)
+    if core.roll.site_role(viewer) is SiteRole.ADMIN:
+        return query
+    if query.course is None or query.person == viewer.hub_name:
+        if query.person in {None, viewer.hub_name}:
+            return own
+        raise DeskError(Code.NO_SUCH_PERSON)
+    if core.may(Act.USAGE, viewer, query.course):
+        return query
+    if not core.may(Act.USAGE, viewer, query.course, about=viewer.key):
+        raise DeskError(Code.NO_SUCH_COURSE)
+    if query.person is not None:
+        raise DeskError(Code.NO_SUCH_PERSON)
+    return own
+
+
+def answer_json(zone: ZoneInfo, query: UsageQuery, found: Iterable[Usage]) -> dict[str, Any]:
+    """The answer for programs: what was asked, and rows as ``usage_json`` gives them."""
+    return {
+        "time_zone": zone.key,
+        "from": query.first.isoformat() if query.first else None,
+        "until": query.last.isoformat() if query.last else None,
+        "person": query.person,
+        "course": query.course,
+        "by": [word.value for word in By if word in query.by],
+        "rows": [usage_json(usage) for usage in found],
+    }
+
+
+def _write(zone: ZoneInfo, query: UsageQuery, found: Iterable[Usage]) -> str:
+    return json.dumps(answer_json(zone, query, found))
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def usage_routes() -> Sequence[tuple[str, type]]:
+    """Patterns below the hub's base address."""
+    return ((r"/api/edu/usage", UsageAPI),)
