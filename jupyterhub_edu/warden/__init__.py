@@ -32,4 +32,6 @@ def default_timers(core: Core, *, registry: CollectorRegistry = REGISTRY) -> Seq
         Timer("deadlines", 5, Deadlines(core, metrics_in(registry))),
         Timer("reconcile", 30, Reconciler(core, metrics_in(registry))),
         Timer("groups", 10, GroupKeeper(core)),
+        # Sources that have no rosters are asked again by this alone.
+        Timer("pending", 900, core.settler.retry, within=3600),
     )

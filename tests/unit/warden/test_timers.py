@@ -226,7 +226,7 @@ async def test_two_wardens_may_share_one_registry():
     for _ in range(2):
         core = a_core()
         warden = Warden(core, default_timers(core, registry=registry), registry=registry)
-        assert set(warden.states) == {"sources", "deadlines", "reconcile", "groups"}
+        assert set(warden.states) == {"sources", "deadlines", "reconcile", "groups", "pending"}
 
 
 # -- timers that come and go with the campus file --------------------------------------------------------------------
