@@ -71,6 +71,10 @@ endif
 test-long: ready-dev ## property tests only, more than 1,000,000 steps (hours)
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -m hypothesis --timeout=0 tests/unit $(ARGS)
 
+.PHONY: test-schedule
+test-schedule: ready-dev ## windows and days in every time zone, at each change of its clock 2020-2040 (ten minutes)
+	@HYPOTHESIS_PROFILE=long $(PYTEST) --timeout=0 tests/unit/domain/test_schedule_minutes.py
+
 .PHONY: docs
 docs: ready-dev ## build the documentation; warnings are errors
 	@tools/step "Building the documentation into docs/_build/html" \
