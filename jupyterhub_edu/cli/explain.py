@@ -28,6 +28,7 @@ from jupyterhub_edu.domain.people import (
     Identity,
     Person,
     person_key,
+    source_origin,
 )
 from jupyterhub_edu.domain.profiles import Profile
 from jupyterhub_edu.identity import SOURCE_TYPES
@@ -140,7 +141,12 @@ async def explain(loaded: Loaded, question: Question) -> Explained:
         )
         for profile in profiles
     )
-    told = [Heard(e, store.heard(e)) for e in roll.enrolments_in(person, course.id)]
+    # A roster file needs no connection and has just been read.
+    now = source_origin(source) if isinstance(loaded.sources[source], RosterSettings) else ""
+    told = [
+        Heard(e, None if e.origin == now else store.heard(e))
+        for e in roll.enrolments_in(person, course.id)
+    ]
     return Explained(found, course, person, at, tuple(told), answers, knowledge)
 
 

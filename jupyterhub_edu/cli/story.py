@@ -114,7 +114,7 @@ def _knowledge(explained: Explained) -> None:
     told = {
         "account": f"as the hub's store has it{heard if known.heard_at else ''}",
         "listed": "as the hub's store has it: a roster names them, and they have never logged in",
-        "nobody": "the hub's store has never heard of them",
+        "nobody": "the hub's store has never heard of them; --course-role asks as if they were in the course",
     }[known.known_as]
     say((told, DIM))
 

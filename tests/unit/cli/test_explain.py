@@ -211,7 +211,11 @@ def test_somebody_who_is_gone(explain, hub):
 def test_what_was_done_by_hand_counts_for_people_of_a_roster_too(explain, hub):
     eva = Person("roster:eva", "eva", "roster", "eva", "eva", "Eva Næss", None, True, HEARD)
     by_hand = Enrolment(eva.key, "ml", CourseRole.ASSISTANT, MANUAL, by="ola")
-    hub(("save_answer", eva, source_origin("roster"), []), ("add_enrolment", by_hand))
+    hub(
+        ("save_answer", eva, source_origin("roster"), []),
+        ("add_enrolment", by_hand),
+        ("touch_roster", source_origin("roster"), "ml", HEARD),
+    )
     result = explain("--person", "roster:eva", "--course", "ml", *AT)
 
     assert "is assistant by hand (ola)" in result.stdout
