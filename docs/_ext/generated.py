@@ -132,6 +132,13 @@ def _desk() -> list[str]:
     return _table(["code", "in words", "who can change it", "HTTP"], rows)
 
 
+def _waiting() -> list[str]:
+    from jupyterhub_edu.domain.pending import WORDS
+
+    rows = [[f"`{code}`", words.sentence, words.who] for code, words in WORDS.items()]
+    return _table(["code", "in words", "who can change it"], rows)
+
+
 def _moving(section: str = "LDAPAuthenticator") -> list[str]:
     """What each option of a former authenticator becomes."""
     traits = _FORMER[section].TRAITS
@@ -359,4 +366,5 @@ _PARTS: Mapping[str, Callable[..., Any]] = {
     "reasons": _reasons,
     "scopes": _scopes,
     "source": _source,
+    "waiting": _waiting,
 }
