@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -444,14 +444,20 @@ def _spell(word: Enum | None) -> str | None:
 
 
 def _word(kind: type[_Word]) -> Callable[[str], _Word]:
-    words = {str(member): member for member in kind}
+    words = _members(kind)
 
     def read(text: str) -> _Word:
         if text not in words:
             raise ValueError(f"{text!r} is none of {', '.join(words)}")
-        return words[text]
+        word: _Word = words[text]
+        return word
 
     return read
+
+
+@cache
+def _members(kind: type[Enum]) -> Mapping[str, Any]:
+    return {str(member): member for member in kind}
 
 
 def _text(text: str) -> str:
