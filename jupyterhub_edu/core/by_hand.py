@@ -12,7 +12,7 @@ from jupyterhub_edu.domain.pending import Pending, Waits
 from jupyterhub_edu.domain.people import MANUAL, CourseRole, Enrolment, Exclusion, Person, SiteRole
 from jupyterhub_edu.ports import AuditEntry
 
-from .finding import Found, Typed, Unreadable, names_of
+from .finding import Found, Typed, Unreadable, fold, names_of
 
 if TYPE_CHECKING:
     from .app import Core
@@ -116,11 +116,11 @@ class ByHand:
             NotYours, Several, TooMany, StoreError: as for ``enrol``.
         """
         self._require_above(None)
-        roll, typed = self._core.roll, who.strip().casefold()
+        roll, name = self._core.roll, fold(who)
         waiting = [
             one
             for one in roll.pending.in_course(self._course)
-            if who == one.id or typed == one.typed.casefold()
+            if who == one.id or name == fold(one.typed)
         ]
         keys = await self._keys_by_hand(who, ask=not waiting)
         mine = [e for e in roll.told_of(keys) if (e.course, e.origin) == (self._course, MANUAL)]
@@ -156,7 +156,7 @@ class ByHand:
         Raises:
             Several, TooMany: see the classes.
         """
-        roll, name = self._core.roll, who.strip().casefold()
+        roll, name = self._core.roll, fold(who)
         people = {tuple(self._keys(key)) for key in roll.keys_by_hand(self._course)}
         found = [keys for keys in people if any(name in names_of(roll, key) for key in keys)]
         if not found and ask:

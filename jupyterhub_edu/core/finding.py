@@ -18,7 +18,7 @@ from jupyterhub_edu.ports import FinderSource, IdentitySource, Unavailable
 from .roll import Roll
 from .rosters import in_slices
 
-__all__ = ["Finder", "Found", "Typed", "Unreadable", "names_of", "read_typed"]
+__all__ = ["Finder", "Found", "Typed", "Unreadable", "fold", "names_in", "names_of", "read_typed"]
 
 _log = logging.getLogger(__name__)
 _LONGEST: Final = 255
@@ -47,12 +47,12 @@ class Typed:
     @property
     def name(self) -> str:
         """What is compared."""
-        return _fold(self.spelt)
+        return fold(self.spelt)
 
     def is_in(self, identity: Identity) -> bool:
         """Whether a source's answer about somebody has it as login or number, whatever the source thought alike."""
         names = {identity.login, *identity.attributes.values()}
-        return self.source in (None, identity.source) and self.name in set(map(_fold, names))
+        return self.source in (None, identity.source) and self.name in set(map(fold, names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,9 @@ def read_typed(text: str, sources: Collection[str]) -> Typed:
     """
     text = unicodedata.normalize("NFC", text).strip()
     source, _, rest = text.partition(":")
-    return Typed(text, source, rest.strip()) if source in sources else Typed(text, None, text)
+    if source not in sources:
+        return Typed(text, None, text)
+    return Typed(person_key(source, rest.strip()), source, rest.strip())
 
 
 class Finder:
@@ -262,31 +264,39 @@ class Finder:
 def _proves(arrived: Identity, typed: Typed) -> bool:
     """Whether somebody's own log-in shows that it is they: by number, or by login where their source was named."""
     if typed.source is None:
-        return typed.name in set(map(_fold, arrived.attributes.values()))
+        return typed.name in set(map(fold, arrived.attributes.values()))
     return typed.is_in(arrived)
 
 
 def _names(one: Person | Listed) -> Iterator[tuple[str, bool]]:
     """What somebody is called at their source, and whether that is their login."""
-    yield _fold(one.login), True
+    yield fold(one.login), True
     if isinstance(one, Person):
         for value in one.attributes.values():
-            yield _fold(value), False
+            yield fold(value), False
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """As names are compared: composed, without blanks around it, in one case."""
     return unicodedata.normalize("NFC", text).strip().casefold()
 
 
 def names_of(roll: Roll, key: str) -> set[str]:
     """All that means somebody, bare and with their source: key, account, login and numbers; casefolded."""
-    found = {_fold(key)}
+    found = {fold(key)}
     known = roll.person(key) or roll.rosters.listed(key)
     if known is None:
         return found
     if isinstance(known, Person):
-        found.add(_fold(known.hub_name))
-    source = key.partition(":")[0]
-    for name, _ in _names(known):
-        found |= {name, _fold(person_key(source, name))}
-    return found
+        found.add(fold(known.hub_name))
+    return found | _with_source(key.partition(":")[0], [name for name, _ in _names(known)])
+
+
+def names_in(identity: Identity) -> set[str]:
+    """The same of an answer about somebody, without an account."""
+    names = [identity.login, *identity.attributes.values()]
+    return _with_source(identity.source, names) | {fold(identity.key)}
+
+
+def _with_source(source: str, names: Iterable[str]) -> set[str]:
+    return {fold(text) for name in names for text in (name, person_key(source, name))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
 
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import CourseRole
@@ -26,11 +27,11 @@ class PendingEntries:
 
     def everything(self) -> list[Pending]:
         """All that waits, oldest first."""
-        return sorted(self._by_id.values(), key=lambda pending: (pending.at, pending.id))
+        return sorted(self._by_id.values(), key=_age)
 
     def in_course(self, course: str) -> list[Pending]:
         """What waits in one course, oldest first."""
-        return [one for one in self.everything() if one.course == course]
+        return sorted((one for one in self._by_id.values() if one.course == course), key=_age)
 
     def find(self, course: str, typed: str, role: CourseRole | None) -> Pending | None:
         """What waits in a course under what was typed, in any case, to become the same."""
@@ -80,3 +81,7 @@ class PendingEntries:
         for id, one in self._by_id.items():
             if one.by == name:
                 self._by_id[id] = replace(one, by=stand_in)
+
+
+def _age(pending: Pending) -> tuple[datetime, str]:
+    return pending.at, pending.id

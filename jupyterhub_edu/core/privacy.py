@@ -14,7 +14,7 @@ from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, usage_json
 from jupyterhub_edu.ports import AuditEntry, Clock, Store
 
-from .finding import names_of
+from .finding import fold, names_of
 from .roll import Roll
 
 __all__ = ["CannotErase", "Dossier", "erase", "find_dossier"]
@@ -87,7 +87,7 @@ async def find_dossier(roll: Roll, store: Store, who: str) -> Dossier | None:
     identities = roll.identities(person) if person else ()
     keys = [one.key for one in identities] or [who]
     hub_name = person.hub_name if person else ""
-    names = {who.strip().casefold()}.union(*(names_of(roll, key) for key in keys))
+    names = {fold(who)}.union(*(names_of(roll, key) for key in keys))
     found = Dossier(
         hub_name=hub_name,
         keys=keys,
@@ -95,7 +95,7 @@ async def find_dossier(roll: Roll, store: Store, who: str) -> Dossier | None:
         listed=[entry for key in keys if (entry := roll.rosters.listed(key))],
         enrolments=roll.told_of(keys),
         exclusions=roll.exclusions.of(keys),
-        pending=[one for one in roll.pending.everything() if one.typed.casefold() in names],
+        pending=[one for one in roll.pending.everything() if fold(one.typed) in names],
         named=roll.entries.of(keys),
         with_secret=[key for key in keys if await store.load_secret(key) is not None],
         sessions=await store.load_admissions_of(hub_name) if hub_name else (),

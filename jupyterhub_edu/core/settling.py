@@ -15,7 +15,7 @@ from jupyterhub_edu.domain.people import Identity
 from jupyterhub_edu.ports import AuditEntry, Clock, StoreError
 
 from .by_hand import ByHand, NotYours
-from .finding import Found
+from .finding import Found, names_in
 
 if TYPE_CHECKING:
     from .app import Core
@@ -88,12 +88,9 @@ class Settler:
 
     def _may_concern(self, identity: Identity) -> list[Pending]:
         """What waits under the identity's login, number or key; who is meant is decided after that."""
-        read = self._core.finder.read
-        return [
-            one
-            for one in self._core.roll.pending.everything()
-            if one.typed == identity.key or read(one.typed).is_in(identity)
-        ]
+        names = names_in(identity)
+        waiting = self._core.roll.pending.everything()
+        return [one for one in waiting if one.typed.casefold() in names]
 
     async def _settle(self, waiting: Iterable[Pending], arrived: Identity | None = None) -> None:
         finder, silent = self._core.finder, set[str]()

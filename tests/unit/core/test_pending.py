@@ -487,6 +487,14 @@ async def test_a_role_lost_while_a_source_was_asked_is_lost(world, monkeypatch):
 # -- taken back, dropped, bounded ----------------------------------------------------------------------------------
 
 
+async def test_one_name_is_one_however_it_is_spelt(world):
+    await world.waits("kc:zoë")
+    again = await world.waits("kc:ZOE\u0308", why="again")
+    assert world.pending == [again]
+    await world.by().take_back("kc:zoe\u0308")
+    assert world.pending == []
+
+
 @pytest.mark.parametrize("by_id", [True, False])
 async def test_what_waits_is_taken_back(world, by_id):
     pending = await world.waits("SIS-1001")
