@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.campus import Campus, FilePerson, SourceInfo
-from jupyterhub_edu.domain.courses import Caps, Course, CourseState, Quota
+from jupyterhub_edu.domain.courses import Allowances, Caps, Course, CourseState, Quota
 from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.people import FROM_FILE, CourseRole, Enrolment, LinkRule, SiteRole
 from jupyterhub_edu.domain.profiles import Amounts, Choice, Flavor, Option, Profile
@@ -108,6 +108,9 @@ def map_campus(
         admins=frozenset(who for text in model.admins if (who := parse_person(text))),
         people=MappingProxyType(_people(model, zone)),
         digest=digest,
+        warn_at=tuple(sorted(set(model.warn_at), reverse=True)),
+        extend_by=model.extend_by,
+        extend_times=model.extend_times,
         links=tuple(
             LinkRule(link.source, link.attribute, link.other, link.other_attribute)
             for link in model.links
@@ -244,6 +247,7 @@ def _course(key: str, course: CourseModel, model: FileModel, zone: ZoneInfo) -> 
         quota=MappingProxyType(quota),
         windows=windows,
         hours=hours(windows),
+        allowances=Allowances(course.allowance.person, course.allowance.course),
         image=course.image,
         kubespawner=_freeze(course.kubespawner),
     )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from .values import (
+    AllowanceText,
     ClockTime,
     Count,
     CourseRoleWord,
@@ -338,6 +339,15 @@ class WindowModel(Model):
     """Days on which it does not begin, beside the holidays."""
 
 
+class AllowanceModel(Model):
+    """How many GPU hours (devices times hours times weight) there are in each period: ``10h per week``."""
+
+    person: AllowanceText | SkipJsonSchema[None] = None
+    """Each person's own in this course, per ``day``, ``week`` or ``term``; left out: without limit."""
+    course: AllowanceText | SkipJsonSchema[None] = None
+    """Of all people of the course together; left out: without limit."""
+
+
 class CourseModel(Model):
     """One teaching unit in one term."""
 
@@ -361,6 +371,8 @@ class CourseModel(Model):
     """Caps by course role, instead of those of ``course_defaults``."""
     quota: dict[Text, QuotaModel] = {}
     """By flavor; a flavor left out: nothing of its own, borrowing without limit."""
+    allowance: AllowanceModel = AllowanceModel()
+    """GPU hours that device sessions draw on; left out: without limit."""
     windows: list[WindowModel] = []
     """Times that restrict profiles; left out: they may be started at any time."""
     image: Text | SkipJsonSchema[None] = None
@@ -387,6 +399,14 @@ class FileModel(Model):
     """Whom to ask; named in every refusal that only staff can change."""
     admins: list[Text] = []
     """Exact people as ``source:login``, pinned to the immutable id at first login; never a pattern."""
+    warn_at: list[Duration] = Field(
+        default=[dt.timedelta(minutes=10), dt.timedelta(minutes=2)], min_length=1, max_length=5
+    )
+    """How long before its end a session is warned; left out: 10m and 2m."""
+    extend_by: Duration = dt.timedelta(hours=1)
+    """How much longer people may let their own session run each time they ask, from the first warning on; left out: 1h."""
+    extend_times: int = Field(default=0, ge=0, le=100)
+    """How many times they may; left out: not at all."""
     stale_after: Duration = dt.timedelta(hours=12)
     """A roster answer older than this starts nothing new on a device, at most 30d; left out: 12h."""
     sources: dict[Text, dict[str, Any]] = Field(json_schema_extra=_SOME)

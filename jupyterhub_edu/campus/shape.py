@@ -19,11 +19,8 @@ __all__ = ["keys_of", "most_exact", "report", "shape"]
 
 LATER: Final = frozenset(
     {
-        "allowance",
         "ceilings",
         "exams",
-        "extend_by",
-        "extend_times",
         "grows_to",
         "idle_device_after",
         "lead_time",
@@ -31,7 +28,6 @@ LATER: Final = frozenset(
         "no_course",
         "reserve",
         "starve_after",
-        "warn_at",
     }
 )
 """Keys that a later version will enforce; here they would be promises that nobody keeps."""

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from jupyterhub_edu.domain.allowances import Allowance, parse_allowance
 from jupyterhub_edu.domain.quantities import (
     Cpu,
     Memory,
@@ -17,6 +18,8 @@ from jupyterhub_edu.domain.quantities import (
 )
 
 __all__ = [
+    "YEARS",
+    "AllowanceText",
     "ClockTime",
     "Count",
     "CourseRoleWord",
@@ -35,7 +38,8 @@ _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", r
 _PERCENT: Final = re.compile(r"(\d{1,3})%", re.ASCII)
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_YEARS: Final = 1970, 2999
+YEARS: Final = 1970, 2999
+"""Between which there is teaching."""
 
 
 def _duration(value: object) -> object:
@@ -68,7 +72,7 @@ def _day(value: object) -> object:
             raise ValueError("no such day; write year-month-day, for example 2026-08-17") from None
     if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
         raise ValueError("not a day; write year-month-day, for example 2026-08-17")
-    if not _YEARS[0] <= value.year <= _YEARS[1]:
+    if not YEARS[0] <= value.year <= YEARS[1]:
         raise ValueError(f"no teaching in {value.year}; write a year from 1970 to 2999")
     return value
 
@@ -90,6 +94,10 @@ def _text(value: object) -> object:
         if not value.isprintable():
             raise ValueError("holds line breaks or control characters; write one line")
     return value
+
+
+def _allowance(value: object) -> object:
+    return value if isinstance(value, Allowance) else parse_allowance(str(value))
 
 
 Text = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=1000)]
@@ -129,6 +137,17 @@ Weight = Annotated[
     int,
     BeforeValidator(parse_weight),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100, "examples": [1, 0.15]}),
+]
+AllowanceText = Annotated[
+    Allowance,
+    BeforeValidator(_allowance),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\d+(\.\d{1,3})?h per (day|week|term)$",
+            "examples": ["10h per week", "400h per term"],
+        }
+    ),
 ]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 CourseRoleWord = Literal["teacher", "assistant", "student", "observer"]

@@ -12,6 +12,7 @@ from jupyterhub_edu.domain.acts import Act, decide_act
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.decide import Decision, StartRequest
+from jupyterhub_edu.domain.extend import Extension
 from jupyterhub_edu.domain.people import CourseRole, Identity, Person, SiteRole
 from jupyterhub_edu.domain.profiles import Profile
 from jupyterhub_edu.ports import (
@@ -80,7 +81,13 @@ class Core:
         self.roll = Roll(lambda: self._campus, store)
         self.refresher = Refresher(sources, lambda: self._campus, self.roll, clock)
         self.book = Book(
-            lambda: self._campus, self.roll, store, inventory, clock, self.refresher.must_log_in
+            lambda: self._campus,
+            self.roll,
+            store,
+            inventory,
+            clock,
+            self.refresher.must_log_in,
+            lambda *which: self.ledger.used(*which),
         )
         self.finder = Finder(lambda: self.refresher.sources, lambda: self._campus, self.roll)
         self.tries, self.settler = Tries(clock), Settler(self)
@@ -205,17 +212,48 @@ class Core:
             StoreError: it could not be written down, so nothing was stopped.
             ServersError: the hub did not stop it.
         """
-        entry = AuditEntry(
+        await self.store.append_audit(self._entry(Act.STOP, actor, admission, address))
+        await self.servers.stop(admission.hub_name, admission.server)
+
+    async def extend(
+        self, actor: str, admission: Admission, address: str = ""
+    ) -> Extension | None:
+        """Let somebody extend their own session as far as the rules do, and write down when they did.
+
+        Args:
+            actor: the hub account that asks.
+
+        Returns:
+            What came of it, or None if there is no such session any more.
+
+        Raises:
+            StoreError: it could not be kept; nothing has changed.
+        """
+
+        def write_down(before: Admission, after: Admission) -> AuditEntry:
+            ends = {"before": before.ends_at, "after": after.ends_at}
+            return self._entry(
+                Act.EXTEND,
+                actor,
+                before,
+                address,
+                **{when: at.isoformat() for when, at in ends.items() if at},
+            )
+
+        return await self.book.extend(admission.id, write_down)
+
+    def _entry(
+        self, act: Act, actor: str, admission: Admission, address: str, **details: str
+    ) -> AuditEntry:
+        return AuditEntry(
             at=self.clock(),
             actor=actor,
-            act=Act.STOP,
+            act=act,
             course=admission.course,
             target=admission.hub_name,
             address=address,
-            details={"server": admission.server, "admission": admission.id},
+            details={"server": admission.server, "admission": admission.id, **details},
         )
-        await self.store.append_audit(entry)
-        await self.servers.stop(admission.hub_name, admission.server)
 
     # -- inside ------------------------------------------------------------------------------------------------
 

@@ -11,18 +11,22 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.allowances import Budgets
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision, Start, StartRequest
+from jupyterhub_edu.domain.extend import ExtendTerms, Extension, Session, decide_extend
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.profiles import Amounts, Flavor, Granted
 from jupyterhub_edu.domain.quantities import Cpu, Memory
-from jupyterhub_edu.ports import Clock, Inventory, PodSighting, Stock, Store
+from jupyterhub_edu.ports import AuditEntry, Clock, Inventory, PodSighting, Stock, Store
 
+from .budgets import Purses, Used, both
 from .glance import Glance
 from .listeners import call_all
 from .roll import Roll
@@ -54,10 +58,12 @@ class Book:
         inventory: Inventory,
         clock: Clock,
         must_log_in: Callable[[Person], bool] = lambda _: False,
+        used: Used = lambda *_: 0,
     ) -> None:
         """Make an empty book.
 
         Args:
+            used: what ended sessions have used.
             must_log_in: whether a person's source will not be asked about them before they log in again.
         """
         self._campus, self._roll, self._store, self._inventory, self._clock = (
@@ -71,6 +77,7 @@ class Book:
         self._open: dict[str, Admission] = {}
         self._of_account: dict[str, set[str]] = {}
         self._tallies: dict[str, Tally] = {}
+        self._purses = Purses(used)
         self._ended: dict[str, asyncio.Event] = {}
         self._leftovers: set[str] = set()
         self._rebuilt = False
@@ -99,20 +106,33 @@ class Book:
         """Decide, and change nothing."""
         return self.glance(request.person, request.course).decide(request)
 
-    def glance(self, person: str, course: str) -> Glance:
-        """What decisions on one person (by key) in one course rest on now; good until the next await."""
-        campus, known = self._campus(), self._roll.person(person)
+    def glance(self, person: str, course: str, but: Admission | None = None) -> Glance:
+        """What decisions on one person (by key) in one course rest on now; good until the next await.
+
+        Args:
+            but: an open admission of theirs that counts as if it held nothing; what it has reserved stays reserved.
+        """
+        campus, known, now = self._campus(), self._roll.person(person), self._clock()
+        taught = campus.courses.get(course)
         # What somebody holds counts for the account, whichever of its identities asked for it.
-        held = self._of_account.get(known.hub_name, ()) if known is not None else ()
+        ids = self._of_account.get(known.hub_name, ()) if known is not None else ()
+        mine = [self._open[id] for id in ids]
+
+        def budgets() -> Budgets | None:
+            if known is None or taught is None:
+                return None
+            return self._purses.budgets(campus, taught, known.hub_name, mine, now)
+
         return Glance(
             campus,
-            campus.courses.get(course),
+            taught,
             self._roll.enrolments_in(known, course) if known is not None else (),
-            [self._open[id] for id in held],
-            self._pool_of,
-            self._clock(),
+            mine if but is None else [one for one in mine if one.id != but.id],
+            self._pool_of if but is None else partial(self._pool_without, but),
+            now,
             # What cannot be asked again is as old as it gets.
             timedelta(0) if known is not None and self._must_log_in(known) else campus.stale_after,
+            budgets,
         )
 
     def free(self, flavor: str) -> int | None:
@@ -184,6 +204,56 @@ class Book:
                 if self._open.get(id) is warned:
                     self._open[id] = admission
                 raise
+
+    def may_extend(self, admission: Admission) -> Extension | None:
+        """What its person would get by extending this session now; None: nothing ends it, or it does not run."""
+        if admission.ends_at is None or admission.ends_by is None or not admission.is_running:
+            return None
+        campus, granted = self._campus(), admission.granted
+        asked = admission.person, admission.course, granted.profile, granted.options
+        session = Session(
+            StartRequest(*asked),
+            granted,
+            admission.reserved_at,
+            admission.ends_at,
+            admission.ends_by,
+            admission.extended,
+        )
+        glance = self.glance(admission.person, admission.course, but=admission)
+        terms = ExtendTerms(campus.extend_by, campus.extend_times, campus.warn_at)
+        return decide_extend(session, glance.facts(granted.profile), glance.now, terms)
+
+    async def extend(
+        self, id: str, write_down: Callable[[Admission, Admission], AuditEntry]
+    ) -> Extension | None:
+        """Decide and move the end in the same step; return once that is durable. None: no such session.
+
+        Args:
+            write_down: makes the entry of the audit, from the admission before and after.
+
+        Raises:
+            StoreError: it could not be kept; the end is the former one.
+        """
+        admission = self._open.get(id)
+        extension = self.may_extend(admission) if admission is not None else None
+        if admission is None or extension is None or extension.ends_at is None:
+            return extension
+        longer = replace(
+            admission,
+            stage=Stage.RUNNING,
+            ends_at=extension.ends_at,
+            ends_by=extension.ends_by,
+            reserved=both(admission.reserved, extension.reserved),
+            extended=admission.extended + 1,
+        )
+        self._change(longer)
+        try:
+            await self._store.save_admission(longer, write_down(admission, longer))
+        except BaseException:
+            if self._open.get(id) is longer:
+                self._change(admission)
+            raise
+        return extension
 
     async def end(self, id: str, at: datetime | None = None, *, estimated: bool = False) -> None:
         """The server is gone for sure. Exactly once: later calls change nothing."""
@@ -264,6 +334,22 @@ class Book:
             frees_at=tally.frees_at(),
         )
 
+    def _pool_without(
+        self, held: Admission, campus: Campus, course: Course, flavor: Flavor, now: datetime
+    ) -> Pool:
+        """The same as if this admission held nothing; its node is not asked."""
+        pool = self._pool_of(campus, course, flavor, now)
+        if held.flavor != flavor.key or held.course != course.id:
+            return pool
+        here = pool.used_here - held.devices
+        claimed = pool.claimed - max(pool.used_here, pool.nominal) + max(here, pool.nominal)
+        return pool._replace(
+            room=pool.room + held.devices,
+            used=pool.used - held.devices,
+            used_here=here,
+            claimed=claimed,
+        )
+
     def _room(self, tally: Tally, stock: Stock) -> int:
         """Free devices after those still on their way to a node, and within the flavor's ``count``."""
         room = sum(stock.nodes) - tally.unseen
@@ -282,10 +368,19 @@ class Book:
         self._open[admission.id] = admission
         self._of_account.setdefault(admission.hub_name, set()).add(admission.id)
         self._tally(admission.flavor).add(admission)
+        self._purses.add(admission)
+
+    def _change(self, admission: Admission) -> None:
+        """Put another state of an open admission in its place."""
+        self._purses.remove(self._open[admission.id])
+        self._purses.add(admission)
+        self._open[admission.id] = admission
+        self._tally(admission.flavor).plan(admission)
 
     def _drop(self, admission: Admission) -> None:
-        if self._open.pop(admission.id, None) is None:
+        if (held := self._open.pop(admission.id, None)) is None:
             return
+        self._purses.remove(held)
         ids = self._of_account[admission.hub_name]
         ids.discard(admission.id)
         if not ids:
@@ -378,4 +473,5 @@ def _admission(
         ends_at=start.ends_at,
         ends_by=start.ends_by,
         weight=weight,
+        reserved=start.reserved,
     )

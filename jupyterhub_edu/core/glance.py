@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.allowances import Budgets
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision, Facts, Held, StartRequest, decide_start
@@ -27,7 +28,8 @@ class Glance:
     """
 
     __slots__ = (
-        *("_by_flavor", "_campus", "_course", "_mine", "_pool_of", "_stale_after"),
+        *("_budgets", "_budgets_of", "_by_flavor", "_campus", "_course", "_mine", "_pool_of"),
+        "_stale_after",
         *("enrolments", "now"),
     )
 
@@ -40,11 +42,13 @@ class Glance:
         pool_of: Callable[[Campus, Course, Flavor, datetime], Pool],
         now: datetime,
         stale_after: timedelta,
+        budgets: Callable[[], Budgets | None] = lambda: None,
     ) -> None:
         self._campus, self._course, self._mine, self._pool_of = campus, course, mine, pool_of
-        self._stale_after = stale_after
+        self._stale_after, self._budgets_of = stale_after, budgets
         self.enrolments, self.now = enrolments, now
         self._by_flavor: dict[str, tuple[Held, Pool | None]] = {}
+        self._budgets: tuple[Budgets | None] | None = None
 
     def decide(self, request: StartRequest) -> Decision:
         """Decide about one start of this person in this course."""
@@ -70,12 +74,18 @@ class Glance:
             campus.contact,
             campus.zone,
             hours.at(self.now) if hours is not None else None,
+            self._drawn_on() if pool is not None else None,
         )
 
     def free(self, flavor: Flavor) -> int | None:
         """Devices of this flavor that nobody holds; None where it has none, or that is not known."""
         _, pool = self._of(flavor)
         return None if pool is None or pool.stale_since is not None else pool.room
+
+    def _drawn_on(self) -> Budgets | None:
+        if self._budgets is None:
+            self._budgets = (self._budgets_of(),)
+        return self._budgets[0]
 
     def _of(self, flavor: Flavor) -> tuple[Held, Pool | None]:
         found = self._by_flavor.get(flavor.key)

@@ -27,7 +27,7 @@ class Tally:
         self.by_course: dict[str, int] = {}
         self._seen: set[str] = set()
         self._ends: list[tuple[datetime, str]] = []
-        self._open: set[str] = set()
+        self._open: dict[str, datetime | None] = {}
         self._campus: Campus | None = None
         self._epoch = -1
         self._boundaries: tuple[datetime, ...] = ()
@@ -36,9 +36,13 @@ class Tally:
 
     def add(self, admission: Admission) -> None:
         """Count an admission; it is not seen on a node yet."""
-        self._open.add(admission.id)
         self._change(admission.course, admission.devices)
         self.unseen += admission.devices
+        self.plan(admission)
+
+    def plan(self, admission: Admission) -> None:
+        """Its planned end is this from now on."""
+        self._open[admission.id] = admission.ends_at
         if admission.ends_at is not None:
             heapq.heappush(self._ends, (admission.ends_at, admission.id))
 
@@ -50,7 +54,7 @@ class Tally:
 
     def remove(self, admission: Admission) -> None:
         """Count it no longer."""
-        self._open.discard(admission.id)
+        self._open.pop(admission.id, None)
         self._change(admission.course, -admission.devices)
         if admission.id in self._seen:
             self._seen.discard(admission.id)
@@ -59,7 +63,7 @@ class Tally:
 
     def frees_at(self) -> datetime | None:
         """The earliest planned end, or None."""
-        while self._ends and self._ends[0][1] not in self._open:
+        while self._ends and self._open.get(self._ends[0][1]) != self._ends[0][0]:
             heapq.heappop(self._ends)
         return self._ends[0][0] if self._ends else None
 

@@ -12,6 +12,9 @@ from jupyterhub.user import User
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.decide import Decision
+from jupyterhub_edu.hub import refusal
+from jupyterhub_edu.ports import StoreError
 
 from . import views
 from .api import API
@@ -36,10 +39,25 @@ class SessionAPI(API):
         admission = self._require_own(core, user_name, server_name)
         self.write(json.dumps(_session_json(core, admission)))
 
+    @needs_scope("access:servers")
+    async def post(self, user_name: str, server_name: str = "") -> None:
+        """Extend it, as far as the rules let its person do that now: 200 with the new end, or the reasons against it."""
+        core = await self.ready_core()
+        admission = self._require_own(core, user_name, server_name)
+        try:
+            extension = await core.extend(user_name, admission, self.request.remote_ip or "")
+        except StoreError as error:
+            raise self._logged(Code.NOT_WRITTEN, admission, error) from error
+        if extension is None:
+            raise DeskError(Code.NO_SUCH_SESSION)
+        if not extension.allowed:
+            raise refusal(Decision(None, extension.reasons))
+        self.write(json.dumps(_session_json(core, core.book.admission(admission.id) or admission)))
+
     def options(self, *_: Any) -> None:
         """What a browser asks before it lets a page of another domain call."""
         self.set_header("Access-Control-Allow-Headers", "authorization")
-        self.set_header("Access-Control-Allow-Methods", "GET")
+        self.set_header("Access-Control-Allow-Methods", "GET, POST")
         self.set_header("Access-Control-Max-Age", "3600")
         self.set_status(204)
         self.finish()
@@ -83,7 +101,20 @@ def _session_json(core: Core, admission: Admission) -> dict[str, object]:
         "ends_by": str(admission.ends_by) if admission.ends_by else None,
         "sentence": countdown.sentence,
         "warn_before": [int(before.total_seconds()) for before in core.campus.warn_at],
+        "extend": _extend_json(core, admission),
     }
+
+
+def _extend_json(core: Core, admission: Admission) -> dict[str, object] | None:
+    """What asking for more time would bring now; None where nobody extends."""
+    extension = core.book.may_extend(admission)
+    if extension is None or not core.campus.extend_times:
+        return None
+    if extension.ends_at is None:
+        sentence = " ".join(reason.sentence for reason in extension.reasons)
+        return {"allowed": False, "label": "", "sentence": sentence}
+    until = views.instant(extension.ends_at, core)
+    return {"allowed": True, "label": f"Go on until {until.text}", "sentence": ""}
 
 
 def session_routes() -> Sequence[tuple[str, type]]:

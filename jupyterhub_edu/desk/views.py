@@ -33,6 +33,7 @@ __all__ = [
     "countdown",
     "course_row",
     "find_session",
+    "instant",
     "may_look_in",
     "my_courses",
     "newest",
@@ -240,8 +241,8 @@ def session_row(
         devices=admission.devices,
         share=("own" if admission.own else "spare") if admission.devices else "",
         state=_session_state(admission, stopping=stopping),
-        since=_instant(admission.running_at or admission.reserved_at, core),
-        until=_instant(admission.ends_at, core) if admission.ends_at else None,
+        since=instant(admission.running_at or admission.reserved_at, core),
+        until=instant(admission.ends_at, core) if admission.ends_at else None,
         until_why=admission.ends_by.words if admission.ends_by else "",
         mine=admission.hub_name == viewer.hub_name,
         may_stop=may and not stopping and last is not None,
@@ -252,7 +253,7 @@ def countdown(core: Core, admission: Admission) -> Countdown:
     """When a session stops, and why."""
     if admission.ends_at is None or admission.ends_by is None:
         return Countdown(None, "", "Nothing stops this server by itself.")
-    at, why = _instant(admission.ends_at, core), admission.ends_by.words
+    at, why = instant(admission.ends_at, core), admission.ends_by.words
     return Countdown(at, why, f"This server stops at {at.text} ({why}). Save your work before.")
 
 
@@ -329,7 +330,7 @@ def _devices(core: Core, course: Course, now: datetime) -> list[DeviceRow]:
     return [row for row in rows if row.used or row.own]
 
 
-def _instant(at: datetime, core: Core) -> Moment:
+def instant(at: datetime, core: Core) -> Moment:
     """The time of day; with the date where it is not today."""
     there, today = at.astimezone(core.campus.zone), core.clock().astimezone(core.campus.zone)
     pattern = "%H:%M" if there.date() == today.date() else "%a %-d %b %H:%M"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from .allowances import Reserved
 from .decide import EndRule
 from .people import CourseRole
 from .profiles import Granted
@@ -33,6 +34,8 @@ class Admission:
         reserved_at, running_at, ends_at, ended_at: aware UTC instants.
         estimated: nobody saw the end; ``ended_at`` is the last instant seen.
         weight: the flavor's, in thousandths, as it was at the reservation.
+        reserved: what it has reserved of budgets, extensions included.
+        extended: how many times its person has extended it.
     """
 
     id: str
@@ -51,6 +54,13 @@ class Admission:
     ended_at: datetime | None = None
     estimated: bool = False
     weight: int = 1000
+    reserved: Reserved | None = None
+    extended: int = 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its server has begun to answer and has not ended."""
+        return self.stage in (Stage.RUNNING, Stage.WARNED)
 
     @property
     def flavor(self) -> str:

@@ -60,6 +60,8 @@ class Campus:
         people: enrolments that stand in the file, by who; their ``person`` is ``""`` until the person is known.
         digest: SHA-256 of what was read, in hexadecimal.
         warn_at: how long before its end a session is warned, the longest first.
+        extend_by: how much longer a person may let their own session run, each time.
+        extend_times: how many times; 0: not at all.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Campus:
     digest: str = ""
     links: tuple[LinkRule, ...] = ()
     warn_at: tuple[timedelta, ...] = (timedelta(minutes=10), timedelta(minutes=2))
+    extend_by: timedelta = timedelta(hours=1)
+    extend_times: int = 0
 
     @cached_property
     def course_index(self) -> Mapping[str, tuple[Course, ...]]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
+from .allowances import Allowance
 from .people import CourseRole
+from .schedule import Span
 from .windows import Timetable, Window
 
-__all__ = ["Caps", "Course", "CourseState", "Quota"]
+__all__ = ["Allowances", "Caps", "Course", "CourseState", "Quota"]
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
@@ -47,6 +49,21 @@ class Quota:
         return None if self.borrow is None else self.nominal + self.borrow
 
 
+class Allowances(NamedTuple):
+    """How much usage a course gives; None: without limit.
+
+    Attributes:
+        person: each person's own.
+        course: of all together.
+    """
+
+    person: Allowance | None = None
+    course: Allowance | None = None
+
+
+_WITHOUT_LIMIT = Allowances()
+
+
 class CourseState(StrEnum):
     """Whether a course takes part at all."""
 
@@ -71,6 +88,7 @@ class Course:
         windows: its own times.
         hours: when a profile may be started, by profile key; one left out: at any time. One that no window names any
             more stays shut.
+        allowances: what device sessions draw on.
         image: the course's own image for profiles, or None.
         kubespawner: settings that the campus file does not govern.
     """
@@ -88,6 +106,7 @@ class Course:
     quota: Mapping[str, Quota] = field(default_factory=lambda: _NOTHING)
     windows: tuple[Window, ...] = ()
     hours: Mapping[str, Timetable] = field(default_factory=lambda: _NOTHING)
+    allowances: Allowances = _WITHOUT_LIMIT
     image: str | None = None
     kubespawner: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
@@ -98,6 +117,11 @@ class Course:
             and (self.starts is None or self.starts <= now)
             and (self.ends is None or now < self.ends)
         )
+
+    @property
+    def term_span(self) -> Span | None:
+        """Its dates, over which an allowance per term is counted; None where one of them is missing."""
+        return Span(self.starts, self.ends) if self.starts and self.ends else None
 
     def quota_for(self, flavor: str) -> Quota:
         """The quota of one flavor; nothing of its own and borrowing without limit where none is given."""

@@ -164,8 +164,8 @@ class Store(Protocol):
         """Pin an entry of the file to the person who first logged in with it; the first pin stays."""
         ...
 
-    async def save_admission(self, admission: Admission) -> None:
-        """Insert or replace by id. A row that has ended is never changed again.
+    async def save_admission(self, admission: Admission, entry: AuditEntry | None = None) -> None:
+        """Insert or replace by id, with an entry of the audit. A row that has ended is never changed again.
 
         The end is charged to its days in the same step, exactly once however often it is kept (see ``keep_days``).
         """

@@ -177,9 +177,11 @@ class MemoryStore:
         self._require_person(person)
         self._pins.setdefault(entry, person)
 
-    async def save_admission(self, admission: Admission) -> None:
-        """Insert or replace by id, unless it has ended."""
+    async def save_admission(self, admission: Admission, entry: AuditEntry | None = None) -> None:
+        """Insert or replace by id, unless it has ended. Write the entry down with it."""
         rows.admission_row(admission)
+        if entry is not None:
+            await self.append_audit(entry)
         known = self._admissions.get(admission.id)
         if known is None or known.stage is not Stage.ENDED:
             self._admissions[admission.id] = admission

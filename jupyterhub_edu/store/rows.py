@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.allowances import Drawn, Reserved, Slot
 from jupyterhub_edu.domain.decide import EndRule
 from jupyterhub_edu.domain.pending import Pending, Waits
 from jupyterhub_edu.domain.people import (
@@ -332,6 +333,8 @@ def admission_row(admission: Admission) -> dict[str, Any]:
             "ended_at": _maybe(_micros, admission.ended_at),
             "estimated": admission.estimated,
             "weight": admission.weight,
+            "reserved": _maybe(_spell_reserved, admission.reserved),
+            "extended": admission.extended,
         }
 
 
@@ -359,6 +362,8 @@ def read_admission(row: Row) -> Admission:
             ended_at=_maybe(_instant, row["ended_at"]),
             estimated=row["estimated"],
             weight=_whole(row["weight"]),
+            reserved=_maybe(_read_reserved, row["reserved"]),
+            extended=_whole(row["extended"]),
         )
 
 
@@ -427,6 +432,38 @@ def _read_granted(text: str) -> Granted:
     options = MappingProxyType(_texts(found["options"]))
     image = _maybe(_string, found["image"])
     return Granted(_string(found["profile"]), _string(found["flavor"]), amounts, image, options)
+
+
+def _spell_reserved(reserved: Reserved) -> str:
+    """By budget and slot: a period by its first instant in microseconds, a grant by its id."""
+
+    def spell(drawn: Drawn | None) -> dict[str, int] | None:
+        if drawn is None:
+            return None
+        slots = {
+            f"grant:{slot}" if isinstance(slot, str) else f"from:{_micros(slot)}": amount
+            for slot, amount in drawn.items()
+        }
+        return dict(sorted(slots.items()))
+
+    return json.dumps({"person": spell(reserved.person), "course": spell(reserved.course)})
+
+
+def _read_reserved(text: str) -> Reserved:
+    found = _object(json.loads(text))
+
+    def read_slot(word: str) -> Slot:
+        kind, _, value = word.partition(":")
+        if kind not in {"grant", "from"}:
+            raise ValueError(f"{word!r} is no slot of a budget")
+        return value if kind == "grant" else _instant(int(value))
+
+    def read(drawn: object) -> Drawn | None:
+        if drawn is None:
+            return None
+        return {read_slot(word): _whole(amount) for word, amount in _object(drawn).items()}
+
+    return Reserved(read(found["person"]), read(found["course"]))
 
 
 # -- single values -------------------------------------------------------------------------------------------------

@@ -300,14 +300,17 @@ class SqlStore:
 
         await self._do(save)
 
-    async def save_admission(self, admission: Admission) -> None:
-        """Insert or replace by id, unless it has ended; charge an end to its days."""
+    async def save_admission(self, admission: Admission, entry: AuditEntry | None = None) -> None:
+        """Insert or replace by id, unless it has ended; charge an end to its days. Write the entry down with it."""
         values = rows.admission_row(admission)
+        audit = rows.audit_row(entry) if entry is not None else None
 
         def save(connection: Connection) -> None:
             kept = _upsert(connection, ADMISSIONS, values, _UNENDED)
             if kept and admission.stage is Stage.ENDED:
                 charge_end(connection, admission)
+            if audit is not None:
+                connection.execute(AUDIT.insert().values(audit))
 
         await self._do(save)
 

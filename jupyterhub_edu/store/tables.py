@@ -167,6 +167,8 @@ ADMISSIONS: Final = Table(
     Column("ended_at", BigInteger),
     Column("estimated", Boolean, nullable=False),
     Column("weight", Integer, nullable=False, server_default="1000"),
+    Column("reserved", Text),
+    Column("extended", Integer, nullable=False, server_default="0"),
 )
 _OPEN = ADMISSIONS.c.stage != "ended"
 # Ended rows are kept for ever; finding the few open ones must not read them.

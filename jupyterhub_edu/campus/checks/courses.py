@@ -7,6 +7,7 @@ import unicodedata
 from typing import Final
 
 from jupyterhub_edu.domain.names import make_course_id
+from jupyterhub_edu.domain.schedule import Period
 
 from ..mapping import dates_of
 from ..mistakes import Path, show
@@ -34,6 +35,7 @@ def check_courses(c: Checker) -> None:
         _role_caps(c, (*path, "caps"), course.caps)
         _people(c, (*path, "people"), course.people)
         _flavors(c, (*path, "quota"), course)
+        _allowances(c, (*path, "allowance"), course)
         if course.image is not None:
             check_image(c, (*path, "image"), course.image)
         check_kubespawner(c, (*path, "kubespawner"), course.kubespawner)
@@ -79,6 +81,20 @@ def _dates(c: Checker, path: Path, course: CourseModel) -> None:
     if own and first and last and last < first:
         key = "until" if course.until else "from"
         c.wrong((*path, key), f"it would end on {last}, before it begins on {first}")
+
+
+def _allowances(c: Checker, path: Path, course: CourseModel) -> None:
+    """Hours per term need the term's dates."""
+    term = c.model.terms.get(course.term or "")
+    dated = (course.starts or term) and (course.until or term)
+    for whose in ("person", "course"):
+        allowance = getattr(course.allowance, whose)
+        if allowance is not None and allowance.period is Period.TERM and not dated:
+            c.wrong(
+                (*path, whose),
+                "counts per term, and the course has no dates",
+                "name its term, or its first and last day (from, until)",
+            )
 
 
 def _offers(c: Checker, path: Path, offers: OffersModel) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from zoneinfo import ZoneInfo
 
 import pytest
 from alembic import command
@@ -10,11 +11,20 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
+from jupyterhub_edu.domain.allowances import GPU_HOUR
+from jupyterhub_edu.domain.usage import UsageQuery
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.store import open_store
 from jupyterhub_edu.store.migrate import current_revision, migration_config
+from jupyterhub_edu.store.rows import admission_row
 from jupyterhub_edu.store.tables import METADATA, VERSION_TABLE
-from tests.unit.store.values import DIRECTORY, OF_THE_FIRST_SCHEMA, a_person, an_entry
+from tests.unit.store.values import (
+    DIRECTORY,
+    OF_THE_FIRST_SCHEMA,
+    a_person,
+    an_admission,
+    an_entry,
+)
 
 
 @pytest.fixture
@@ -135,6 +145,28 @@ async def test_what_the_first_schema_held_is_kept(url, engine):
         command.downgrade(migration_config(connection), "0001")
         kept = connection.execute(text("SELECT hub_name FROM edu_people")).scalars().all()
     assert kept == ["ola"]
+
+
+_ENDED = text(
+    "INSERT INTO edu_admissions (id, person, hub_name, server, course, role, granted, own, reserved_at, stage, "
+    "running_at, ended_at, estimated) VALUES ('1', 'ldap:ola', 'ola', '', 'ml', 'student', :granted, true, 0, "
+    "'ended', 0, 7200000000, false)"
+)
+
+
+async def test_what_sessions_used_before_usage_was_kept_is_counted(url, engine):
+    row = admission_row(an_admission())
+    with engine.begin() as connection:
+        command.upgrade(migration_config(connection), "0002")
+        connection.execute(_ENDED, {"granted": row["granted"]})
+
+    store = open_store(url)
+    await store.open()
+    assert await store.keep_days(ZoneInfo("Europe/Oslo"))
+    (used,) = await store.load_usage(UsageQuery())
+    await store.close()
+
+    assert (used.sessions, used.used) == (1, 2 * GPU_HOUR)
 
 
 _WRONG = {

@@ -53,9 +53,9 @@ _SPOILT = {
         "'0{31}1' of the table edu_pending .*'why not' is none of nobody-known",
     ),
     "a stage of another version": (
-        "UPDATE edu_admissions SET stage = 'warned'",
+        "UPDATE edu_admissions SET stage = 'paused'",
         "load_open_admissions",
-        "'0{31}1' of the table edu_admissions .*'warned' is none of reserved, running, ended",
+        "'0{31}1' of the table edu_admissions .*'paused' is none of reserved, running, warned, ended",
     ),
     "a rule of another version": (
         "UPDATE edu_admissions SET ends_by = 'exam'",

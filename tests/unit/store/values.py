@@ -7,6 +7,7 @@ from types import MappingProxyType
 from hypothesis import strategies as st
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.allowances import Reserved
 from jupyterhub_edu.domain.decide import EndRule
 from jupyterhub_edu.domain.pending import Pending, Waits
 from jupyterhub_edu.domain.people import (
@@ -128,6 +129,7 @@ amounts = st.builds(
     st.builds(Memory, wholes),
     st.integers(0, 10_000),
 )
+drawn = st.dictionaries(instants | any_texts, wholes, max_size=3)
 admissions = st.builds(
     Admission,
     id=ids,
@@ -153,6 +155,8 @@ admissions = st.builds(
     ended_at=_optional(instants),
     estimated=st.booleans(),
     weight=st.integers(0, 100_000),
+    reserved=_optional(st.builds(Reserved, _optional(drawn), _optional(drawn))),
+    extended=st.integers(0, 100),
 )
 people = st.builds(
     Person,

@@ -1,4 +1,4 @@
-"""What sessions used, by local day, and what an hour of each of them counts for."""
+"""What sessions used, by local day, what an hour of each counts for, and what running ones have reserved."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def upgrade() -> None:
         "edu_admissions",
         sa.Column("weight", sa.Integer, nullable=False, server_default=sa.text("1000")),
     )
+    op.add_column("edu_admissions", sa.Column("reserved", sa.Text))
+    op.add_column(
+        "edu_admissions",
+        sa.Column("extended", sa.Integer, nullable=False, server_default=sa.text("0")),
+    )
     op.create_table(
         "edu_usage",
         *(sa.Column(name, sa.Date if name == "day" else sa.Text, nullable=False) for name in _KEY),
@@ -35,7 +40,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forget what can be made again, and the weights."""
+    """Forget what can be made again, the weights, and what is reserved."""
     for table in ("edu_ledger", "edu_usage"):
         op.drop_table(table)
-    op.drop_column("edu_admissions", "weight")
+    for column in ("extended", "reserved", "weight"):
+        op.drop_column("edu_admissions", column)
