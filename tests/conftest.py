@@ -13,6 +13,7 @@ Fixtures, by the module that holds them:
 Helpers that are no fixtures:
 
     tests/needs.py                 require(): fail under CI and skip on a laptop when a server is missing
+    tests/no_tls.py                httpx on this machine without reading every authority
     tests/relay.py                 stands between a client and a server, and breaks what passes in eight ways
     tests/summary.py               the table of identity sources at the end of a run
     tests/heartbeat.py             a line every ten seconds while one test is still busy

@@ -15,6 +15,9 @@ from typing import Any
 
 import httpx
 
+from tests.directories.process import answers
+from tests.no_tls import NO_TLS
+
 from .browser import Browser
 from .canaries import Canaries
 
@@ -169,7 +172,7 @@ class Hub:
         """Call the REST API, as the admin service unless a token is given."""
         headers = {"Authorization": f"token {token or self.admin_token}"}
         return httpx.request(
-            method, f"{self.url}/hub/api/{path}", headers=headers, timeout=60, **how
+            method, f"{self.url}/hub/api/{path}", headers=headers, timeout=60, verify=NO_TLS, **how
         )
 
     def tail(self, lines: int = 60) -> str:
@@ -181,8 +184,12 @@ class Hub:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def _answers(self) -> bool:
+        """Whether the hub answers; before it listens the proxy is not asked, which would fill the log."""
+        if not answers(self.hub_ip, self.hub_port):
+            return False
         try:
-            return httpx.get(f"{self.url}/hub/api/", timeout=2).status_code == 200
+            url = f"{self.url}/hub/api/"
+            return httpx.get(url, timeout=10, verify=NO_TLS).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -15,6 +15,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.fakes.idp import FakeIdp
+from tests.no_tls import NO_TLS
 
 from .browser import Browser, host_of
 from .server import VERSIONS, Hub
@@ -457,7 +458,7 @@ def backchannel(hub: Hub, token: str | bytes, source: str = "cloud") -> httpx.Re
     data = {"logout_token": token} if isinstance(token, str) else None
     url = f"{hub.url}/hub/edu/login/{source}/backchannel-logout"
     content = token if isinstance(token, bytes) else None
-    return httpx.post(url, data=data, content=content, timeout=30)
+    return httpx.post(url, data=data, content=content, timeout=60, verify=NO_TLS)
 
 
 def test_the_source_ends_every_session_and_nothing_else(place: Place) -> None:

@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 
+from tests.no_tls import NO_TLS
+
 CALLBACK = "https://hub.campus.example/hub/edu/login/src/callback"
 _MOST_STEPS = 20
 
@@ -33,7 +35,7 @@ class Browser:
 
     def __init__(self, ca: str | None = None) -> None:
         self._client = httpx.Client(
-            verify=ssl.create_default_context(cafile=ca) if ca else True,
+            verify=ssl.create_default_context(cafile=ca) if ca else NO_TLS,
             timeout=60,
             follow_redirects=False,
             event_hooks={"response": [self._trust_loopback]},

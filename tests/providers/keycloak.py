@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from tests.directories.process import ServerProcess, free_port
+from tests.directories.process import ServerProcess, answers, free_port
+from tests.no_tls import NO_TLS
 
 _ADMIN = ("admin", "only-for-this-run")
 _GROUPS_MAPPER = {
@@ -114,6 +115,7 @@ class Keycloak:
             json=body,
             headers={"Authorization": f"Bearer {self._admin_token()}"},
             timeout=60,
+            verify=NO_TLS,
         )
         if answer.is_error:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
@@ -132,14 +134,18 @@ class Keycloak:
                     "password": password,
                 },
                 timeout=60,
+                verify=NO_TLS,
             )
             self._token = str(answer.raise_for_status().json()["access_token"])
             self._token_until = time.monotonic() + 30
         return self._token
 
     def _is_ready(self) -> bool:
+        if not answers("127.0.0.1", self.port):
+            return False
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/realms/master", timeout=5).status_code == 200
+            url = f"{self.url}/realms/master"
+            return httpx.get(url, timeout=30, verify=NO_TLS).status_code == 200
         return False
 
 

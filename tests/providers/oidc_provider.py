@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from tests.directories.process import ServerProcess, free_port
+from tests.directories.process import ServerProcess, answers, free_port
+from tests.no_tls import NO_TLS
 from tests.providers.browser import CALLBACK
 
 SECRET = "only for this run: +/=%&"
@@ -64,10 +65,13 @@ class OidcProvider:
         self._control("sessions", {"login": login})
 
     def _control(self, what: str, body: Any) -> None:
-        httpx.post(f"{self.issuer}/control/{what}", json=body, timeout=30).raise_for_status()
+        url = f"{self.issuer}/control/{what}"
+        httpx.post(url, json=body, timeout=60, verify=NO_TLS).raise_for_status()
 
     def _is_ready(self) -> bool:
+        if not answers("127.0.0.1", self.port):
+            return False
         with contextlib.suppress(httpx.HTTPError):
             url = f"{self.issuer}/.well-known/openid-configuration"
-            return httpx.get(url, timeout=5).status_code == 200
+            return httpx.get(url, timeout=30, verify=NO_TLS).status_code == 200
         return False
