@@ -85,6 +85,7 @@ class Holding(NamedTuple):
         since: when it was reserved, aware UTC.
         ends_at: its planned end, aware UTC, or None.
         node: the node that the inventory shows it on, or None while that is not seen.
+        avoids: nodes that it was told to keep off when it started.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Holding(NamedTuple):
     since: datetime
     ends_at: datetime | None = None
     node: str | None = None
+    avoids: frozenset[str] = frozenset()
 
 
 def classify(devices: int, pool: Pool) -> Claim:
