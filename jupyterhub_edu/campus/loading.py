@@ -25,6 +25,7 @@ from .models import InventoryKind
 from .reading import Document, plain_document, read
 from .shape import shape
 from .sources import Resolver, SourceType, shape_sources
+from .windows import read_calendars
 
 __all__ = ["Loaded", "Settings", "load", "load_data"]
 
@@ -140,6 +141,7 @@ class _Loader:
         resolver.bring_in_store(document.data)
         model = shape(document)
         common, settings = shape_sources(document, model, self.types, resolver)
+        calendars, calendar_files = read_calendars(document, model, self.folder)
         warnings = check(
             document,
             model,
@@ -151,6 +153,7 @@ class _Loader:
                 for id, own in settings.items()
                 if id in common
             },
+            calendars=calendars,
             now=self.now or utc_now(),
             traits=self.traits,
         )
@@ -158,10 +161,10 @@ class _Loader:
             raise CampusError(_in_order(document))
         url = model.store.url
         return Loaded(
-            campus=map_campus(model, common, self.types, digest),
+            campus=map_campus(model, common, self.types, digest, calendars),
             sources=MappingProxyType(settings),
             settings=Settings(url.get_secret_value() if url else None, model.inventory),
-            files=(*files, *resolver.files),
+            files=(*files, *resolver.files, *calendar_files),
             warnings=(*resolver.warnings, *warnings),
         )
 

@@ -31,7 +31,7 @@ from .models import (
     SourceModel,
 )
 from .sources import SourceType
-from .windows import days_of, map_window
+from .windows import Calendars, days_of, map_windows
 
 __all__ = ["caps_of", "dates_of", "map_campus", "offers_of", "parse_person", "role_of"]
 
@@ -79,6 +79,7 @@ def map_campus(
     sources: Mapping[str, SourceModel],
     types: Mapping[str, SourceType],
     digest: str,
+    calendars: Calendars,
 ) -> Campus:
     """Make the campus.
 
@@ -90,7 +91,8 @@ def map_campus(
     flavors = {key: _flavor(key, flavor) for key, flavor in model.flavors.items()}
     profiles = {key: _profile(key, p, flavors[p.flavor]) for key, p in model.profiles.items()}
     courses = {
-        make_course_id(key): _course(key, c, model, zone) for key, c in model.courses.items()
+        make_course_id(key): _course(key, c, model, zone, calendars)
+        for key, c in model.courses.items()
     }
     return Campus(
         name=model.name,
@@ -229,10 +231,12 @@ def _choice(key: str, choice: ChoiceModel) -> Choice:
     )
 
 
-def _course(key: str, course: CourseModel, model: FileModel, zone: ZoneInfo) -> Course:
+def _course(
+    key: str, course: CourseModel, model: FileModel, zone: ZoneInfo, calendars: Calendars
+) -> Course:
     starts, ends = dates_of(model, course, zone)
     quota = {flavor: Quota(q.nominal, q.borrow) for flavor, q in course.quota.items()}
-    windows = tuple(map_window(model, course, window, zone) for window in course.windows)
+    windows = map_windows(model, key, zone, calendars)
     return Course(
         id=make_course_id(key),
         key=key,

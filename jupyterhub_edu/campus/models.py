@@ -329,6 +329,8 @@ class WindowModel(Model):
     """Days of the week on which it begins, all through the course's dates."""
     dates: list[Day] = []
     """Days on which it begins, instead of days of the week."""
+    ical: Text | SkipJsonSchema[None] = None
+    """An iCalendar file with its times, instead of days; the path starts from the campus file's folder."""
     starts: ClockTime = Field(default=dt.time(), alias="from")
     """When it begins; left out: midnight."""
     until: ClockTime = dt.time()

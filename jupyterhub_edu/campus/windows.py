@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path as FilePath
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from jupyterhub_edu.domain.schedule import Span
 from jupyterhub_edu.domain.windows import Dated, Weekly, Window, joined, local_span
 
+from .calendars import CalendarError, read_calendar
+from .mistakes import Path, show
 from .models import CourseModel, DaysModel, FileModel, WindowModel
+from .reading import Document
 
-__all__ = ["days_of", "map_window"]
+__all__ = ["Calendars", "days_of", "map_windows", "read_calendars"]
+
+Calendars = Mapping[tuple[str, int], tuple[Span, ...]]
+"""What the calendars of windows say, by the course's key and the window's place in its list."""
 
 _DAYS: Final[Mapping[str, int]] = {
     day: at for at, day in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))
@@ -27,27 +35,88 @@ def days_of(model: FileModel, course: CourseModel) -> tuple[dt.date | None, dt.d
     return first, last
 
 
-def map_window(
-    model: FileModel, course: CourseModel, window: WindowModel, zone: ZoneInfo
-) -> Window:
-    """Make a window, within the dates of its course."""
+def read_calendars(
+    document: Document, model: FileModel, folder: FilePath
+) -> tuple[Calendars, tuple[FilePath, ...]]:
+    """Read the calendars that windows name; what is wrong in them is noted.
+
+    Args:
+        folder: from which relative paths start.
+
+    Returns:
+        Their times within the dates of their courses; and the files, for watching.
+    """
+    found: dict[tuple[str, int], tuple[Span, ...]] = {}
+    files = []
+    for key, course in model.courses.items():
+        for at, window in enumerate(course.windows):
+            if window.ical is None:
+                continue
+            file = folder / window.ical
+            files.append(file)
+            path: Path = ("courses", key, "windows", at, "ical")
+            found[key, at] = _read_calendar(document, model, course, file, path)
+    return found, tuple(files)
+
+
+def _read_calendar(
+    document: Document, model: FileModel, course: CourseModel, file: FilePath, path: Path
+) -> tuple[Span, ...]:
     first, last = days_of(model, course)
-    skipped = frozenset(_every_day([*model.holidays.values(), *window.excluded]))
-    if window.days:
-        days = frozenset(_DAYS[day] for day in window.days)
-        times: Weekly | Dated = Weekly(
-            days, window.starts, window.until, zone, first, last, skipped
+    if first is None or last is None:
+        document.mistake(
+            path,
+            "needs the course's first and last day",
+            "name its term, or write from: and until:",
         )
-    else:
-        given = (
-            local_span(day, window.starts, window.until, zone)
-            for day in sorted(window.dates)
-            if day not in skipped
-            and (first is None or first <= day)
-            and (last is None or day <= last)
+        return ()
+    try:
+        return tuple(read_calendar(file, ZoneInfo(model.time_zone), first, last))
+    except CalendarError as error:
+        document.mistake(path, f"{show(file.name)} {error}")
+    except (LookupError, OSError, ValueError):
+        pass  # no such time zone, which is told where it stands
+    return ()
+
+
+def map_windows(
+    model: FileModel, key: str, zone: ZoneInfo, calendars: Calendars
+) -> tuple[Window, ...]:
+    """Make the windows of a course, within its dates."""
+    windows = model.courses[key].windows
+    return tuple(
+        Window(
+            window.title or "",
+            _weekly(model, key, window, zone)
+            if window.days
+            else _dated(model, key, window, zone, calendars.get((key, at), ())),
+            frozenset(window.only),
         )
-        times = Dated(tuple(joined(span for span in given if span is not None)))
-    return Window(window.title or "", times, frozenset(window.only))
+        for at, window in enumerate(windows)
+    )
+
+
+def _weekly(model: FileModel, key: str, window: WindowModel, zone: ZoneInfo) -> Weekly:
+    days = frozenset(_DAYS[day] for day in window.days)
+    first, last = days_of(model, model.courses[key])
+    skipped = _skipped(model, window)
+    return Weekly(days, window.starts, window.until, zone, first, last, skipped)
+
+
+def _dated(
+    model: FileModel, key: str, window: WindowModel, zone: ZoneInfo, given: Iterable[Span]
+) -> Dated:
+    skipped = _skipped(model, window)
+    days = (local_span(day, window.starts, window.until, zone) for day in sorted(window.dates))
+    spans = [*given, *(span for span in days if span is not None)]
+    return Dated(
+        tuple(joined(span for span in spans if span.starts.astimezone(zone).date() not in skipped))
+    )
+
+
+def _skipped(model: FileModel, window: WindowModel) -> frozenset[dt.date]:
+    """Days on which a window does not begin: the holidays and its own exceptions."""
+    return frozenset(_every_day([*model.holidays.values(), *window.excluded]))
 
 
 def _every_day(ranges: Iterable[DaysModel]) -> Iterator[dt.date]:

@@ -9,6 +9,7 @@ from typing import Any
 from ..mistakes import Mistake
 from ..models import FileModel, SourceModel
 from ..reading import Document
+from ..windows import Calendars
 from .catalogue import check_flavors, check_profiles
 from .context import Checker
 from .courses import check_courses, check_quota
@@ -42,6 +43,7 @@ def check(
     *,
     fields: Mapping[str, tuple[str, ...]],
     attributes: Mapping[str, Collection[str]],
+    calendars: Calendars,
     now: datetime,
     traits: Collection[str] | None,
 ) -> list[Mistake]:
@@ -51,13 +53,16 @@ def check(
         model: what is right on its own; what was broken has been left out.
         written: the whole as it was written, so that what was left out is still known.
         fields: of the courses that each type of source states.
+        calendars: what was read of those that windows name.
         attributes: that link rules may compare, of each source whose settings are right.
         traits: names that ``kubespawner:`` may hold, or None.
 
     Returns:
         Warnings: what works but deserves a look.
     """
-    checker = Checker(document, model, sources, written, fields, attributes, now, traits)
+    checker = Checker(
+        document, model, sources, written, fields, attributes, calendars, now, traits
+    )
     for look in _CHECKS:
         look(checker)
     return checker.warnings

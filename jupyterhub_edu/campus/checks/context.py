@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from ..mistakes import Mistake, Path, did_you_mean, nearest, show, show_path
 from ..models import FileModel, FlavorModel, SourceModel
 from ..reading import Document
+from ..windows import Calendars
 
 __all__ = ["Checker"]
 
@@ -25,6 +26,7 @@ class Checker:
         written: everything, as it was written.
         fields: of the courses that each type of source states, by the type's word.
         attributes: that link rules may compare, by the id of a source whose settings are right.
+        calendars: what was read of those that windows name.
     """
 
     document: Document
@@ -33,6 +35,7 @@ class Checker:
     written: Mapping[str, Any]
     fields: Mapping[str, tuple[str, ...]]
     attributes: Mapping[str, Collection[str]]
+    calendars: Calendars
     now: datetime
     traits: Collection[str] | None
     warnings: list[Mistake] = field(default_factory=list)

@@ -11,7 +11,7 @@ from jupyterhub_edu.domain.windows import hours
 from ..mapping import dates_of, offers_of
 from ..mistakes import Path, show
 from ..models import CourseModel, DaysModel, WindowModel
-from ..windows import days_of, map_window
+from ..windows import days_of, map_windows
 from .context import Checker
 
 __all__ = ["check_windows"]
@@ -32,7 +32,7 @@ def check_windows(c: Checker) -> None:
             _dates(c, (*path, "dates"), course, window)
     if not c.document.mistakes:
         for key, course in c.model.courses.items():
-            _times(c, ("courses", key, "windows"), course)
+            _times(c, key, course)
 
 
 def _range(c: Checker, path: Path, days: DaysModel) -> None:
@@ -53,10 +53,12 @@ def _words(c: Checker, path: Path, course: CourseModel, window: WindowModel) -> 
                 f"the course offers {key} to nobody",
                 "take it out, or offer it",
             )
-    if bool(window.days) == bool(window.dates):
-        c.lacks(path, "does not say once when it takes place", "write days: or dates:")
+    if sum(map(bool, (window.days, window.dates, window.ical))) != 1:
+        c.lacks(path, "does not say once when it takes place", "write days:, dates: or ical:")
     elif window.dates and window.excluded:
         c.wrong((*path, "except"), "stands beside dates:", "take the days out of dates:")
+    elif window.ical and {"starts", "until"} & window.model_fields_set:
+        c.wrong(path, "has times beside those of its calendar", "take from: and until: out")
 
 
 def _twice(c: Checker, path: Path, words: Sequence[object]) -> None:
@@ -80,11 +82,12 @@ def _dates(c: Checker, path: Path, course: CourseModel, window: WindowModel) -> 
             )
 
 
-def _times(c: Checker, path: Path, course: CourseModel) -> None:
+def _times(c: Checker, key: str, course: CourseModel) -> None:
     """Every window takes place, and all together leave some time out."""
+    path: Path = ("courses", key, "windows")
     starts, ends = dates_of(c.model, course, c.zone)
     begin = starts or c.now
-    made = [map_window(c.model, course, window, c.zone) for window in course.windows]
+    made = map_windows(c.model, key, c.zone, c.calendars)
     for at, window in enumerate(made):
         if next(window.times.spans(begin), None) is None:
             c.wrong((*path, at), "never takes place", "look at its days, times and exceptions")

@@ -1,6 +1,11 @@
 """Windows and holidays: what they become, and every mistake in them with its place."""
 
+import os
+import subprocess
+import sys
+import tomllib
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,6 +15,7 @@ from jupyterhub_edu.domain.windows import Dated, Stretch, Weekly
 
 CODES = "    codes: [INF4490]\n"
 TERMS = "terms:\n"
+ROOT = Path(__file__).parents[3]
 OSLO = ZoneInfo("Europe/Oslo")
 
 
@@ -71,6 +77,36 @@ def test_a_profile_is_restricted_to_all_windows_that_name_it_and_others_to_none(
     assert campus.courses["intro"].hours == {}
 
 
+LECTURES = """\
+BEGIN:VCALENDAR
+BEGIN:VEVENT
+UID:1
+SUMMARY:Lab
+DTSTART;TZID=Europe/Oslo:20261110T101500
+DTEND;TZID=Europe/Oslo:20261110T120000
+RRULE:FREQ=WEEKLY;COUNT=3
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_a_window_takes_its_times_from_a_calendar_and_leaves_holidays_out(load, campus_folder):
+    (campus_folder / "lectures.ics").write_text(LECTURES, encoding="utf-8")
+    loaded = load(
+        TERMS,
+        "holidays: {Reading day: 2026-11-17}\n" + TERMS,
+        *windows("{ical: lectures.ics, only: [gpu]}"),
+    )
+    (window,) = loaded.campus.courses["ml"].windows
+    assert window.times == Dated(
+        (
+            Span(at("2026-11-10 10:15"), at("2026-11-10 12:00")),
+            Span(at("2026-11-24 10:15"), at("2026-11-24 12:00")),
+        )
+    )
+    assert campus_folder / "lectures.ics" in loaded.files
+
+
 WRONG = {
     "a time that YAML reads as a number": (
         windows("{days: [Tue], from: 10:15, only: [gpu]}"),
@@ -90,13 +126,13 @@ WRONG = {
     "a window that says nothing of when": (
         windows("{only: [gpu]}"),
         [
-            "courses.ml.windows[0]: does not say once when it takes place; write days: or dates:",
+            "courses.ml.windows[0]: does not say once when it takes place; write days:, dates: or ical:",
         ],
     ),
     "a window that says it twice": (
         windows("{days: [Tue], dates: [2026-11-24], only: [gpu]}"),
         [
-            "courses.ml.windows[0]: does not say once when it takes place; write days: or dates:",
+            "courses.ml.windows[0]: does not say once when it takes place; write days:, dates: or ical:",
         ],
     ),
     "a window that restricts nothing": (
@@ -181,6 +217,28 @@ WRONG = {
             "courses.ml.windows[0]: never takes place; look at its days, times and exceptions",
         ],
     ),
+    "a calendar that is not there": (
+        windows("{ical: lectures.ics, only: [gpu]}"),
+        [
+            'courses.ml.windows[0].ical: "lectures.ics" cannot be read: No such file or directory',
+        ],
+    ),
+    "a calendar for a course without an end": (
+        (
+            "    term: h26\n" + CODES,
+            windows("{ical: lectures.ics, only: [gpu]}")[1],
+        ),
+        [
+            "courses.ml.windows[0].ical: needs the course's first and last day; name its term, or write from: and until:",
+        ],
+    ),
+    "times beside a calendar": (
+        windows('{ical: lectures.ics, from: "10:15", only: [gpu]}'),
+        [
+            "courses.ml.windows[0]: has times beside those of its calendar; take from: and until: out",
+            'courses.ml.windows[0].ical: "lectures.ics" cannot be read: No such file or directory',
+        ],
+    ),
     "windows that leave no time out": (
         windows(
             "{days: [Mon, Tue, Wed, Thu, Fri], only: [gpu]}",
@@ -213,3 +271,14 @@ def test_is_told_with_its_place_and_its_fix(mistakes, changes, expected):
 def test_a_day_beyond_any_calendar_is_a_mistake(mistakes, day):
     (line,) = mistakes("until: 2026-12-18", f"until: {day}")
     assert f"no teaching in {int(day[:4])}; write a year from 1970 to 2999" in line
+
+
+def test_time_zones_are_known_on_a_machine_that_has_none_of_its_own():
+    code = "from zoneinfo import ZoneInfo, available_timezones as a; ZoneInfo('Europe/Oslo'); print(len(a()) > 500)"
+    bare = {**os.environ, "PYTHONTZPATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=bare, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "True"
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "tzdata" in declared["project"]["dependencies"]
