@@ -54,7 +54,10 @@ async def _ask(loaded: Loaded, *, tell: bool) -> list[tuple[str, list[str]]]:
     async for name, problems in probe(loaded):
         answers.append((name, problems))
         if tell:
-            say((f"{name}: ", HEAD), ("; ".join(problems), BAD) if problems else ("works", GOOD))
+            for problem in problems:
+                say((f"{name}: ", HEAD), (problem, BAD))
+            if not problems:
+                say((f"{name}: ", HEAD), ("works", GOOD))
     return answers
 
 

@@ -102,6 +102,16 @@ def test_connect_asks_the_world_and_says_one_line_each(run, file, monkeypatch):
     assert result.stdout.splitlines()[-2:] == ["source ad: works", "store: works"]
 
 
+def test_each_problem_has_a_line_of_its_own(run, file, monkeypatch):
+    monkeypatch.setenv("LDAP_PASSWORD", "x")
+    probe_with(monkeypatch, ("source ad", ["people: none; look there", "groups: none; look here"]))
+
+    assert run("check", "--connect", "campus.yaml").stdout.splitlines()[-2:] == [
+        "source ad: people: none; look there",
+        "source ad: groups: none; look here",
+    ]
+
+
 def test_connect_fails_when_something_does_not_work(run, file, monkeypatch):
     monkeypatch.setenv("LDAP_PASSWORD", "x")
     probe_with(monkeypatch, ("source ad", ["no answer in time"]), ("store", []))
