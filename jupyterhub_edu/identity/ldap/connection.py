@@ -1,8 +1,8 @@
 """One LDAP connection, used by one thread at a time. Everything here blocks and is called from the pool's threads.
 
-ldap3 speaks the protocol; what it leaves open is closed here: a deadline over the whole of an operation (not of each
-read), an upper bound on what a server may send, the certificate's name checked by the standard library, no schema
-fetched, no referral followed.
+ldap3 connects, encrypts and binds; ``messages`` searches. What ldap3 leaves open is closed here: a deadline over the
+whole of an operation (not of each read), an upper bound on what a server may send, the certificate's name checked by the
+standard library, no schema fetched, no referral followed.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Any, Final
 
 import ldap3
+from ldap3.core.results import RESULT_CODES
 
+from .messages import Entry, Search, read_answer, search_request
 from .settings import Address, LdapSettings
 from .transport import Deadline, TimedSocket, Tls
 from .troubles import plain, say_connection, say_search
@@ -32,7 +34,6 @@ __all__ = [
 
 _PAGE: Final = 500
 _WHO_AM_I: Final = "1.3.6.1.4.1.4203.1.11.3"
-_PAGED: Final = "1.2.840.113556.1.4.319"
 _SUCCESS: Final = 0
 BUSY_RESULTS: Final = frozenset({51, 52})
 """Result codes busy and unavailable: this server cannot now, another may."""
@@ -48,43 +49,6 @@ class Silent(ServerFailed):
 
 class Incomplete(Exception):
     """The server answered, and the answer is not the whole truth: a limit, a referral, an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What to look for.
-
-    Attributes:
-        attributes: names of attributes to bring along; ``1.1`` for none.
-        scope: the whole subtree, or the base entry alone.
-        limit: stop after this many entries (the answer then need not be complete); 0 for all.
-    """
-
-    base: str
-    filter: str
-    attributes: tuple[str, ...] = ("1.1",)
-    scope: Literal["SUBTREE", "BASE"] = "SUBTREE"
-    limit: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry as received; attribute names in lower case, values as octets."""
-
-    dn: str
-    attributes: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
-
-    def octets(self, attribute: str) -> tuple[bytes, ...]:
-        """All values of an attribute; empty if it has none or may not be read."""
-        return self.attributes.get(attribute.lower(), ())
-
-    def texts(self, attribute: str) -> tuple[str, ...]:
-        """All values of an attribute as text."""
-        return tuple(value.decode("utf-8", "backslashreplace") for value in self.octets(attribute))
-
-    def text(self, attribute: str) -> str:
-        """The first value of an attribute as text, or ``""``."""
-        return next(iter(self.texts(attribute)), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +89,7 @@ class Connection:
         )
         self._ldap = ldap3.Connection(
             server,
-            client_strategy=ldap3.SAFE_SYNC,
+            client_strategy=ldap3.SYNC,
             auto_referrals=False,
             auto_range=False,
             check_names=False,
@@ -158,7 +122,8 @@ class Connection:
             # Octets, not text: ldap3 would refuse or rewrite what its table of characters does not know.
             self._ldap.user, self._ldap.password = dn, password.encode("utf-8", "replace")
             self._ldap.authentication = kind
-            _, result, _, _ = self._ldap.bind(read_server_info=False)
+            self._ldap.bind(read_server_info=False)
+            result = self._ldap.result
         except Exception as error:
             raise _failure(error, self._clock) from error
         finally:
@@ -176,7 +141,8 @@ class Connection:
         """
         self._clock.begin(deadline)
         try:
-            _, result, _, _ = self._ldap.extended(_WHO_AM_I)
+            self._ldap.extended(_WHO_AM_I)
+            result = self._ldap.result
         except Exception as error:
             raise _failure(error, self._clock) from error
         if _code(result) != _SUCCESS:
@@ -196,7 +162,7 @@ class Connection:
         """
         self._clock.begin(deadline)
         found: list[Entry] = []
-        cookie: bytes | None = None
+        cookie = b""
         while True:
             entries, cookie = self._page(search, cookie)
             found += [self._whole(entry) for entry in entries]
@@ -210,35 +176,26 @@ class Connection:
         if left is not None:
             left.close()
 
-    def _page(self, search: Search, cookie: bytes | None) -> tuple[list[Entry], bytes | None]:
+    def _page(self, search: Search, cookie: bytes) -> tuple[list[Entry], bytes]:
+        id = self._ldap.server.next_message_id()
+        line = self._ldap.socket
         try:
-            _, result, response, _ = self._ldap.search(
-                search.base,
-                search.filter,
-                search_scope=search.scope,
-                attributes=list(search.attributes),
-                paged_size=search.limit or _PAGE,
-                paged_cookie=cookie,
-            )
+            line.sendall(search_request(id, search, search.limit or _PAGE, cookie))
+            answer = read_answer(line.recv, id)
         except Exception as error:
             raise _failure(error, self._clock) from error
-        code = _code(result)
-        if code in BUSY_RESULTS:
-            raise ServerFailed(f"the directory is {result.get('description')}")
-        if code != _SUCCESS:
-            told = str(result.get("description")), str(result.get("message") or "")
-            raise Incomplete(say_search(code, *told, search.base))
-        entries = []
-        for row in response or ():
-            if row["type"] == "searchResEntry":
-                entries.append(_entry(row))
-            elif row["type"] == "searchResRef" and not _is_own_partition(row["uri"]):
+        name = RESULT_CODES.get(answer.code, "")
+        if answer.code in BUSY_RESULTS:
+            raise ServerFailed(f"the directory is {name}")
+        if answer.code != _SUCCESS:
+            raise Incomplete(say_search(answer.code, name, answer.message, search.base))
+        for uris in answer.references:
+            if not _is_own_partition(uris):
                 raise Incomplete(
-                    f"the directory keeps a part of {search.base} elsewhere: {plain(str(row['uri']))}; "
+                    f"the directory keeps a part of {search.base} elsewhere: {plain(str(uris))}; "
                     "name the server that has all of it in servers, or a narrower entry"
                 )
-        control = (result.get("controls") or {}).get(_PAGED) or {}
-        return entries, (control.get("value") or {}).get("cookie") or None
+        return answer.entries, answer.cookie
 
     def _whole(self, entry: Entry) -> Entry:
         """Fetch the rest of values that came as ``member;range=0-1499``."""
@@ -248,7 +205,7 @@ class Connection:
             values = attributes.pop(name)
             while not span.endswith("-*"):
                 wanted = f"{kind};range={int(span.partition('-')[2]) + 1}-*"
-                more, _ = self._page(Search(entry.dn, "(objectClass=*)", (wanted,), "BASE"), None)
+                more, _ = self._page(Search(entry.dn, "(objectClass=*)", (wanted,), "BASE"), b"")
                 rest = {
                     k: v
                     for e in more
@@ -273,14 +230,6 @@ def _failure(error: Exception, clock: Deadline) -> ServerFailed:
 
 def _code(result: Mapping[str, Any]) -> int:
     return int(result["result"])
-
-
-def _entry(row: Mapping[str, Any]) -> Entry:
-    values = {name.lower(): tuple(octets) for name, octets in row["raw_attributes"].items()}
-    raw = row["raw_dn"]
-    return Entry(
-        raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else str(raw), values
-    )
 
 
 def _is_own_partition(uris: list[str]) -> bool:

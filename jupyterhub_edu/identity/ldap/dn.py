@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["Dn", "dn_key", "format_dn", "is_below", "parse_dn", "rdn_value"]
@@ -18,8 +19,11 @@ Dn = tuple[Rdn, ...]
 _TYPE: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*) *= *")
 _PAIR: Final = re.compile(r"\\(?:([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _SPECIAL: Final = re.compile(r'[,+"\\<>;]')
+_KEPT: Final = 4096
+"""Names that are remembered as read: a campus has some hundred groups, and each login brings a few dozen of them."""
 
 
+@lru_cache(_KEPT)
 def parse_dn(text: str) -> Dn:
     r"""Parse a distinguished name.
 
@@ -51,6 +55,7 @@ def parse_dn(text: str) -> Dn:
     return tuple(rdns)
 
 
+@lru_cache(_KEPT)
 def format_dn(dn: Dn) -> str:
     r"""Write a name in one spelling: types upper-case, no blanks around separators, values as decoded.
 
@@ -62,6 +67,7 @@ def format_dn(dn: Dn) -> str:
     return ",".join("+".join(f"{kind}={_encode(value)}" for kind, value in rdn) for rdn in dn)
 
 
+@lru_cache(_KEPT)
 def dn_key(dn: Dn) -> Dn:
     """What two spellings of one name have in common: case and runs of blanks do not count."""
     return tuple(tuple((kind, _fold(value)) for kind, value in rdn) for rdn in dn)

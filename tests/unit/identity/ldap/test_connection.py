@@ -1,6 +1,7 @@
 """What a connection makes of a server's answers; real servers are met in tests/contract."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,40 +16,48 @@ from jupyterhub_edu.identity.ldap.connection import (
 )
 from jupyterhub_edu.identity.ldap.settings import parse_address
 from jupyterhub_edu.identity.ldap.transport import make_tls_context
+from tests.unit.identity.ldap import wire
 from tests.unit.identity.ldap.fakes import SETTINGS
 
 SEARCH = Search("dc=x", "(uid=ann)", ("member",))
 
 
 class FakeLdap:
-    """Stands in for ldap3.Connection: answers from a list, notes what was asked."""
+    """Stands in for ldap3.Connection and its socket: answers from a list, notes what was asked."""
 
     answers: list[Any]
 
     def __init__(self, server: Any, **options: Any) -> None:
-        self.options, self.socket, self.strategy = options, None, self
+        self.options, self.socket, self.strategy, self.server = options, self, self, server
         self.asked: list[Any] = []
-        self.user = self.password = self.authentication = self.request = None
+        self.user = self.password = self.authentication = self.request = self.result = None
+        self._answer = b""
 
     def open(self, **_: Any) -> None: ...
 
     def close(self) -> None: ...
 
-    def bind(self, **_: Any) -> Any:
-        return self._next((self.user, self.password, self.authentication))
+    def bind(self, **_: Any) -> None:
+        self.result = self._next((self.user, self.password, self.authentication))
 
-    def search(self, base: str, filter: str, **options: Any) -> Any:
-        return self._next((base, *options["attributes"]))
+    def extended(self, oid: str) -> None:
+        self.result = self._next(oid)
 
-    def extended(self, oid: str) -> Any:
-        return self._next(oid)
+    def sendall(self, octets: bytes) -> None:
+        id, asked = wire.read_request(octets)
+        messages = self._next((asked["base"], *asked["attributes"]))
+        self._answer = b"".join(make(id) for make in messages)
+
+    def recv(self, size: int) -> bytes:
+        piece, self._answer = self._answer[:size], self._answer[size:]
+        return piece
 
     def _next(self, asked: Any) -> Any:
         self.asked.append(asked)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return (True, *answer, None)
+        return answer
 
 
 @pytest.fixture
@@ -69,22 +78,20 @@ def soon() -> float:
     return time.monotonic() + 60
 
 
-def page(*entries: Any, code: int = 0, cookie: bytes = b"", description: str = "success") -> Any:
-    control = {"1.2.840.113556.1.4.319": {"value": {"cookie": cookie}}}
-    return {"result": code, "description": description, "controls": control}, list(entries)
+Message = Callable[[int], bytes]
+"""A message of an answer, once the number of the question is known."""
 
 
-def found(dn: str, **values: list[bytes]) -> dict[str, Any]:
-    raw = {name.replace("__", ";range="): octets for name, octets in values.items()}
-    return {"type": "searchResEntry", "raw_dn": dn.encode(), "raw_attributes": raw}
+def page(*messages: Message, code: int = 0, cookie: bytes = b"") -> list[Message]:
+    return [*messages, lambda id: wire.done(id, code, "", cookie)]
 
 
-def ranged(dn: str, span: str, *octets: bytes) -> dict[str, Any]:
-    return {
-        "type": "searchResEntry",
-        "raw_dn": dn.encode(),
-        "raw_attributes": {f"member;range={span}": list(octets)},
-    }
+def found(dn: str, **values: list[bytes]) -> Message:
+    return lambda id: wire.entry(id, (dn, values))
+
+
+def ranged(dn: str, span: str, *octets: bytes) -> Message:
+    return lambda id: wire.entry(id, (dn, {f"member;range={span}": octets}))
 
 
 def test_pages_are_read_to_the_end(ldap):
@@ -126,17 +133,17 @@ def test_values_that_are_kept_back_are_not_the_whole_truth(ldap, rest):
         made.search(SEARCH, soon())
 
 
-def reference(uri: str) -> dict[str, Any]:
-    return {"type": "searchResRef", "uri": [uri]}
+def reference(uri: str) -> Message:
+    return lambda id: wire.reference(id, [uri])
 
 
 PARTIAL = {
-    "size limit": page(found("cn=a"), code=4, description="sizeLimitExceeded"),
-    "time limit": page(code=3, description="timeLimitExceeded"),
-    "administrative limit": page(code=11, description="adminLimitExceeded"),
-    "referral": page(code=10, description="referral"),
-    "no such object": page(code=32, description="noSuchObject"),
-    "may not": page(code=50, description="insufficientAccessRights"),
+    "size limit": page(found("cn=a"), code=4),
+    "time limit": page(code=3),
+    "administrative limit": page(code=11),
+    "referral": page(code=10),
+    "no such object": page(code=32),
+    "may not": page(code=50),
     "a part elsewhere": page(found("cn=a"), reference("ldap://other.example/ou=B,dc=x")),
     "a child domain": page(reference("ldap://ad.example/DC=child,DC=x")),
 }
@@ -162,10 +169,13 @@ def test_partitions_without_people_do_not_count(ldap):
 @pytest.mark.parametrize(
     "answer",
     [
-        page(code=51, description="busy"),
-        page(code=52, description="unavailable"),
+        page(code=51),
+        page(code=52),
         OSError("connection reset"),
         IndexError("a decoder stumbled"),
+        [lambda id: wire.done(id)[:-1]],
+        [lambda id: wire.done(id + 1)],
+        [lambda id: wire.done(id), lambda id: wire.done(id)],
     ],
 )
 def test_another_server_may_do_better(ldap, answer):
@@ -176,7 +186,7 @@ def test_another_server_may_do_better(ldap, answer):
 
 
 def test_a_bind_sends_what_was_typed_octet_by_octet(ldap):
-    made, fake = connect(ldap, ({"result": 49, "message": "no"}, None))
+    made, fake = connect(ldap, {"result": 49, "message": "no"})
     result = made.bind("cn=a", "pä\u00adss\x07", soon())
 
     assert (result.code, result.message) == (49, "no")
@@ -203,7 +213,7 @@ def test_half_a_bind_is_never_sent(ldap, dn, password):
     ],
 )
 def test_who_am_i(ldap, answer, who):
-    made, _ = connect(ldap, (answer, None))
+    made, _ = connect(ldap, answer)
 
     assert made.who_am_i(soon()) == who
 
