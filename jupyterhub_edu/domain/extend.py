@@ -143,6 +143,8 @@ def _decide(
         reasons.append(Reason(ExtendCode.RECLAIMED))
     if session.wanted:
         reasons.append(Reason(ExtendCode.OTHERS_WAIT))
+    if case.granted is None:  # no longer offered, so that no end would be left to name
+        return Extension(None, reasons=tuple(reasons))
     end = _end(case, course, until)
     if end.at <= session.ends_at:
         reasons.append(Reason(ExtendCode.END_FIXED, "", {"why": end.by.words}))
