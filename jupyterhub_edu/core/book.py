@@ -284,6 +284,8 @@ class Book:
                 self._adopt(sighting)
             return
         if sighting.gone:
+            if sighting.running_at is not None and admission.stage is Stage.RESERVED:
+                self._set_running(admission, sighting.running_at)
             ended = self._end(admission.id, sighting.ended_at)
             if ended is not None:
                 self._save_later(ended)
@@ -296,20 +298,22 @@ class Book:
     async def rebuild(self) -> None:
         """Fill the book after a start of the hub: the store's rows and the live pods; where they differ pods win.
 
-        Call once, after the inventory's first complete list. A reservation without a pod is released; a pod of ours
-        without a row counts as used until it is gone.
+        Call once, after the inventory's first complete list. A reservation without a pod is released, and ends when a
+        hub was last surely at work: nobody pays for a night in which there was none. A pod of ours without a row counts
+        as used until it is gone.
         """
         rows = await self._store.load_open_admissions()
         # No await from here to the last sighting: a pod that goes meanwhile is either in this view or sighted after it.
         pods = self._inventory.pods()
-        lost = [row.id for row in rows if self._inventory.sees_pods and row.id not in pods]
+        lost = [row for row in rows if self._inventory.sees_pods and row.id not in pods]
+        at_work = self._last_at_work(rows)
         for row in rows:
             self._add(row)
         self._rebuilt = True
         for sighting in list(pods.values()):
             self.sight(sighting)
-        for id in lost:
-            await self.end(id, estimated=True)
+        for row in lost:
+            await self.end(row.id, max(at_work, row.running_at or row.reserved_at), estimated=True)
 
     async def settle(self) -> None:
         """Wait for writes that are under way."""
@@ -317,6 +321,13 @@ class Book:
             await asyncio.gather(*self._unsaved, return_exceptions=True)
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    def _last_at_work(self, rows: Iterable[Admission]) -> datetime:
+        """The last instant before now at which a hub has kept anything that tells its time."""
+        told = [row.running_at or row.reserved_at for row in rows]
+        told += [person.answered_at for person in self._roll.people()]
+        now = self._clock()
+        return max((at for at in told if at <= now), default=now)
 
     def _pool_of(self, campus: Campus, course: Course, flavor: Flavor, now: datetime) -> Pool:
         tally = self._tally(flavor.key)
