@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 from jupyterhub_edu import campus
 from jupyterhub_edu.campus import CampusError, Loaded, Mistake
@@ -15,6 +17,8 @@ from .advisories import find_advisories
 from .output import BAD, DIM, GOOD, HEAD, NOTE, say, say_json
 
 __all__ = ["check_file"]
+
+_KEY: Final = "JUPYTERHUB_CRYPT_KEY"
 
 
 def check_file(path: Path, *, connect: bool, as_json: bool) -> bool:
@@ -31,6 +35,7 @@ def check_file(path: Path, *, connect: bool, as_json: bool) -> bool:
         return False
     warnings = [str(warning) for warning in loaded.warnings]
     warnings += [str(advisory) for advisory in find_advisories()]
+    warnings += _without_key(loaded) if connect else []
     if not as_json:
         _print_good(path, loaded, warnings)
     answers = asyncio.run(_ask(loaded, tell=not as_json)) if connect else []
@@ -44,6 +49,18 @@ def kubespawner_traits() -> Collection[str]:
     from kubespawner import KubeSpawner
 
     return frozenset(KubeSpawner.class_trait_names(config=True))
+
+
+def _without_key(loaded: Loaded) -> list[str]:
+    """What cannot be asked without the hub's key; no mistake, for the hub may have it where we do not."""
+    kinds = loaded.campus.sources.items()
+    needing = [id for id, source in kinds if SOURCE_TYPES[source.type].needs_safe]
+    if not needing or os.environ.get(_KEY):
+        return []
+    return [
+        f"{_KEY} is not set here; the hub needs it for {', '.join(needing)}, the same at every start (openssl rand -hex 32; the "
+        "z2jh chart makes one), and what it has sealed is not asked"
+    ]
 
 
 async def _ask(loaded: Loaded, *, tell: bool) -> list[tuple[str, list[str]]]:

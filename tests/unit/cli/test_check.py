@@ -102,6 +102,23 @@ def test_connect_asks_the_world_and_says_one_line_each(run, file, monkeypatch):
     assert result.stdout.splitlines()[-2:] == ["source ad: works", "store: works"]
 
 
+@pytest.mark.parametrize("key", ["", "ab" * 32])
+def test_a_source_that_needs_the_hubs_key_is_named_where_there_is_none(
+    run, file, monkeypatch, key
+):
+    campus = "  campus: {type: oidc, issuer: 'https://sso.example/realms/uni', client_id: hub}\n"
+    replace(file, "  roster: {type", campus + "  roster: {type")
+    monkeypatch.setenv("LDAP_PASSWORD", "x")
+    monkeypatch.setenv("JUPYTERHUB_CRYPT_KEY", key)
+    probe_with(monkeypatch)
+    result = run("check", "--connect", "campus.yaml")
+
+    told = "warning: JUPYTERHUB_CRYPT_KEY is not set here; the hub needs it for campus, "
+    assert (told in result.stdout) == (not key)
+    assert result.exit_code == 0
+    assert told not in run("check", "campus.yaml").stdout
+
+
 def test_each_problem_has_a_line_of_its_own(run, file, monkeypatch):
     monkeypatch.setenv("LDAP_PASSWORD", "x")
     probe_with(monkeypatch, ("source ad", ["people: none; look there", "groups: none; look here"]))
