@@ -422,6 +422,15 @@ async def test_the_audit_gives_the_newest_first(store):
     assert list(await store.load_audit(limit=0)) == []
 
 
+async def test_a_change_of_a_session_is_written_down_with_it_or_not_at_all(store):
+    await store.save_admission(an_admission(), an_entry(target="kept"))
+    with pytest.raises(StoreError):
+        await store.save_admission(an_admission(2), an_entry(target="\0"))
+
+    assert [e.target for e in await store.load_audit()] == ["kept"]
+    assert [a.id for a in await store.load_open_admissions()] == [an_admission().id]
+
+
 async def test_the_audit_of_a_course_is_its_own(store):
     await store.append_audit(an_entry(course="ml", target="a"))
     await store.append_audit(an_entry(course="stats", target="b"))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import httpx
 
 from .server import Hub
 from .test_desk import CONFIG
+from .test_start import DEMO
 
 
 def test_a_server_is_told_when_it_stops_and_nobody_else_is(start_hub: Callable[..., Hub]) -> None:
@@ -54,3 +57,43 @@ def test_a_server_is_told_when_it_stops_and_nobody_else_is(start_hub: Callable[.
     assert page.status_code == 200
     assert "Access-Control-Allow-Origin" not in page.headers
     assert page.headers["Vary"] == "Origin"
+
+
+def test_a_session_goes_on_once_and_then_the_reason_is_told(
+    start_hub: Callable[..., Hub], tmp_path: Path
+) -> None:
+    campus = DEMO.read_text().replace("longest: 2h", "longest: 9m")
+    for file in ("people.csv", "passwords.txt"):
+        campus = campus.replace(f": {file}", f": {DEMO.parent / file}")
+    (tmp_path / "campus.yaml").write_text(f"extend_times: 1\nextend_by: 30m\n{campus}")
+    hub = start_hub(CONFIG.replace(repr(str(DEMO)), repr(str(tmp_path / "campus.yaml"))))
+    stu = hub.browser()
+    stu.log_in("stu", "demo")
+    assert stu.start(choice="ml/gpu").status_code == 302, hub.tail()
+    stu.wait_for_server("stu")
+    token = stu.token("stu", ["access:servers!server=stu/"])
+    running(hub, token)
+
+    before = hub.api("edu/session/stu", token=token).json()
+    assert before["extend"]["allowed"] is True
+    assert before["extend"]["label"].startswith("Go on until ")
+    reply = hub.api("edu/session/stu", token=token, method="POST")
+    assert reply.status_code == 200, reply.text
+    after = reply.json()
+    longer = datetime.fromisoformat(after["ends_at"]) - datetime.fromisoformat(before["ends_at"])
+    assert longer == timedelta(minutes=30)
+    assert after["ends_by"] == "extension"
+    assert after["extend"]["allowed"] is False
+
+    again = hub.api("edu/session/stu", token=token, method="POST")
+    assert again.status_code in {403, 409}
+    assert again.json()["message"] == after["extend"]["sentence"]
+    assert hub.api("edu/session/stu", method="POST").status_code == 404
+
+
+def running(hub: Hub, token: str) -> None:
+    """Wait until the book knows that the server runs."""
+    end = time.monotonic() + 120
+    while hub.api("edu/session/stu", token=token).json().get("extend") is None:
+        assert time.monotonic() < end, hub.tail()
+        time.sleep(0.5)

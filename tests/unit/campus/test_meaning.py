@@ -4,6 +4,24 @@ import pytest
 
 # What is replaced in the small campus file, by what (in pairs), and every mistake that is then reported.
 ROWS = {
+    "hours per term in a course without dates": (
+        [
+            "  intro:\n    term: h26",
+            "  intro:\n    allowance: {person: 10h per term, course: 9h per week}",
+        ],
+        [
+            "campus.yaml:61: courses.intro.allowance.person: counts per term, and the course has no dates; name its term, or its first and last day (from, until)",
+        ],
+    ),
+    "hours of no period": (
+        [
+            "  intro:\n    term: h26",
+            "  intro:\n    term: h26\n    allowance: {person: 10h}",
+        ],
+        [
+            "campus.yaml:62: courses.intro.allowance.person: not an allowance: '10h'; write for example 10h per week (or day, or term)",
+        ],
+    ),
     "a profile offered twice": (
         [
             "teacher: [notebook, gpu]",
