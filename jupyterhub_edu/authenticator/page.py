@@ -10,6 +10,7 @@ from typing import Any, Final
 from jupyterhub.handlers import LoginHandler
 from jupyterhub.utils import url_path_join
 from tornado import web
+from tornado.escape import url_escape
 from tornado.httputil import url_concat
 
 from jupyterhub_edu.domain.campus import SourceInfo
@@ -49,6 +50,27 @@ class LoginPage(Remembering, LoginHandler):
         ns.setdefault("chosen", self.get_argument("source", ""))
         ns.setdefault("begin", lambda source: self._begin(source, going_on))
         return super().render_template(name, **ns)
+
+    def _render(
+        self, login_error: str | None = None, username: str | None = None, **more: Any
+    ) -> Any:
+        """The hub's page. Without HTML of the deployment's own there is no template to compile for each visitor."""
+        if self.authenticator.get_custom_html(self.hub.base_url):
+            return super()._render(login_error, username, **more)
+        going_on = self.get_argument("next", "")
+        address = self.authenticator.login_url(self.hub.base_url)
+        return self.render_template(
+            "login.html",
+            next=url_escape(going_on),
+            username=username,
+            login_error=login_error,
+            login_url=self.settings["login_url"],
+            authenticator_login_url=url_concat(address, {"next": going_on}),
+            authenticator=self.authenticator,
+            xsrf=self.xsrf_token.decode("ascii"),
+            custom_html="",
+            **more,
+        )
 
     def _chosen_redirect(self) -> SourceInfo | None:
         chosen = self.get_argument("source", "")
