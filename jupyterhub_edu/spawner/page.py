@@ -31,7 +31,7 @@ FRESH_ENOUGH: Final = timedelta(minutes=1)
 _ALL_OPEN: Final = 3
 """With more courses than this only the chosen one is unfolded."""
 
-_NOT_SOON: Final = frozenset({"archived", "suspended", "ended", "never"})
+_NOT_SOON: Final = frozenset({"archived", "suspended", "ended", "never", "none"})
 """Variants of reasons for which the table's usual time to try again does not hold."""
 
 _template = ENVIRONMENT.get_template("start.html")

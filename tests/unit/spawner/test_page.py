@@ -1,7 +1,8 @@
 """What stands on the start page, read as a browser would."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from bs4 import BeautifulSoup
@@ -9,9 +10,12 @@ from bs4 import BeautifulSoup
 from jupyterhub_edu.domain.courses import Caps, CourseState, Quota
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
+from jupyterhub_edu.domain.windows import Timetable, Weekly
+from jupyterhub_edu.hub.refusals import reasons_json
 from jupyterhub_edu.spawner import page
 from jupyterhub_edu.spawner.choices import Wish, parse_fields, parse_wish
 from tests.fakes.campus import (
+    NOW,
     T4,
     a_campus,
     a_choice,
@@ -22,6 +26,7 @@ from tests.fakes.campus import (
     enrol,
     some_amounts,
 )
+from tests.fakes.world import AClock
 
 STUDENT, TEACHER = CourseRole.STUDENT, CourseRole.TEACHER
 EVIL = "<img src=x onerror=alert(1)> {username} {{ 7*7 }} \"quoted\" 'so' & more"
@@ -91,6 +96,52 @@ async def test_a_card_says_what_it_is_and_how_much_is_free():
         assert part in text
     assert "registry.example/gpu:1" in text
     assert "free" not in card(soup, "ml/notebook").get_text()
+
+
+def a_course_with_hours(*days: int) -> Any:
+    """The GPU notebook starts from 14:00 to 16:00 on these days of the week; it is Tuesday, 11:00."""
+    hours = Weekly(frozenset(days), time(14), time(16), ZoneInfo("Europe/Oslo"))
+    return a_course(hours={"gpu": Timetable((hours,) if days else ())})
+
+
+async def test_outside_its_windows_a_card_says_when_the_next_opens():
+    soup = await show(a_campus(courses=[a_course_with_hours(1)]))
+
+    text = card(soup, "ml/gpu").get_text(" ", strip=True)
+    assert (
+        "Machine Learning starts Gpu only at set times; the next begins on 2026-11-03 14:00."
+        in text
+    )
+    assert "Tue 03 Nov 2026, 14:00" in text
+    assert "Who can change it: the course's teacher" in text
+    assert "set times" not in card(soup, "ml/notebook").get_text()
+
+
+async def test_after_the_last_window_a_card_promises_nothing():
+    soup = await show(a_campus(courses=[a_course_with_hours()]))
+
+    text = card(soup, "ml/gpu").get_text(" ", strip=True)
+    assert "Machine Learning starts Gpu only at set times, and none is left." in text
+    assert "next window" not in text
+
+
+async def test_in_a_window_a_card_says_until_when():
+    core = a_core(
+        a_campus(courses=[a_course_with_hours(1)]), clock=AClock(NOW + timedelta(hours=4))
+    )
+
+    soup = await show(core=core)
+
+    assert "until Tue 03 Nov 2026, 16:00" in card(soup, "ml/gpu").get_text(" ", strip=True)
+
+
+async def test_a_program_is_told_when_the_next_window_opens():
+    core = a_core(a_campus(courses=[a_course_with_hours(1)]))
+    ada = await enrol(core, "ada", ml=STUDENT)
+
+    (reason,) = reasons_json(core.book.decide(StartRequest(ada.key, "ml", "gpu")))
+
+    assert (reason["code"], reason["retry_at"]) == ("outside-window", "2026-11-03T13:00:00+00:00")
 
 
 async def test_every_control_has_a_label_and_every_id_is_its_own():
