@@ -151,13 +151,12 @@ class Roll:
 
     def courses(self, person: Person, now: datetime) -> dict[str, CourseRole]:
         """The courses that exist in the campus with the person's role in each now, in the campus file's order."""
-        roles: dict[str, CourseRole] = {}
-        for course in dict.fromkeys(e.course for e in self.enrolments(person)):
-            role = self.course_role(person, course, now)
-            if role is not None and course in self._campus().courses:
-                roles[course] = role
-        order = {course: place for place, course in enumerate(self._campus().courses)}
-        return dict(sorted(roles.items(), key=lambda item: order[item[0]]))
+        found: dict[str, list[Enrolment]] = {}
+        for e in self.enrolments(person):
+            found.setdefault(e.course, []).append(e)
+        roles = {course: role_in(enrolments, now) for course, enrolments in found.items()}
+        ordered = {course: roles[course] for course in self._campus().courses if course in roles}
+        return {course: role for course, role in ordered.items() if role is not None}
 
     def hub_groups(self, person: Person, now: datetime) -> frozenset[str]:
         """The hub groups that are ours for this person now."""
