@@ -98,6 +98,14 @@ def _reasons() -> Iterator[str]:
         yield from ["", f"Who can change it: {_sentence(row.who)}.", ""]
 
 
+def _extensions() -> list[str]:
+    rows = [
+        [f"`{code}`", _sentence(row.sentences[""]), _sentence(row.who), str(row.status)]
+        for code, row in reasons.EXTEND_ROWS.items()
+    ]
+    return _table(["code", "in words", "who can change it", "HTTP"], rows)
+
+
 def _sentence(text: str) -> str:
     """Braces name what is filled in."""
     return re.sub(r"\{(\w+)\}", r"*\1*", text)
@@ -361,6 +369,7 @@ _PARTS: Mapping[str, Callable[..., Any]] = {
     "cli": _cli,
     "configurable": _configurable,
     "desk": _desk,
+    "extensions": _extensions,
     "metrics": _metrics,
     "moving": _moving,
     "reasons": _reasons,
