@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyterhub_edu.domain import balance, line, reclaim
-from jupyterhub_edu.domain.balance import Balance, Rank
+from jupyterhub_edu.domain.balance import Balance, Rank, Share, State
 from jupyterhub_edu.domain.pools import Claim, Holding
+from tests.fakes.campus import NOW
 
 from .sharing import World
 
@@ -65,6 +66,63 @@ def test_the_line_and_reclaim_keep_the_pages_sentences() -> None:
     law()
     print(f"{taken} steps, each with its turns and looks")
     assert taken >= 45 * examples
+
+
+# -- what widens and what narrows: no steps, any state -------------------------------------------------------------
+
+sessions = st.lists(
+    st.tuples(
+        st.sampled_from(["ada", "bio", "che"]),
+        st.integers(1, 2),
+        st.sampled_from(["a", "b", None]),
+    ),
+    max_size=5,
+)
+shares = st.dictionaries(
+    st.sampled_from(["ada", "bio", "che"]),
+    st.tuples(st.integers(0, 3), st.none() | st.integers(0, 2), st.integers(0, 3)),
+)
+Shares = dict[str, tuple[int, int | None, int]]
+Sessions = list[tuple[str, int, str | None]]
+
+
+def balance_of(free: dict[str, int], sessions: Sessions, shares: Shares) -> Balance:
+    held = [
+        Holding(f"h{number}", course, devices, NOW, None, node)
+        for number, (course, devices, node) in enumerate(sessions)
+    ]
+    parts = {c: Share(max(n, r), borrow, r) for c, (n, borrow, r) in shares.items()}
+    return Balance(State.of(free, held, parts))
+
+
+WISHES = list(product(["ada", "bio", "che"], (1, 2, 3)))
+
+
+def allowed(balance: Balance) -> set[tuple[str, int]]:
+    return {wish for wish in WISHES if not balance.against(*wish)}
+
+
+@given(st.tuples(st.integers(0, 3), st.integers(0, 3)), sessions, shares, st.sampled_from("ab"))
+def test_with_an_empty_line_one_more_device_never_narrows(
+    free: tuple[int, int], sessions: Sessions, shares: Shares, where: str
+) -> None:
+    nodes = dict(zip("ab", free, strict=True))
+    more = {**nodes, where: nodes[where] + 1}
+    assert allowed(balance_of(nodes, sessions, shares)) <= allowed(
+        balance_of(more, sessions, shares)
+    )
+
+
+@given(st.tuples(st.integers(0, 3), st.integers(0, 3)), sessions, shares, st.integers(0, 2))
+def test_removing_a_window_never_widens_its_own_course(
+    free: tuple[int, int], sessions: Sessions, shares: Shares, rest: int
+) -> None:
+    nodes = dict(zip("ab", free, strict=True))
+    for course, (nominal, borrow, reserved) in shares.items():
+        less = {**shares, course: (nominal, borrow, min(rest, reserved))}
+        mine = {wish for wish in WISHES if wish[0] == course}
+        before = allowed(balance_of(nodes, sessions, shares)) & mine
+        assert allowed(balance_of(nodes, sessions, less)) & mine <= before
 
 
 # -- flaws that must be caught, by the sentence that they break ------------------------------------------------------
