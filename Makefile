@@ -10,6 +10,8 @@ MAKEFLAGS += --no-print-directory
 HUB6 := jupyterhub>=6.1,<6.2
 HUB5 := jupyterhub>=5.5,<5.6
 export PYTHON
+# A test run starts some eighty hubs and servers: compiled once, also where this is switched off.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Programs of .venv come first on PATH, the hub's proxy among them.
 WITH_PATH := PATH="$(CURDIR)/.venv/bin:$$PATH"

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from jupyterhub_edu.cli import main
 
 from .browser import Browser
-from .server import ROOT, Hub
+from .server import ROOT, VERSIONS, Hub
 
 TINY = ROOT / "tests" / "hub" / "tiny_server.py"
 CONFIG = f"""
@@ -33,7 +33,7 @@ c.JupyterHub.services.append({{"name": "robot", "api_token": "robot-robot-robot"
 
 
 class Desk:
-    """A hub with the demo's people, ``stu`` and ``sue`` with a GPU each."""
+    """A hub with the demo's people, ``stu`` and ``sue`` with a GPU each and nobody else with a server."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
@@ -42,8 +42,12 @@ class Desk:
             self.start(name)
 
     def close(self) -> None:
+        """Close the browsers, and stop what tests start."""
         for browser in self._browsers.values():
             browser.close()
+        for name in ("stu", "sue", "sam"):
+            self.hub.api(f"users/{name}/server", method="DELETE")
+            self.wait_until_gone(name)
 
     def browser(self, name: str) -> Browser:
         """Somebody's browser, logged in."""
@@ -70,16 +74,36 @@ class Desk:
 
     def wait_until_gone(self, name: str) -> None:
         """Until the hub has no server of this account."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while time.monotonic() < end:
-            if not self.hub.api(f"users/{name}").json()["servers"]:
+            if not self.hub.api(f"users/{name}").json().get("servers"):
                 return
             time.sleep(0.2)
         raise TimeoutError(f"{name}'s server still runs\n{self.hub.tail()}")
 
 
+@pytest.fixture(scope="module", params=list(VERSIONS), ids=lambda version: f"hub-{version}")
+def one_hub(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Hub]:
+    hub = Hub(tmp_path_factory.mktemp("hub"), CONFIG, version=request.param)
+    try:
+        yield hub.start()
+    finally:
+        hub.stop()
+
+
 @pytest.fixture
-def desk(start_hub: Callable[..., Hub]) -> Iterator[Desk]:
+def desk(one_hub: Hub) -> Iterator[Desk]:
+    """One hub for all tests of a version; who has a server is as it was at first."""
+    desk = Desk(one_hub)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def fresh_desk(start_hub: Callable[..., Hub]) -> Iterator[Desk]:
+    """A hub of its own, on which nobody has used anything before."""
     desk = Desk(start_hub(CONFIG))
     yield desk
     desk.close()
@@ -337,8 +361,9 @@ def test_a_teacher_adds_and_excludes_people_by_hand(desk: Desk) -> None:
 
 
 def test_everybody_sees_what_they_used_and_teachers_their_course(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    fresh_desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    desk = fresh_desk
     tokens = {
         name: desk.browser(name).token(name, ["custom:edu:read"])
         for name in ("stu", "sue", "tea", "ian", "admin")
@@ -361,6 +386,7 @@ def test_everybody_sees_what_they_used_and_teachers_their_course(
     by_person = rows("tea", "?course=ml&by=person&by=day")
     assert [(row["person"], row["used"]) for row in by_person] == [("stu", own[0]["used"])]
     assert rows("admin") == own
+    assert rows("tea", "?course=ML&person=demo:stu") == own
     assert rows("tea") == rows("sue", "?course=ml") == rows("admin", "?until=2020-01-01") == []
 
     for name, query, answer in (
