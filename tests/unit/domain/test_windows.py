@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jupyterhub_edu.domain.schedule import Span
 from jupyterhub_edu.domain.windows import (
@@ -14,6 +16,7 @@ from jupyterhub_edu.domain.windows import (
     Stretch,
     Timetable,
     Weekly,
+    joined,
     local_span,
 )
 
@@ -171,3 +174,55 @@ def test_an_opening_beyond_the_horizon_is_not_looked_for() -> None:
     table = Timetable((Dated((Span(far, far + timedelta(hours=1)),)),))
     assert table.at(at("2026-11-24 10:00")) == Stretch(False, None)
     assert table.at(at("2026-11-24 10:01")) == Stretch(False, far)
+
+
+DAYS = st.frozensets(st.dates(date(2026, 3, 20), date(2026, 4, 10)))
+
+
+@st.composite
+def some_times(draw: st.DrawFn) -> Weekly | Dated:
+    opens, closes = draw(st.integers(0, 23)), draw(st.integers(0, 23))
+    some_days = draw(DAYS)
+    if draw(st.booleans()):
+        days = draw(st.frozensets(st.integers(0, 6), min_size=1))
+        return weekly(*days, opens=f"{opens:02}:00", closes=f"{closes:02}:00", skipped=some_days)
+    spans = (local_span(day, time(opens), time(closes), OSLO) for day in sorted(some_days))
+    return Dated(tuple(joined(span for span in spans if span is not None)))
+
+
+INSTANTS = st.integers(0, 14 * 24 * 4).map(
+    lambda quarters: at("2026-03-22 00:00") + timedelta(minutes=15) * quarters
+)
+
+
+def open_without(table: Timetable, n: int, instant: datetime) -> bool:
+    fewer = Timetable(table.times[:n] + table.times[n + 1 :])
+    return fewer.at(instant).is_open
+
+
+@given(st.lists(some_times(), min_size=1, max_size=4), st.data(), INSTANTS)
+def test_to_take_a_window_away_never_opens_anything(times, data, instant) -> None:
+    table, n = Timetable(tuple(times)), data.draw(st.integers(0, len(times) - 1))
+    assert not open_without(table, n, instant) or table.at(instant).is_open
+
+
+@given(st.lists(some_times(), min_size=1, max_size=4), INSTANTS)
+def test_a_stretch_ends_where_the_answer_changes_and_not_before(times, instant) -> None:
+    table = Timetable(tuple(times))
+    stretch = table.at(instant)
+    assert stretch.is_open == any(Timetable((one,)).at(instant).is_open for one in times)
+    if stretch.ends is not None:
+        assert instant < stretch.ends
+        assert table.at(stretch.ends).is_open != stretch.is_open
+        assert table.at(stretch.ends - timedelta(minutes=1)).is_open == stretch.is_open
+
+
+def test_a_timetable_that_is_open_when_nothing_is_left_is_seen(monkeypatch) -> None:
+    """Why hours without a window are shut."""
+    right = Timetable.at
+    monkeypatch.setattr(
+        Timetable, "at", lambda self, i: right(self, i) if self.times else Stretch(True, None)
+    )
+    table, instant = Timetable((LAB,)), at("2026-11-25 12:00")
+    assert open_without(table, 0, instant)
+    assert not table.at(instant).is_open
