@@ -162,10 +162,18 @@ def usage(
     ] = None,
     by: Annotated[
         list[By] | None,
-        typer.Option(help="What the rows are told apart by; repeatable; left out: course."),
+        typer.Option(
+            metavar="day|person|course|flavor|profile",
+            help="What the rows are told apart by; repeatable; left out: course.",
+        ),
     ] = None,
     form: Annotated[
-        Format, typer.Option("--format", help="For people, for a spreadsheet, or for programs.")
+        Format,
+        typer.Option(
+            "--format",
+            metavar="table|csv|json",
+            help="For people, for a spreadsheet, or for programs.",
+        ),
     ] = Format.TABLE,
     recount: Annotated[
         bool,

@@ -57,7 +57,7 @@ class UsageAPI(API):
                 first=_day(self.get_argument("from", None)),
                 last=_day(self.get_argument("until", None)),
                 person=known.hub_name if known is not None else who,
-                course=self.get_argument("course", None),
+                course=_course(core, self.get_argument("course", None)),
             )
         except ValueError as error:
             raise DeskError(Code.UNREADABLE) from error
@@ -104,6 +104,12 @@ def answer_json(zone: ZoneInfo, query: UsageQuery, found: Iterable[Usage]) -> di
 
 def _write(zone: ZoneInfo, query: UsageQuery, found: Iterable[Usage]) -> str:
     return json.dumps(answer_json(zone, query, found))
+
+
+def _course(core: Core, name: str | None) -> str | None:
+    """A course by its id, key or code; one that is no longer in the campus file by the id that it had."""
+    named = core.campus.course_index.get(name.casefold(), ()) if name is not None else ()
+    return named[0].id if len(named) == 1 and name not in core.campus.courses else name
 
 
 def _day(text: str | None) -> date | None:
