@@ -25,7 +25,7 @@ def demo_hub(
     campus = DEMO.read_text().replace("longest: 8h", "longest: 8m")
     for file in ("people.csv", "passwords.txt"):
         campus = campus.replace(f": {file}", f": {DEMO.parent / file}")
-    (folder / "campus.yaml").write_text(campus)
+    (folder / "campus.yaml").write_text(f"extend_times: 1\n{campus}")
     config = CONFIG.replace(repr(str(DEMO)), repr(str(folder / "campus.yaml")))
     hub = Hub(folder / "hub", config, version=request.param)
     hub.start()
@@ -40,7 +40,7 @@ def open_lab(page: Page, profile: str) -> None:
     expect(page.locator("#jp-main-statusbar")).to_be_visible(timeout=PATIENCE)
 
 
-def test_lab_says_when_it_stops_and_warns(person: People, picture: Picture) -> None:
+def test_lab_says_when_it_stops_warns_and_asks_for_more(person: People, picture: Picture) -> None:
     stu = person("stu")
     open_lab(stu, "^Notebook")
     line = stu.locator("#jp-main-statusbar").get_by_text(re.compile(r"Stops in [1-8] min"))
@@ -48,6 +48,12 @@ def test_lab_says_when_it_stops_and_warns(person: People, picture: Picture) -> N
     warning = stu.get_by_role("alert").filter(has_text="This server stops at")
     expect(warning).to_contain_text("(longest session). Save your work before.", timeout=PATIENCE)
     picture(stu, "lab-warning")
+    warning.get_by_role("button", name=re.compile("Go on until")).click()
+    expect(
+        stu.locator("#jp-main-statusbar").get_by_text(re.compile("Stops in 1 h"))
+    ).to_be_visible()
+    expect(stu.get_by_role("alert").filter(has_text="This server stops at")).to_be_visible()
+    picture(stu, "lab-extended")
     assert stu.evaluate("Object.keys(window._JUPYTERLAB)").count("jupyterhub-edu") == 1
 
 
