@@ -230,8 +230,8 @@ class LdapSettings(_Model):
     )
     attributes: list[Attribute] = Field(
         default=[],
-        description="Attributes that links compare, such as employeeNumber; none that people may change "
-        "themselves. Kept only where links name them.",
+        description="Attributes that links compare and by which people are found who are added by hand, such as "
+        "employeeNumber; none that people may change themselves. Kept only where links name them.",
     )
     person_filter: FilterText = Field(
         default="",

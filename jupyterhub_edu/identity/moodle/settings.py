@@ -64,7 +64,7 @@ class MoodleSettings(BaseModel):
     idnumber_is_locked: bool = Field(
         default=False,
         description="Whether nobody can change their own ID number in Moodle, since every authentication plugin locks the "
-        "field; only then do link rules get it, as the attribute idnumber.",
+        "field; only then do link rules get it, as the attribute idnumber, and are people found by it who are added by hand.",
     )
     timeout: Duration = Field(
         default=10.0,
