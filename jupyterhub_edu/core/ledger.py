@@ -88,7 +88,8 @@ class Ledger:
         if self._basis is not None:
             for usage in charge(ended, self._basis.zone):
                 self._add_day(usage)
-                if _lies_in(usage.day, self._basis.terms.get(usage.course or "", (None, None))):
+                term = self._basis.terms.get(usage.course or "")
+                if term is not None and _lies_in(usage.day, term):
                     self._add_term(usage)
 
     def forget(self, hub_name: str) -> None:

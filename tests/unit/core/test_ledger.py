@@ -144,7 +144,7 @@ async def test_after_a_restart_it_knows_what_it_knew(found):
 
     asked = [
         (course, period, NOW + timedelta(days=ahead), who)
-        for course in ("ml", "stats")
+        for course in ("ml", "stats", "gone")
         for period in Period
         for ahead in (0, -1, 3, -7)
         for who in ("ola", "kim", None)
