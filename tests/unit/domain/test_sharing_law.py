@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jupyterhub_edu.domain import balance, line, reclaim
 from jupyterhub_edu.domain.balance import Balance, Rank, Share, State
-from jupyterhub_edu.domain.pools import Claim, Holding
+from jupyterhub_edu.domain.pools import Claim, Holding, Pool
 from tests.fakes.campus import NOW
 
 from .sharing import World
@@ -102,27 +102,78 @@ def allowed(balance: Balance) -> set[tuple[str, int]]:
     return {wish for wish in WISHES if not balance.against(*wish)}
 
 
-@given(st.tuples(st.integers(0, 3), st.integers(0, 3)), sessions, shares, st.sampled_from("ab"))
-def test_with_an_empty_line_one_more_device_never_narrows(
+def one_more_device_never_narrows(
     free: tuple[int, int], sessions: Sessions, shares: Shares, where: str
 ) -> None:
     nodes = dict(zip("ab", free, strict=True))
-    more = {**nodes, where: nodes[where] + 1}
-    assert allowed(balance_of(nodes, sessions, shares)) <= allowed(
-        balance_of(more, sessions, shares)
-    )
+    before = allowed(balance_of(nodes, sessions, shares))
+    nodes[where] += 1
+    assert before <= allowed(balance_of(nodes, sessions, shares))
 
 
-@given(st.tuples(st.integers(0, 3), st.integers(0, 3)), sessions, shares, st.integers(0, 2))
-def test_removing_a_window_never_widens_its_own_course(
+def removing_a_window_never_widens(
     free: tuple[int, int], sessions: Sessions, shares: Shares, rest: int
 ) -> None:
     nodes = dict(zip("ab", free, strict=True))
     for course, (nominal, borrow, reserved) in shares.items():
         less = {**shares, course: (nominal, borrow, min(rest, reserved))}
         mine = {wish for wish in WISHES if wish[0] == course}
-        before = allowed(balance_of(nodes, sessions, shares)) & mine
+        before = allowed(balance_of(nodes, sessions, shares))
         assert allowed(balance_of(nodes, sessions, less)) & mine <= before
+
+
+free = st.tuples(st.integers(0, 3), st.integers(0, 3))
+
+
+@given(free, sessions, shares, st.sampled_from("ab"))
+def test_with_an_empty_line_one_more_device_never_narrows(
+    free: tuple[int, int], sessions: Sessions, shares: Shares, where: str
+) -> None:
+    one_more_device_never_narrows(free, sessions, shares, where)
+
+
+@given(free, sessions, shares, st.integers(0, 2))
+def test_removing_a_window_never_widens_its_own_course(
+    free: tuple[int, int], sessions: Sessions, shares: Shares, rest: int
+) -> None:
+    removing_a_window_never_widens(free, sessions, shares, rest)
+
+
+def count_nodes_that_fit_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exactly(self: Balance, devices: int) -> int:
+        return 9 * sum(free == devices for free in self._nodes.values())
+
+    monkeypatch.setattr(Balance, "_open", exactly)
+
+
+def hold_a_window_against_its_own_course(monkeypatch: pytest.MonkeyPatch) -> None:
+    def held(devices: int, pool: Pool) -> bool:
+        return pool.room - (pool.claimed - pool.used) < devices <= pool.room
+
+    monkeypatch.setattr(balance, "is_held_for_others", held)
+
+
+@pytest.mark.parametrize(
+    ("flaw", "law", "case"),
+    [
+        (count_nodes_that_fit_exactly, one_more_device_never_narrows, ((1, 0), [], {}, "a")),
+        (
+            hold_a_window_against_its_own_course,
+            removing_a_window_never_widens,
+            ((1, 0), [], {"ada": (0, None, 1)}, 0),
+        ),
+    ],
+)
+def test_a_flaw_of_widening_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+    flaw: Callable[[pytest.MonkeyPatch], None],
+    law: Callable[..., None],
+    case: tuple[Any, ...],
+) -> None:
+    law(*case)
+    flaw(monkeypatch)
+    with pytest.raises(AssertionError):
+        law(*case)
 
 
 # -- flaws that must be caught, by the sentence that they break ------------------------------------------------------
