@@ -170,9 +170,9 @@ def _outside_window(case: Case, course: Course) -> Sequence[Reason]:
         return ()
     values = {"title": course.title, "profile": profile.title}
     if hours.ends is None:
-        return [Reason(Code.OUTSIDE_WINDOW, "none", values)]
-    opens = _instant(hours.ends, case.facts.zone)
-    return [Reason(Code.OUTSIDE_WINDOW, "", {**values, "opens": opens}, hours.ends)]
+        return [Reason(Code.OUTSIDE_WINDOW, "none", values, contact=contact)]
+    told = {**values, "opens": _instant(hours.ends, case.facts.zone)}
+    return [Reason(Code.OUTSIDE_WINDOW, "", told, hours.ends, contact)]
 
 
 def _person_cap(case: Case, course: Course) -> Sequence[Reason]:

@@ -137,7 +137,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
         Code.OUTSIDE_WINDOW: _row(
             7,
             "{title} starts {profile} only at set times; the next begins on {opens}.",
-            "the course's teacher",
+            "the course's teacher, by way of an administrator",
             "the start of the next window",
             none="{title} starts {profile} only at set times, and none is left.",
         ),
