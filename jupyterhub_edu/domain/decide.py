@@ -168,7 +168,7 @@ def _outside_window(case: Case, course: Course) -> Sequence[Reason]:
     hours, profile = case.facts.hours, case.profile
     if hours is None or hours.is_open or profile is None or case.sittings:
         return ()
-    values = {"title": course.title, "profile": profile.title}
+    contact, values = case.facts.contact, {"title": course.title, "profile": profile.title}
     if hours.ends is None:
         return [Reason(Code.OUTSIDE_WINDOW, "none", values, contact=contact)]
     told = {**values, "opens": _instant(hours.ends, case.facts.zone)}
