@@ -28,7 +28,7 @@ HIDDEN: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("mistake", HIDDEN)
 async def test_what_the_account_may_not_read_in_active_directory(mistake: str):
     settings = LdapSettings.model_validate(SETTINGS | {"schema": "active-directory"})
-    known = {
+    known: dict[str, Any] = {
         "objectClass": "user",
         "sAMAccountName": "ann",
         "displayName": "Ann",
