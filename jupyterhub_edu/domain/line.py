@@ -32,6 +32,7 @@ __all__ = [
 STARVE_AFTER: Final = timedelta(minutes=15)
 """How long the first place waits for devices of one node before they are kept for it."""
 _BOUNDLESS: Final = 2**31
+_AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -120,8 +121,8 @@ def turn(
     """Say who starts now.
 
     Always holds:
-        - within a class no place is passed by a later one that may start for as much and in the same course, and none
-          that may start waits: whoever still stands could not start now;
+        - when a place starts, none before it in the order could have started at that moment, and when the turn ends,
+          none that still stands could start: so within a class nobody is passed by those who came later;
         - one that may not start holds up nobody, except the first that has waited ``starve_after`` and lacks nothing
           but devices: what is kept for it is kept against those behind it;
         - the order of the arguments does not matter.
@@ -276,7 +277,7 @@ class _Turn:
 
 def _enough_at(holdings: Iterable[Holding], missing: int) -> datetime | None:
     """When planned ends will have freed this many devices; far off where one has none, None if they never do."""
-    at = datetime.min.replace(tzinfo=UTC)
+    at = _AT_ONCE
     for holding in sorted(holdings, key=lambda h: (h.ends_at or _NEVER, h.id)):
         if missing <= 0:
             break

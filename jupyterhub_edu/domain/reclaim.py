@@ -20,8 +20,8 @@ __all__ = ["WARNING", "Loan", "Look", "Reclaim", "keeps_of", "lent", "look"]
 
 WARNING: Final = timedelta(minutes=5)
 """How long before its stop a loan is warned."""
-_MOST_NEW: Final = 8
-"""Searches for loans in one look, so that it ends soon; the next look goes on."""
+_MOST_NEW: Final = 4
+"""Reclaims begun in one look, so that it ends soon; the next look goes on."""
 
 
 class Loan(NamedTuple):
@@ -182,8 +182,7 @@ class _Look:
                 self.orphans.append(ids)
         self.nodes = {reclaim.asker: reclaim.node for reclaim in reclaims}
         self.served: dict[str, int] = {}
-        self.in_vain: set[tuple[str, int]] = set()
-        self.searches, self.more = 0, False
+        self.begun, self.more = 0, False
         self.found: list[tuple[str, str, list[str]]] = []
 
     def _still_counts(self, loan: Loan) -> bool:
@@ -208,6 +207,7 @@ class _Look:
         ours = self.ours.get(place.id)
         ids = self._loans_for(place, ours) if self._is_own(place) else None
         if ids is not None and (ids or ours is not None) and not self.refused(place):
+            self.begun += ours is None
             self.served[place.course] = self.served.get(place.course, 0) + place.devices
             self.future.end(ids)
             node = self.future.node_for(place, self.nodes.get(place.id, ""), ids)
@@ -235,15 +235,10 @@ class _Look:
             ids = [id for id in orphans if id not in self.future.ended]
             if ids and self.future.may_start(place, ids):
                 return self._needed(place, ids)
-        kind = place.course, place.devices
-        if kind in self.in_vain or self.searches == _MOST_NEW:
-            self.more = self.more or kind not in self.in_vain
+        if self.begun == _MOST_NEW:
+            self.more = True
             return None
-        self.searches += 1
-        chosen = self.future.fewest_for(place)
-        if chosen is None:
-            self.in_vain.add(kind)
-        return chosen
+        return self.future.fewest_for(place)
 
     def _needed(self, place: Place, ids: list[str]) -> list[str]:
         """Those without which it would not start, and those that stop already."""
@@ -258,7 +253,8 @@ class _Look:
         short = self.future.short_of(opening)
         if short > 0:
             again = [id for ids in self.orphans for id in ids]
-            self.found.append(("", "", self.future.fewest_to_clear(short, again)))
+            if ids := self.future.fewest_to_clear(short, again):
+                self.found.append(("", "", ids))
 
     # -- what comes of it --------------------------------------------------------------------------------------
 
@@ -297,6 +293,7 @@ class _Future:
         self.ended: frozenset[str] = frozenset()
         self._keeps: list[Keep] = []
         self._balance: Balance | None = None
+        self._at_best: Balance | None = None
         self._all: list[Candidate] | None = None
         self._owned, self._oldest = dict(state.used), dict[str, str]()
         for loan in lent.values():
@@ -319,6 +316,8 @@ class _Future:
     def keep(self, keep: Keep) -> None:
         """Count devices as kept from now on."""
         self._keeps.append(keep)
+        if self._at_best is not None:
+            self._at_best.keep(keep)
         if self._balance is not None:
             self._balance.keep(keep)
 
@@ -350,6 +349,10 @@ class _Future:
     def fewest_for(self, place: Place) -> list[str] | None:
         """The fewest loans whose end lets the place start; None: all together would not."""
         balance, devices = self.balance, place.devices
+        if self._at_best is None:
+            self._at_best = self._without({*self._lent, *self.ended})
+        if self._at_best.against(place.course, devices, place.id):
+            return None
         within = balance.rank(place.course, devices, place.id) is Rank.WITHIN
         short = devices - balance.room + (0 if within else balance.idle(place.course))
 

@@ -228,10 +228,17 @@ def test_many_at_once_are_searched_for_in_several_looks() -> None:
     while seen.more:
         seen, looks = look(places, state, NOW, seen.reclaims), looks + 1
     assert (looks, len(seen.reclaims), len({id for _, (id,) in loans_of(seen).items()})) == (
-        3,
+        5,
         20,
         20,
     )
+
+
+def test_those_that_nothing_helps_hold_up_no_later_search() -> None:
+    state = State.of({"n1": 0}, [a_loan("a")], {f"c{n}": Share(2) for n in range(9)})
+    wide = [a_place(f"p{n}", f"c{n}", devices=2, waits=9) for n in range(8)]
+    seen = look([*wide, a_place("last", "c8")], state, NOW)
+    assert (loans_of(seen), seen.more) == ({"last": ["a"]}, False)
 
 
 # -- what is kept -----------------------------------------------------------------------------------------------------
