@@ -56,6 +56,9 @@ async def offline(loaded: campus.Loaded, *, read_only: bool) -> AsyncIterator[Of
     left_out = tuple(id for id in sources if id not in alone and has_rosters(sources[id]))
     try:
         await store.open()
+        if not read_only:
+            # Whoever brings the schema up to date also counts: no days at all would look like nothing used.
+            await store.keep_days(loaded.campus.zone)
         roll = Roll(lambda: loaded.campus, store)
         await roll.load()
         syncer = Syncer(lambda: alone, lambda: loaded.campus, roll, utc_now)

@@ -166,14 +166,23 @@ def test_it_reads_beside_a_hub_that_runs(used):
     assert "old-course" in asyncio.run(beside()).stdout
 
 
-def test_days_that_were_kept_wrong_are_made_anew(used):
-    async def spoil():
+def test_a_command_that_makes_the_schema_counts_too(run, file, monkeypatch):
+    monkeypatch.setenv("LDAP_PASSWORD", "secret")
+
+    async def put():
         store = open_store()
         await store.open()
-        await store.keep_days(ZoneInfo("Asia/Tokyo"))
+        await store.save_admission(ended(1))
         await store.close()
 
-    asyncio.run(spoil())
+    asyncio.run(put())
+    run("sync", "--campus", file, "--source", "roster")
+
+    assert "ml " in run("usage", "--campus", file).stdout
+
+
+def test_days_that_were_kept_wrong_are_made_anew(used):
+    keep(zone="Asia/Tokyo")
     assert "2026-11-02" not in used("--by", "day").stdout
 
     assert used("--recount").stdout == "usage was counted anew from the sessions\n"
