@@ -8,7 +8,7 @@ whole milliseconds since 1970, so what a session uses is the sum of what it uses
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from fractions import Fraction
 from types import MappingProxyType
@@ -154,17 +154,19 @@ def draw(budget: Budget, rate: int, start: datetime, end: datetime) -> tuple[dat
         docs/explanation/policy.md, "Budgets".
     """
     at, last = _ms(start), _ms(end)
-    extras = sorted(budget.extras, key=lambda extra: (extra.ends, extra.grant))
-    left: dict[Slot, int] = {x.grant: _left(budget, x.grant, x.amount) for x in extras}
+    ordered = sorted(budget.extras, key=lambda extra: (extra.ends, extra.grant))
+    extras = [(_ms(extra.ends), extra.grant) for extra in ordered]
+    left: dict[Slot, int] = {x.grant: _left(budget, x.grant, x.amount) for x in ordered}
     drawn: dict[Slot, int] = {}
     for span in _spans(budget, start, end):
         if _ms(span.starts) > at:
             break
         left[span.starts] = _left(budget, span.starts, budget.allowance.amount)
-        for stop in _stops(extras, at, min(last, _ms(span.ends))):
-            slots: list[Slot] = [span.starts]
-            slots += [x.grant for x in extras if _ms(x.ends) > at]
-            carried = min(stop - at, sum(left[slot] for slot in slots) // rate)
+        closes = min(last, _ms(span.ends))
+        # Up to each of these instants the same slots are open.
+        for stop in [*(ends for ends, _ in extras if at < ends < closes), closes]:
+            slots: list[Slot] = [span.starts, *(grant for ends, grant in extras if ends > at)]
+            carried = min(stop - at, sum(map(left.__getitem__, slots)) // rate)
             _take(carried * rate, slots, left, drawn)
             at += carried
             if at < stop:
@@ -210,15 +212,6 @@ def _spans(budget: Budget, start: datetime, end: datetime) -> list[Span]:
 def _left(budget: Budget, slot: Slot, amount: int) -> int:
     """A lowered allowance may lie below what is taken; then nothing is left."""
     return max(0, amount - budget.taken.get(slot, 0))
-
-
-def _stops(extras: list[Extra], start: int, end: int) -> Iterator[int]:
-    """The instants up to which the same slots are open: the end of each extra in between, and the end."""
-    for extra in extras:
-        if start < _ms(extra.ends) < end:
-            yield _ms(extra.ends)
-    if start < end:
-        yield end
 
 
 def _take(amount: int, slots: list[Slot], left: dict[Slot, int], taken: dict[Slot, int]) -> int:

@@ -8,10 +8,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
-from .allowances import Budgets, Reserved
+from .allowances import Budgets, Drawn, Reserved
 from .courses import Caps, Course
 from .exams import Exam, Sitting
-from .grants import NO_CEILINGS, Ceilings, Grant, Offer, extras, lift, reaching
+from .grants import NO_CEILINGS, Ceilings, Grant, Lift, Offer, extras, lift, reaching
 from .people import CourseRole, Enrolment
 from .pools import Claim, Pool, classify
 from .profiles import Granted, Profile, choose
@@ -19,10 +19,12 @@ from .reasons import Code, Reason
 from .windows import Stretch
 
 __all__ = [
+    "Carried",
     "Case",
     "Decision",
     "EndRule",
     "Facts",
+    "Foresight",
     "Held",
     "Start",
     "StartRequest",
@@ -177,6 +179,24 @@ class Decision(NamedTuple):
         return " ".join(reason.sentence for reason in self.reasons)
 
 
+Carried = tuple[datetime, Drawn]
+"""How far a budget carries a session, and what that takes of it."""
+
+
+class Foresight(NamedTuple):
+    """What is known of a start that draws on budgets, before they are asked.
+
+    Attributes:
+        at, by: its planned end, and the rule that sets it.
+        person, course: how far each budget carries it, to that end or the shortest session of use if that is longer.
+    """
+
+    at: datetime
+    by: EndRule
+    person: Carried | None
+    course: Carried | None
+
+
 class Case:
     """One request with what several rules need, worked out once.
 
@@ -185,27 +205,19 @@ class Case:
         role: the strongest of their roles.
         sittings: exams that the person takes part in now.
         exam: that of them whose server is asked for, or None.
-        grants: those that hold now.
+        lifts: grants that hold now, and what of each lies within the ceilings.
         offers: grants, also to come, that offer the profile.
         allowing: enrolments that allow the profile now.
         granted: None if the profile is not offered, or an option is wrong.
         rate: usage of each millisecond.
-        budgets: those that are asked; None: none is.
+        budgets: those that are asked, at least one; None: none is.
+        foresight: kept by ``ends.foresee``.
     """
 
     __slots__ = (
-        *(
-            "active",
-            "allowing",
-            "budgets",
-            "claim",
-            "devices",
-            "exam",
-            "facts",
-            "granted",
-            "grants",
-        ),
-        *("now", "offers", "profile", "rate", "request", "role", "sittings", "wrong"),
+        *("active", "allowing", "budgets", "claim", "devices", "exam", "facts", "foresight"),
+        *("granted", "lifts", "now", "offers", "profile", "rate", "request", "role", "sittings"),
+        "wrong",
     )
 
     def __init__(
@@ -228,13 +240,14 @@ class Case:
         self.profile = profile = facts.profile
         self.sittings: Sequence[Sitting] = ()
         self.exam: Sitting | None = None
-        self.grants: Sequence[Grant] = ()
+        self.lifts: Sequence[tuple[Grant, Lift]] = ()
         self.offers: Sequence[Grant] = ()
         self.wrong: Sequence[Reason] = ()
         self.granted: Granted | None = None
         self.devices = self.rate = 0
         self.claim: Claim | None = None
         self.budgets: Budgets | None = None
+        self.foresight: Foresight | None = None
         self.allowing = offered_by_role(active, profile, course)
         if facts.exams:
             self.sittings = [sitting for sitting in facts.exams if sitting.is_on(now)]
@@ -254,11 +267,12 @@ class Case:
     def _take_grants(self, course: Course) -> None:
         """Whoever is granted the profile has it by any of their enrolments."""
         facts, profile = self.facts, self.profile
-        found = reaching(facts.grants, course.id, self.request.person, self.active, self.now)
-        self.grants = [grant for grant in found if grant.holds(self.now)]
+        reached = reaching(facts.grants, course.id, self.request.person, self.active, self.now)
+        found = [(grant, what) for grant in reached if (what := lift(grant, facts.ceilings))]
+        self.lifts = [(grant, what) for grant, what in found if grant.holds(self.now)]
         if profile is not None:
             offer = Offer(profile.key)
-            self.offers = [grant for grant in found if lift(grant, facts.ceilings) == offer]
+            self.offers = [grant for grant, what in found if what == offer]
             if any(grant.holds(self.now) for grant in self.offers):
                 self.allowing = self.active
 
@@ -274,13 +288,14 @@ class Case:
         if facts.pool is not None:
             self.claim = classify(devices, facts.pool)
         if self.rate and facts.budgets is not None and not self.sittings:
-            self.budgets = self._with_extras(facts.budgets)
+            self.budgets = self._asked_of(facts.budgets)
 
-    def _with_extras(self, budgets: Budgets) -> Budgets:
-        if budgets.person is None or not self.grants:
+    def _asked_of(self, budgets: Budgets) -> Budgets | None:
+        if budgets.person is None:
+            return budgets if budgets.course is not None else None
+        if not self.lifts:
             return budgets
-        found = extras(self.grants, self.facts.ceilings)
-        return budgets._replace(person=budgets.person._replace(extras=found))
+        return budgets._replace(person=budgets.person._replace(extras=extras(self.lifts)))
 
 
 def offered_by_role(

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from .allowances import Budget, draw, gpu_hours
-from .case import Case, Decision, EndRule, Facts, Held, Start, StartRequest
+from .allowances import Budget, gpu_hours
+from .case import Carried, Case, Decision, EndRule, Facts, Held, Start, StartRequest
 from .courses import Caps, Course, CourseState
-from .ends import planned_end, reserve
+from .ends import foresee, start_end
 from .grants import lifted_cap
 from .people import CourseRole, Enrolment, EnrolmentState
 from .pools import Claim, fits_a_node, is_held_for_others
@@ -57,7 +57,7 @@ def decide_start(request: StartRequest, facts: Facts, now: datetime) -> Decision
     reasons = failing(case, course)
     if reasons or case.granted is None:
         return Decision(None, tuple(reasons))
-    end, reserved = reserve(case, now, planned_end(case, course))
+    end, reserved = start_end(case, course)
     own, exam = case.claim is not Claim.LOAN, case.exam.exam.id if case.exam else None
     ends_at, ends_by = end or (None, None)
     return Decision(Start(case.granted, case.role, own, ends_at, ends_by, reserved, exam))
@@ -235,21 +235,25 @@ def _person_allowance(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 11."""
     if case.budgets is None or case.budgets.person is None:
         return ()
-    return _too_little(case, course, Code.PERSON_ALLOWANCE, case.budgets.person)
+    carried = foresee(case, course).person
+    return _too_little(case, course, Code.PERSON_ALLOWANCE, case.budgets.person, carried)
 
 
 def _course_allowance(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 12."""
     if case.budgets is None or case.budgets.course is None:
         return ()
-    return _too_little(case, course, Code.COURSE_ALLOWANCE, case.budgets.course)
+    carried = foresee(case, course).course
+    return _too_little(case, course, Code.COURSE_ALLOWANCE, case.budgets.course, carried)
 
 
-def _too_little(case: Case, course: Course, code: Code, budget: Budget) -> Sequence[Reason]:
+def _too_little(
+    case: Case, course: Course, code: Code, budget: Budget, carried: Carried | None
+) -> Sequence[Reason]:
     """Against a start for which a budget has less left than the shortest session of use takes."""
     now, facts = case.now, case.facts
     shortest = facts.budgets.shortest if facts.budgets is not None else timedelta(0)
-    reached, _ = draw(budget, case.rate, now, now + shortest)
+    reached = carried[0] if carried is not None else now
     if reached >= now + shortest:
         return ()
     amount, period = budget.allowance
@@ -324,7 +328,7 @@ def _course_cap(case: Case, course: Course, flavor: str | None) -> int | None:
             return None
         if cap > widest:
             widest = cap
-    return lifted_cap(widest, flavor, case.grants, case.facts.ceilings) if case.grants else widest
+    return lifted_cap(widest, flavor, case.lifts) if case.lifts else widest
 
 
 def _day(instant: datetime, zone: tzinfo) -> str:

@@ -6,14 +6,14 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from .allowances import Budget, Drawn, Reserved, draw, furthest
-from .case import Case, EndRule, offered_by_role
+from .allowances import Budgets, Reserved, draw, furthest
+from .case import Carried, Case, EndRule, Foresight, offered_by_role
 from .courses import Course
 from .exams import next_start
-from .grants import Grant, Longest, lift
+from .grants import Grant, Longest
 from .people import Enrolment
 
-__all__ = ["End", "bounds", "planned_end", "reserve"]
+__all__ = ["End", "bounds", "foresee", "planned_end", "reserve", "start_end"]
 
 
 _AT: Final = attrgetter("at")
@@ -57,7 +57,31 @@ def bounds(case: Case, course: Course) -> list[End]:
     return found
 
 
-def reserve(case: Case, start: datetime, end: End | None) -> tuple[End | None, Reserved | None]:
+def foresee(case: Case, course: Course) -> Foresight:
+    """How far each budget carries a start: to its planned end, and at least over the shortest session of use.
+
+    Worked out once for a case, as rules and reservation ask the same. Only for a case that has budgets.
+    """
+    if case.foresight is None:
+        planned = planned_end(case, course)
+        budgets = case.budgets or Budgets()
+        if planned is None:
+            ends = (furthest(budget, case.now) for budget in budgets[:2] if budget is not None)
+            planned = End(min(ends), EndRule.ALLOWANCE)
+        until = max(planned.at, case.now + budgets.shortest)
+        case.foresight = Foresight(*planned, *_carry(budgets, case.rate, case.now, until))
+    return case.foresight
+
+
+def start_end(case: Case, course: Course) -> tuple[End | None, Reserved | None]:
+    """When a start ends, and what it reserves; as ``reserve`` says."""
+    if case.budgets is None:
+        return planned_end(case, course), None
+    found = foresee(case, course)
+    return _cut(case.budgets, case.rate, case.now, End(found.at, found.by), found[2:])
+
+
+def reserve(case: Case, start: datetime, end: End) -> tuple[End, Reserved | None]:
     """What a session from ``start`` to ``end`` takes of each budget, and where the budgets end it sooner.
 
     Always holds:
@@ -65,22 +89,36 @@ def reserve(case: Case, start: datetime, end: End | None) -> tuple[End | None, R
         - a session that nothing else ends is ended by a budget, at the latest with the period after this one.
     """
     budgets = case.budgets
-    if budgets is None or (budgets.person is None and budgets.course is None):
+    if budgets is None:
         return end, None
-    both = [budget for budget in (budgets.person, budgets.course) if budget is not None]
-    if end is None:
-        end = End(min(furthest(budget, start) for budget in both), EndRule.ALLOWANCE)
-    reached = min(draw(budget, case.rate, start, end.at)[0] for budget in both)
-    if reached < end.at:
-        end = End(reached, EndRule.ALLOWANCE)
-    return end, Reserved(
-        _drawn(budgets.person, case.rate, start, end.at),
-        _drawn(budgets.course, case.rate, start, end.at),
+    carried = _carry(budgets, case.rate, start, end.at)
+    return _cut(budgets, case.rate, start, end, carried)
+
+
+def _carry(
+    budgets: Budgets, rate: int, start: datetime, end: datetime
+) -> tuple[Carried | None, Carried | None]:
+    person, course, _ = budgets
+    return (
+        draw(person, rate, start, end) if person is not None else None,
+        draw(course, rate, start, end) if course is not None else None,
     )
 
 
-def _drawn(budget: Budget | None, rate: int, start: datetime, end: datetime) -> Drawn | None:
-    return None if budget is None else draw(budget, rate, start, end)[1]
+def _cut(
+    budgets: Budgets,
+    rate: int,
+    start: datetime,
+    end: End,
+    carried: tuple[Carried | None, Carried | None],
+) -> tuple[End, Reserved]:
+    """End a session where the first budget is used up; what was drawn beyond that is drawn anew."""
+    for one in carried:
+        if one is not None and one[0] < end.at:
+            end = End(one[0], EndRule.ALLOWANCE)
+    exact = all(one is None or one[0] == end.at for one in carried)
+    person, course = carried if exact else _carry(budgets, rate, start, end.at)
+    return end, Reserved(person and person[1], course and course[1])
 
 
 def _longest(case: Case) -> End | None:
@@ -89,8 +127,7 @@ def _longest(case: Case) -> End | None:
     if profile is None or profile.longest is None:
         return None
     end = End(case.now + profile.longest, EndRule.LONGEST)
-    for grant in case.grants:
-        what = lift(grant, case.facts.ceilings)
+    for grant, what in case.lifts:
         if isinstance(what, Longest) and what.profile == profile.key:
             longer = End(case.now + what.length, EndRule.LONGEST)
             end = max(end, min(longer, End(grant.ends, EndRule.GRANT), key=_AT), key=_AT)

@@ -150,9 +150,9 @@ def _decide(
         reasons.append(Reason(ExtendCode.END_FIXED, "", {"why": end.by.words}))
         return Extension(None, reasons=tuple(reasons))
     last, reserved = reserve(case, session.ends_at, end)
-    if last is None or last.at <= session.ends_at:
+    if last.at <= session.ends_at:
         reasons.extend(_nothing_left(case, course, session.ends_at))
-    if reasons or last is None:
+    if reasons:
         return Extension(None, reasons=tuple(reasons))
     return Extension(last.at, last.by, reserved)
 

@@ -207,25 +207,20 @@ def granted_hours(
     )
 
 
-def lifted_cap(
-    cap: int | None, flavor: str | None, grants: Iterable[Grant], ceilings: Ceilings
-) -> int | None:
-    """A course's cap on servers (no flavor) or on devices of a flavor, with these grants; None: no cap."""
-    if cap is None:
-        return None
-    for grant in grants:
-        what = lift(grant, ceilings)
-        if isinstance(what, Cap) and what.flavor == flavor:
-            cap = max(cap, what.most)
+def lifted_cap(cap: int, flavor: str | None, lifts: Iterable[tuple[Grant, Lift]]) -> int:
+    """A course's cap on servers (no flavor) or on devices of a flavor, with what grants lift."""
+    for _, what in lifts:
+        if isinstance(what, Cap) and what.flavor == flavor and what.most > cap:
+            cap = what.most
     return cap
 
 
-def extras(grants: Iterable[Grant], ceilings: Ceilings) -> tuple[Extra, ...]:
-    """The extra hours of these grants."""
+def extras(lifts: Iterable[tuple[Grant, Lift]]) -> tuple[Extra, ...]:
+    """The extra hours that grants lift."""
     return tuple(
         Extra(grant.id, what.amount, grant.ends)
-        for grant in grants
-        if isinstance(what := lift(grant, ceilings), Hours)
+        for grant, what in lifts
+        if isinstance(what, Hours)
     )
 
 

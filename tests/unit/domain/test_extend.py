@@ -286,8 +286,8 @@ def worlds(draw_: st.DrawFn) -> dict[str, Any]:
         "budgets": Budgets(budget(), budget()),
         "enrolments": (an_enrolment(ends=draw_(st.none() | HOURS.map(lambda h: NOW + h * HOUR))),),
         "course": a_course(ends=draw_(st.none() | HOURS.map(lambda h: NOW + h * HOUR))),
-        "now": ENDS - draw_(HOURS) * HOUR / 4,
-        "session": {"extended": draw_(st.integers(0, 3)), "wanted": draw_(st.booleans())},
+        "now": ENDS - draw_(st.integers(0, 12)) * MINUTE,
+        "session": {"extended": draw_(st.integers(0, 2)), "wanted": draw_(st.integers(0, 3)) == 3},
     }
 
 

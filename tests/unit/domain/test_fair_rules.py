@@ -20,7 +20,7 @@ from jupyterhub_edu.domain.decide import (
     StartRequest,
     decide_start,
 )
-from jupyterhub_edu.domain.ends import reserve
+from jupyterhub_edu.domain.ends import start_end
 from jupyterhub_edu.domain.exams import Exam, Sitting
 from jupyterhub_edu.domain.grants import Cap, Ceilings, Grant, Hours, Lift, Longest, Offer, extras
 from jupyterhub_edu.domain.people import CourseRole
@@ -663,9 +663,9 @@ def test_ceilings_over_all_grants_together_would_be_noticed(
 ) -> None:
     """The flaw of clipping hours by what earlier grants have used up of the ceiling: one less makes room."""
 
-    def flawed(found: list[Grant], ceilings: Ceilings) -> Any:
-        left, clipped = ceilings.hours, []
-        for extra in extras(found, ceilings):
+    def flawed(lifts: list[tuple[Grant, Lift]]) -> Any:
+        left, clipped = CEILINGS.hours, []
+        for extra in extras(lifts):
             clipped.append(extra._replace(amount=min(extra.amount, left)))
             left -= clipped[-1].amount
         return tuple(clipped)
@@ -741,11 +741,12 @@ def test_a_start_that_reserves_for_its_person_alone_would_be_noticed(
 ) -> None:
     """The flaw of asking the course's budget only whether there is enough for the shortest session."""
 
-    def flawed(case: Any, *rest: Any) -> Any:
-        case.budgets = case.budgets and case.budgets._replace(course=None)
-        return reserve(case, *rest)
+    def flawed(case: Any, course: Any) -> Any:
+        if case.foresight is not None:
+            case.foresight = case.foresight._replace(course=None)
+        return start_end(case, course)
 
-    monkeypatch.setattr("jupyterhub_edu.domain.decide.reserve", flawed)
+    monkeypatch.setattr("jupyterhub_edu.domain.decide.start_end", flawed)
 
     @given(worlds())
     def law(world: dict[str, Any]) -> None:

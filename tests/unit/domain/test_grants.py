@@ -115,19 +115,22 @@ def test_those_that_reach_a_person() -> None:
     assert [grant.id for grant in found] == ["all", "hers", "linked", "section", "later"]
 
 
-def test_a_cap_is_lifted_by_the_highest_and_none_stays_none() -> None:
-    found = [a_grant(Cap(1)), a_grant(Cap(2)), a_grant(Cap(5, "t4")), a_grant(Hours(1))]
-    assert lifted_cap(0, None, found, CEILINGS) == 2
-    assert lifted_cap(3, None, found, CEILINGS) == 3
-    assert lifted_cap(0, "t4", found, CEILINGS) == 2
-    assert lifted_cap(0, "mig", found, CEILINGS) == 0
-    assert lifted_cap(None, None, found, CEILINGS) is None
+def lifts(*grants: Grant, ceilings: Ceilings = CEILINGS) -> list[tuple[Grant, Lift]]:
+    return [(grant, what) for grant in grants if (what := lift(grant, ceilings))]
+
+
+def test_a_cap_is_lifted_by_the_highest() -> None:
+    found = lifts(a_grant(Cap(1)), a_grant(Cap(2)), a_grant(Cap(5, "t4")), a_grant(Hours(1)))
+    assert lifted_cap(0, None, found) == 2
+    assert lifted_cap(3, None, found) == 3
+    assert lifted_cap(0, "t4", found) == 2
+    assert lifted_cap(0, "mig", found) == 0
 
 
 def test_extra_hours_end_with_their_grant() -> None:
-    found = [a_grant(Hours(99 * GPU_HOUR)), a_grant(Offer("gpu"), id="h")]
-    assert extras(found, CEILINGS) == (Extra("g", 10 * GPU_HOUR, NOW + DAY),)
-    assert extras(found, NO_CEILINGS) == ()
+    given_ = a_grant(Hours(99 * GPU_HOUR)), a_grant(Offer("gpu"), id="h")
+    assert extras(lifts(*given_)) == (Extra("g", 10 * GPU_HOUR, NOW + DAY),)
+    assert extras(lifts(*given_, ceilings=NO_CEILINGS)) == ()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +152,7 @@ def test_a_grant_that_means_nothing_is_none(wrong: dict[str, Any]) -> None:
 def test_a_lower_ceiling_never_gives_more(hours: int, lower: int, higher: int) -> None:
     lower, higher = sorted((lower, higher))
     low, high = (
-        sum(extra.amount for extra in extras([a_grant(Hours(hours + 1))], Ceilings(hours=ceiling)))
+        sum(x.amount for x in extras(lifts(a_grant(Hours(hours + 1)), ceilings=Ceilings(ceiling))))
         for ceiling in (lower, higher)
     )
     assert low <= high <= hours + 1
