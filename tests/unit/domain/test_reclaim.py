@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from jupyterhub_edu.domain.balance import Keep, Share, State
 from jupyterhub_edu.domain.fewest import Candidate, fewest
 from jupyterhub_edu.domain.pools import Holding
+from jupyterhub_edu.domain.prospect import lent
 from jupyterhub_edu.domain.reasons import Code, Reason
-from jupyterhub_edu.domain.reclaim import Loan, Look, Reclaim, keeps_of, lent, look
+from jupyterhub_edu.domain.reclaim import Loan, Look, Reclaim, keeps_of, look
 from tests.fakes.campus import NOW
 
 from .test_line import a_place, a_session, a_state

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyterhub_edu.domain import balance, line, reclaim
+from jupyterhub_edu.domain import balance, line, prospect, reclaim
 from jupyterhub_edu.domain.balance import Balance, Rank, Share, State
 from jupyterhub_edu.domain.pools import Claim, Holding, Pool
 from tests.fakes.campus import NOW
@@ -210,7 +210,7 @@ def borrow_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     def all_of_them(holdings: list[Holding], nominal: int) -> list[Holding]:
         return sorted(holdings, key=lambda h: (h.since, h.id))
 
-    monkeypatch.setattr(reclaim, "borrowed", all_of_them)
+    monkeypatch.setattr(prospect, "borrowed", all_of_them)
 
 
 def know_no_classes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,11 +265,11 @@ def stop_more_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     def all_of_them(candidates: Any, *_: Any) -> frozenset[str]:
         return frozenset(c.id for c in candidates)
 
-    monkeypatch.setattr(reclaim, "fewest", all_of_them)
+    monkeypatch.setattr(prospect, "fewest", all_of_them)
 
 
 def reclaim_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reclaim, "fewest", lambda *_: None)
+    monkeypatch.setattr(prospect, "fewest", lambda *_: None)
 
 
 def start_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

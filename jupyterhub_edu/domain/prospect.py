@@ -1,0 +1,170 @@
+"""What loans there are, and the pool as it will be once some of them have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from .balance import Balance, Keep, Rank, State
+from .fewest import Candidate, fewest
+from .line import Place
+from .pools import Holding, borrowed
+
+__all__ = ["Prospect", "lent"]
+
+
+def lent(state: State) -> dict[str, list[Holding]]:
+    """The borrowed admissions of each course that may be reclaimed, oldest first; never an exam's."""
+    by_course: dict[str, list[Holding]] = {}
+    for holding in state.holdings.values():
+        by_course.setdefault(holding.course, []).append(holding)
+    found = {}
+    for course, holdings in by_course.items():
+        share = state.shares.get(course)
+        if share is None or not share.exam:
+            found[course] = borrowed(holdings, share.nominal if share else 0)
+    return found
+
+
+class Prospect:
+    """The pool as it will be when what is reclaimed has ended and who is served holds what is kept for them.
+
+    Attributes:
+        ended: ids of the admissions that count as ended.
+    """
+
+    def __init__(self, state: State, lent: Mapping[str, Holding]) -> None:
+        self._state, self._lent = state, lent
+        self.ended: frozenset[str] = frozenset()
+        self._keeps: list[Keep] = []
+        self._balance: Balance | None = None
+        self._at_best: Balance | None = None
+        self._all: list[Candidate] | None = None
+        self._owned, self._oldest = dict(state.used), dict[str, str]()
+        for loan in lent.values():
+            self._owned[loan.course] -= loan.devices
+            self._oldest.setdefault(loan.course, loan.id)
+
+    @property
+    def balance(self) -> Balance:
+        """What is left of it."""
+        if self._balance is None:
+            self._balance = self._without(self.ended)
+        return self._balance
+
+    def end(self, ids: Iterable[str]) -> None:
+        """Count these as ended from now on."""
+        ended = self.ended.union(ids)
+        if ended != self.ended:
+            self.ended, self._balance = ended, None
+
+    def keep(self, keep: Keep) -> None:
+        """Count devices as kept from now on."""
+        self._keeps.append(keep)
+        if self._at_best is not None:
+            self._at_best.keep(keep)
+        if self._balance is not None:
+            self._balance.keep(keep)
+
+    def may_start(self, place: Place, ids: Collection[str] = ()) -> bool:
+        """Whether a place could start, with these ended too."""
+        balance = (
+            self.balance if self.ended.issuperset(ids) else self._without({*self.ended, *ids})
+        )
+        return not balance.against(place.course, place.devices, place.id)
+
+    def node_for(self, place: Place, stored: str, ids: Iterable[str]) -> str:
+        """Where it will start: where it would have, else on a node of its loans, else where most is free."""
+
+        def usable(node: str) -> int:
+            return self.balance.usable(node, place.devices, place.id)
+
+        if usable(stored) >= place.devices:
+            return stored
+        ours = {self._state.holdings[id].node for id in ids}
+        fit = [node for node in self._state.nodes if usable(node) >= place.devices]
+        return min(fit, key=lambda node: (node not in ours, -usable(node), node), default="")
+
+    def short_of(self, courses: Iterable[str]) -> int:
+        """Devices that these courses' reservations would find taken."""
+        balance = self.balance
+        idle = sum(max(0, balance.share(c).reserved - balance.used(c)) for c in courses)
+        return idle - balance.room
+
+    def fewest_for(self, place: Place) -> list[str] | None:
+        """The fewest loans whose end lets the place start; None: all together would not."""
+        balance, devices = self.balance, place.devices
+        if self._at_best is None:
+            self._at_best = self._without({*self._lent, *self.ended})
+        if self._at_best.against(place.course, devices, place.id):
+            return None
+        within = balance.rank(place.course, devices, place.id) is Rank.WITHIN
+        short = devices - balance.room + (0 if within else balance.idle(place.course))
+
+        lack = balance.lack(devices, place.id)
+
+        def gain(node: str, freed: int) -> int:
+            if not node:
+                return freed
+            after = balance.usable(node, devices, place.id, freed) - devices + 1
+            if after <= 0:
+                return 0
+            if after > balance.strays(node):
+                return max(lack, 0)
+            return after - max(0, balance.usable(node, devices, place.id) - devices + 1)
+
+        found = fewest(self._candidates(whole=within), gain, lack, short)
+        if not found or not self.may_start(place, found):
+            return None
+        return sorted(found)
+
+    def fewest_to_clear(self, short: int, again: Sequence[str]) -> list[str]:
+        """The fewest loans that leave so many devices free; those chosen before go on if they still do."""
+        candidates = self._candidates(whole=False)
+        for some in ([c for c in candidates if c.id in again], candidates):
+            found = fewest(some, lambda _node, _freed: 0, 0, short)
+            if found is not None:
+                return sorted(found)
+        return sorted(candidate.id for candidate in candidates)
+
+    def _candidates(self, *, whole: bool) -> list[Candidate]:
+        """Loans that may be ended yet, on nodes that exist.
+
+        The oldest loan of a course may reach into what the course's own window holds: that part is not freed for
+        others, unless they ask ``whole``, from within a reservation of their own.
+        """
+        if self._all is None:
+            self._all = [self._candidate(loan) for loan in self._lent.values()]
+        ended, nodes = self.ended, self._state.nodes
+        found = [c for c in self._all if c.id not in ended and (not c.group or c.group in nodes)]
+        return [c._replace(frees=c.devices) for c in found] if whole else found
+
+    def _candidate(self, loan: Holding) -> Candidate:
+        share, used = self.balance.share(loan.course), self._state.used[loan.course]
+        key = (share.nominal - used, -loan.since.timestamp(), loan.id)
+        falls_idle = 0
+        if share.reserved and self._oldest[loan.course] == loan.id:
+            falls_idle = max(0, share.reserved - self._owned[loan.course])
+        frees = max(0, loan.devices - falls_idle)
+        return Candidate(key, loan.id, loan.node or "", loan.devices, frees)
+
+    def _without(self, ended: Collection[str]) -> Balance:
+        """The balance without these."""
+        state = self._state
+        nodes, used, away = dict(state.nodes), dict(state.used), dict(state.away)
+        room, unseen = state.room, state.unseen
+        for id in ended:
+            holding = state.holdings.get(id)
+            if holding is None:
+                continue
+            used[holding.course] -= holding.devices
+            if holding.node is None:
+                unseen -= holding.devices
+                for node in holding.avoids:
+                    away[node] -= holding.devices
+            elif holding.node in nodes:
+                nodes[holding.node] += holding.devices
+            else:
+                continue
+            room += holding.devices
+        after = state._replace(nodes=nodes, used=used, away=away, room=room, unseen=unseen)
+        return Balance(after, self._keeps)
