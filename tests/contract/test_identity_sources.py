@@ -317,6 +317,7 @@ async def others_until(bystander: RosterSubject, done: asyncio.Future[Any]) -> i
     while not times or not done.done():
         assert isinstance(await bystander.present(ticket), Identity)
         times += 1
+        await asyncio.wait({done}, timeout=0.2)
     return times
 
 
@@ -347,8 +348,8 @@ async def test_a_fault_is_unknown_soon_for_those_concerned_alone_and_heals(
     assert not [record for record in caplog.records if record.exc_info], "a traceback"
 
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not isinstance(await school.read(known), Identity):
-            pass
+        while not isinstance(await school.read(known), Identity):  # noqa: ASYNC110 there is no event
+            await asyncio.sleep(0.05)
     await school.arrive(person)
 
 

@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 from tests.fakes.lti import FakePlatform, PlatformThread
 
 from .browser import Browser
-from .server import ROOT, Hub
+from .server import BRISKLY, ROOT, Hub
 from .test_start import SERVERS_AT_ONCE
 
 __all__ = ["a_hub", "launch", "submit"]
@@ -37,7 +37,7 @@ def a_hub(folder: Path, version: str, thread: PlatformThread, **source: Any) -> 
     sealing = base64.b64encode(os.urandom(32)).decode()
     hub = Hub(
         folder,
-        _CONFIG.format(campus=str(campus)) + SERVERS_AT_ONCE,
+        _CONFIG.format(campus=str(campus)) + SERVERS_AT_ONCE + BRISKLY,
         version=version,
         environ={"JUPYTERHUB_CRYPT_KEY": sealing},
     )

@@ -30,9 +30,9 @@ BRISKLY = """
 from jupyterhub_edu.warden import TimerState
 
 _pause = TimerState.pause
-TimerState.pause = lambda self: _pause(self) / 10
+TimerState.pause = lambda self: _pause(self) / 10 if self.runs else min(5.0, _pause(self))
 """
-"""For a configuration: what happens by itself happens ten times as often. What, and in which order, is as it is."""
+"""For a configuration: what happens by itself happens ten times as often, though not before the hub answers."""
 _START_WITHIN = 120.0
 _RUN = """
 import sys

@@ -15,7 +15,7 @@ from tests.fakes.entra import FakeEntra, User, serving
 from tests.fakes.entra.fake import SECRET
 
 from .browser import Browser
-from .server import VERSIONS, Hub
+from .server import BRISKLY, VERSIONS, Hub
 from .test_start import DEMO, SERVERS_AT_ONCE
 
 CONFIG = """
@@ -37,7 +37,9 @@ class Place:
 
     def __init__(self, folder: Path, version: str, fake: FakeEntra) -> None:
         self.fake = fake
-        self.hub = Hub(folder, CONFIG.format(secret=SECRET) + SERVERS_AT_ONCE, version=version)
+        self.hub = Hub(
+            folder, CONFIG.format(secret=SECRET) + SERVERS_AT_ONCE + BRISKLY, version=version
+        )
         campus = folder / "campus" / "campus.yaml"
         campus.parent.mkdir()
         campus.write_text(yaml.safe_dump(self._campus()))
@@ -72,11 +74,11 @@ class Place:
         found: list[str] = self.hub.api(f"users/{name}").json()["groups"]
         return sorted(found)
 
-    def until(self, condition: Callable[[], bool], within: float = 90) -> None:
+    def until(self, condition: Callable[[], bool], within: float = 120) -> None:
         end = time.monotonic() + within
         while not condition():
             assert time.monotonic() < end, self.hub.tail()
-            time.sleep(0.5)
+            time.sleep(0.2)
 
 
 @pytest.fixture(scope="module", params=list(VERSIONS), ids=lambda version: f"hub-{version}")

@@ -51,11 +51,11 @@ def groups(hub: Hub, name: str) -> set[str]:
     return set(hub.api(f"users/{name}").json()["groups"])
 
 
-def until(condition: Callable[[], bool], within: float = 100) -> None:
+def until(condition: Callable[[], bool], within: float = 120) -> None:
     end = time.monotonic() + within
     while not condition():
         assert time.monotonic() < end, "it did not come true"
-        time.sleep(1)
+        time.sleep(0.2)
 
 
 def chosen(reply: httpx.Response) -> list[str]:

@@ -47,7 +47,7 @@ def test_what_came_to_its_end_while_the_hub_was_dead_is_stopped_by_the_next(
 
     end = time.monotonic() + 180
     while servers(hub, "stu") and time.monotonic() < end:
-        time.sleep(1)
+        time.sleep(0.2)
     assert servers(hub, "stu") == [], hub.tail()
     assert servers(hub, "sue") == [""]
     with closing(sqlite3.connect(hub.folder / "jupyterhub-edu.sqlite")) as store:
