@@ -74,7 +74,7 @@ class Glance:
             campus.contact,
             campus.zone,
             hours.at(self.now) if hours is not None else None,
-            self._drawn_on() if pool is not None else None,
+            self.budgets if pool is not None else None,
         )
 
     def free(self, flavor: Flavor) -> int | None:
@@ -82,7 +82,9 @@ class Glance:
         _, pool = self._of(flavor)
         return None if pool is None or pool.stale_since is not None else pool.room
 
-    def _drawn_on(self) -> Budgets | None:
+    @property
+    def budgets(self) -> Budgets | None:
+        """The budgets that a device start draws on, or None."""
         if self._budgets is None:
             self._budgets = (self._budgets_of(),)
         return self._budgets[0]

@@ -28,6 +28,7 @@ __all__ = [
     "draw",
     "furthest",
     "gpu_hours",
+    "left_now",
     "parse_allowance",
     "settle",
     "usage",
@@ -126,6 +127,13 @@ def gpu_hours(amount: int) -> str:
     """Usage as GPU hours for a page, rounded down to hundredths: ``9.5``."""
     hundredths = amount * 100 // GPU_HOUR
     return f"{hundredths // 100}.{hundredths % 100:02}".rstrip("0").rstrip(".")
+
+
+def left_now(budget: Budget, now: datetime) -> int:
+    """What nobody has used or reserved of the period that goes on now; extra hours of grants are not in it."""
+    period = budget.allowance.period
+    start = period_span(period, now, budget.zone, budget.term).starts
+    return _left(budget, start, budget.allowance.amount)
 
 
 def usage(rate: int, start: datetime, end: datetime) -> int:

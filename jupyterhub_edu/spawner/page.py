@@ -14,12 +14,14 @@ from markupsafe import Markup
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.app import Card
+from jupyterhub_edu.domain.allowances import gpu_hours, left_now
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision, EndRule
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.profiles import Granted, Profile, choose
 from jupyterhub_edu.domain.reasons import Reason
+from jupyterhub_edu.domain.schedule import Period
 
 from .choices import Wish
 from .selects import ENVIRONMENT, Selects
@@ -34,6 +36,11 @@ _ALL_OPEN: Final = 3
 _NOT_SOON: Final = frozenset({"archived", "suspended", "ended", "never", "none"})
 """Variants of reasons for which the table's usual time to try again does not hold."""
 
+_PERIODS: Final = {
+    Period.DAY: "today",
+    Period.WEEK: "this week",
+    Period.TERM: "this term",
+}
 _template = ENVIRONMENT.get_template("start.html")
 _selects = Selects()
 
@@ -62,13 +69,25 @@ class ProfileView(NamedTuple):
     reasons: tuple[ReasonView, ...]
 
 
+class HoursView(NamedTuple):
+    """What is left of a person's GPU hours: in words, and in whole percent."""
+
+    words: str
+    percent: int
+
+
 class CourseView(NamedTuple):
-    """One course with its cards."""
+    """One course with its cards.
+
+    Attributes:
+        hours: the person's own GPU hours there; None: without limit.
+    """
 
     title: str
     role: str
     unfolded: bool
     profiles: tuple[ProfileView, ...]
+    hours: HoursView | None = None
 
 
 class View(NamedTuple):
@@ -112,7 +131,7 @@ def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True
         contact=campus.contact,
         notice=core.refresher.notice(person),
         courses=tuple(
-            _course(core, offer, chosen, wish, unfolded=len(offers) <= _ALL_OPEN)
+            _course(core, person, offer, chosen, wish, unfolded=len(offers) <= _ALL_OPEN)
             for offer in offers
         ),
         startable=chosen is not None,
@@ -121,7 +140,13 @@ def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True
 
 
 def _course(
-    core: Core, offer: _Offer, chosen: tuple[str, str] | None, wish: Wish, *, unfolded: bool
+    core: Core,
+    person: Person,
+    offer: _Offer,
+    chosen: tuple[str, str] | None,
+    wish: Wish,
+    *,
+    unfolded: bool,
 ) -> CourseView:
     course, role, cards = offer
     drawing = _Drawing(core, course, role, chosen, wish)
@@ -130,7 +155,20 @@ def _course(
         role=str(role),
         unfolded=unfolded or course.id in {wish.course, chosen[0] if chosen else None},
         profiles=tuple(drawing.card(at, card) for at, card in enumerate(cards, 1)),
+        hours=_hours(core, person, course),
     )
+
+
+def _hours(core: Core, person: Person, course: Course) -> HoursView | None:
+    """What is left of the person's own hours; running sessions have reserved theirs up to their end."""
+    budgets = core.book.budgets(person.key, course.id) if course.allowances.person else None
+    if budgets is None or budgets.person is None:
+        return None
+    allowance = budgets.person.allowance
+    left = left_now(budgets.person, core.clock())
+    period = _PERIODS[allowance.period]
+    words = f"{gpu_hours(left)} of {gpu_hours(allowance.amount)} GPU hours left {period}"
+    return HoursView(words, left * 100 // allowance.amount if allowance.amount else 0)
 
 
 _Offer = tuple[Course, CourseRole, list[Card]]

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from bs4 import BeautifulSoup
 
-from jupyterhub_edu.domain.courses import Caps, CourseState, Quota
+from jupyterhub_edu.domain.allowances import parse_allowance
+from jupyterhub_edu.domain.courses import Allowances, Caps, CourseState, Quota
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.windows import Timetable, Weekly
@@ -415,3 +416,34 @@ async def test_lengths_in_words(length, words):
 async def test_an_unknown_account_sees_a_page_that_is_not_empty():
     # An empty form would make the hub start something by itself.
     assert "not enrolled in any course" in page.render(page.empty())
+
+
+# -- GPU hours -----------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_left_of_the_weeks_hours_stands_above_a_courses_cards():
+    hours = Allowances(parse_allowance("10h per week"))
+    core = a_core(a_campus(courses=[a_course(allowances=hours), a_course("db")]))
+    await core.ready()
+    courses = {"ml": STUDENT, "db": STUDENT}
+    (before,) = (await show(core=core, **courses)).select(".edu-hours")
+    assert before.get_text(" ", strip=True) == "10 of 10 GPU hours left this week"
+    ada = core.roll.by_hub_name("ada")
+    await core.book.admit(StartRequest(ada.key, "ml", "gpu"), ada, "")
+
+    (after,) = (await show(core=core, **courses)).select(".edu-hours")
+    assert after.get_text(" ", strip=True) == "6 of 10 GPU hours left this week"
+    assert after.select_one("meter")["value"] == "60"
+
+
+@pytest.mark.parametrize(
+    ("allowance", "words"),
+    [
+        ("0.5h per day", "0.5 of 0.5 GPU hours left today"),
+        ("0h per week", "0 of 0 GPU hours left this week"),
+    ],
+)
+async def test_hours_of_other_periods(allowance, words):
+    course = a_course(allowances=Allowances(parse_allowance(allowance)))
+    (line,) = (await show(a_campus(courses=[course]))).select(".edu-hours")
+    assert line.get_text(" ", strip=True) == words
