@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -9,11 +10,11 @@ from typing import Final, NamedTuple
 from .allowances import Budgets, Reserved, draw, furthest
 from .case import Carried, Case, EndRule, Foresight, offered_by_role
 from .courses import Course
-from .exams import next_start
+from .exams import Sitting, next_start
 from .grants import Grant, Longest
 from .people import Enrolment
 
-__all__ = ["End", "bounds", "foresee", "planned_end", "reserve", "start_end"]
+__all__ = ["End", "bounds", "exam_end", "foresee", "planned_end", "reserve", "start_end"]
 
 
 _AT: Final = attrgetter("at")
@@ -45,8 +46,8 @@ def bounds(case: Case, course: Course) -> list[End]:
     facts, found = case.facts, []
     if facts.hours is not None and facts.hours.ends is not None:
         found.append(End(facts.hours.ends, EndRule.WINDOW))
-    if facts.exams and not facts.leaves and (starts := next_start(facts.exams, case.now)):
-        found.append(End(starts, EndRule.EXAM_START))
+    if facts.exams and not facts.leaves and (exam := exam_end(facts.exams, None, case.now)):
+        found.append(exam)
     until = _offered_until(case, course)
     if until is not None and until.by is EndRule.ENROLMENT:
         found.append(until)
@@ -55,6 +56,21 @@ def bounds(case: Case, course: Course) -> list[End]:
     if until is not None and until.by is EndRule.GRANT:
         found.append(until)
     return found
+
+
+def exam_end(sittings: Sequence[Sitting], exam: str | None, started: datetime) -> End | None:
+    """When exams end a session, also one that began before they were prepared or changed; None: they do not.
+
+    Args:
+        sittings: the person's.
+        exam: the id of the exam that it is a server of: it ends with the person's own end of it, which extra time moves.
+        started: when the session was reserved; any other ends where the next exam after that begins.
+    """
+    if exam is not None:
+        own = (sitting.ends for sitting in sittings if sitting.exam.id == exam)
+        return next((End(ends, EndRule.EXAM) for ends in own), None)
+    starts = next_start(sittings, started)
+    return None if starts is None else End(starts, EndRule.EXAM_START)
 
 
 def foresee(case: Case, course: Course) -> Foresight:

@@ -24,7 +24,6 @@ _NOT_ASKED: Final = frozenset(
         Code.PERSON_ALLOWANCE,  # asked from the planned end on instead
         Code.COURSE_ALLOWANCE,
         Code.NO_CAPACITY,  # it has its devices
-        Code.INVENTORY_STALE,
     }
 )
 

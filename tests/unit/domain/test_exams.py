@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyterhub_edu.domain.case import EndRule
+from jupyterhub_edu.domain.ends import End, exam_end
 from jupyterhub_edu.domain.exams import (
     Exam,
     Phase,
@@ -146,3 +148,15 @@ def test_how_many_will_not_start(participants: int, devices: int, nodes: list[in
             left[at] -= devices
         seated += 1
     assert unseated(participants, devices, nodes) == participants - seated
+
+
+def test_what_an_exam_says_of_sessions_that_run() -> None:
+    exam = an_exam(starts=NOW + HOUR)
+    sitting = Sitting(exam, exam.ends_for({ADA}))
+    began = End(exam.starts, EndRule.EXAM_START)
+    assert exam_end([sitting], None, NOW) == began
+    assert exam_end([sitting], None, NOW + 2 * HOUR) is None, "it began in the exam, so it may"
+    assert exam_end([sitting], "e", NOW + 2 * HOUR) == End(sitting.ends, EndRule.EXAM)
+    more = sitting._replace(ends=sitting.ends + HOUR)
+    assert exam_end([more], "e", NOW + 2 * HOUR) == End(more.ends, EndRule.EXAM)
+    assert exam_end([], "e", NOW) is exam_end([], None, NOW) is None

@@ -26,6 +26,7 @@ from jupyterhub_edu.domain.grants import NO_CEILINGS, Ceilings, Grant, Offer
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.profiles import Granted
+from jupyterhub_edu.domain.reasons import Code
 from jupyterhub_edu.domain.schedule import Period
 from jupyterhub_edu.domain.windows import Stretch
 from tests.fakes.campus import NOW, T4, a_course, a_profile, an_enrolment, some_amounts
@@ -35,6 +36,7 @@ ENDS = NOW + 8 * MINUTE
 WEEK = datetime(2026, 11, 1, 23, tzinfo=UTC)
 GPU = a_profile("gpu", flavor=T4)
 PLENTY = Pool(nodes=(8,), unseen=0, room=8, used=0, used_here=0, nominal=8, most=None, claimed=0)
+HELD_FOR_OTHERS = PLENTY._replace(nodes=(1,), room=1, claimed=1, reclaims=True)
 TERMS = ExtendTerms(by=HOUR, times=2, warn_at=(2 * MINUTE, 10 * MINUTE))
 EXAM = Exam("e", "ml", NOW - HOUR, ENDS, "gpu", "registry.example/exam:1")
 
@@ -144,9 +146,14 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"budgets": Budgets(a_budget(10, 10), a_budget(10, 10))},
         ["person-allowance", "course-allowance"],
     ),
-    "13 and 14 are not asked of what runs": (
-        {"pool": PLENTY._replace(nodes=(), room=0, stale_since=NOW - DAY)},
-        [],
+    "10: while others' class holds the free devices": (
+        {"pool": HELD_FOR_OTHERS},
+        ["pool-reserved"],
+    ),
+    "13 is not asked of what runs": ({"pool": PLENTY._replace(nodes=(), room=0)}, []),
+    "14: while nothing is known of what 9 and 10 ask": (
+        {"pool": HELD_FOR_OTHERS._replace(stale_since=NOW - DAY)},
+        ["inventory-stale"],
     ),
     "the enrolment's end moves for nobody": (
         {"enrolments": (an_enrolment(ends=ENDS),)},
@@ -331,3 +338,31 @@ def test_reserving_from_now_on_would_be_noticed(monkeypatch: pytest.MonkeyPatch)
     quickly = settings(max_examples=500, phases=[Phase.generate], database=None)
     with pytest.raises(AssertionError):
         quickly(law)()
+
+
+POOLS = st.builds(
+    lambda room, held, nominal: PLENTY._replace(
+        nodes=(room,), room=room, claimed=held, nominal=nominal, reclaims=True
+    ),
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.integers(0, 1),
+)
+
+
+def stale_never_widens(pool: Pool) -> None:
+    stale = extend(pool=pool._replace(stale_since=NOW - DAY))
+    assert extend(pool=pool).allowed or not stale.allowed
+
+
+@given(POOLS)
+def test_what_is_not_known_of_the_cluster_never_widens(pool: Pool) -> None:
+    stale_never_widens(pool)
+
+
+def test_not_asking_rule_14_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The flaw of taking what runs for granted while nobody knows for whom its devices are held."""
+    asked = "jupyterhub_edu.domain.extend._NOT_ASKED"
+    monkeypatch.setattr(asked, {Code.NO_CAPACITY, Code.INVENTORY_STALE})
+    with pytest.raises(AssertionError):
+        stale_never_widens(HELD_FOR_OTHERS)
