@@ -18,7 +18,9 @@ WITH_PATH := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTEST := $(WITH_PATH) .venv/bin/python -m pytest
 QUICK := HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-quick} $(PYTEST)
 TYPES := .venv/bin/mypy jupyterhub_edu tests $(if $(wildcard benchmarks/*.py),benchmarks)
-FIRST_HALF := tests/unit tests/contract tests/postgres tests/hub
+# A whole run is three at once: each waits for servers of its own about as long as it computes. The third is the rest.
+SOURCE_TESTS := tests/unit tests/contract tests/postgres tests/providers
+HUB_TESTS := tests/hub tests/browser
 SOURCES := $(wildcard jupyterhub_edu tests benchmarks docs docker deploy tools jupyterhub_config.py)
 
 # Only targets that need an environment look for a Python, so that `make help` works everywhere.
@@ -51,7 +53,7 @@ demo-cluster: ready-cluster ## the same on a real Kubernetes of its own (root)
 .PHONY: check
 check: format lint imports ready-dev ## format, lint, import contracts, types, unit tests (about a minute)
 	@echo "-> Unit tests here; types and the sources' unit tests beside them (shown at the end)"
-	@tools/side-by-side .cache/types.log '$(TYPES) && $(QUICK) tests/unit/identity tests/unit/docs' \
+	@tools/side-by-side .cache/types '$(TYPES) && $(QUICK) tests/unit/identity tests/unit/docs' \
 	  '$(QUICK) tests/unit --ignore=tests/unit/identity --ignore=tests/unit/docs'
 
 .PHONY: fix
@@ -64,9 +66,9 @@ test: static docs ready-hub5 ready-cluster ready-providers ## everything, with r
 ifdef ARGS
 	@$(PYTEST) $(ARGS)
 else
-	@echo "-> All tests, in two halves at once: unit, contract and hub tests (shown at the end); browser and real servers here"
-	@tools/side-by-side .cache/first-half.log '$(PYTEST) $(FIRST_HALF)' \
-	  '$(PYTEST) tests $(FIRST_HALF:%=--ignore=%)'
+	@echo "-> All tests, in three runs at once: real servers here; units and sources, then hubs and browsers (shown at the end)"
+	@tools/side-by-side .cache/tests '$(PYTEST) $(SOURCE_TESTS)' '$(PYTEST) $(HUB_TESTS)' \
+	  '$(PYTEST) tests $(patsubst %,--ignore=%,$(SOURCE_TESTS) $(HUB_TESTS))'
 endif
 
 .PHONY: test-long
