@@ -210,7 +210,7 @@ class FakeIdpSource:
         return Identity(self.id, subject, login, login.capitalize(), self._clock(), groups=None)
 
     async def _ask(self, method: str, path: str, **how: Any) -> Any:
-        timeout = aiohttp.ClientTimeout(total=2)
+        timeout = aiohttp.ClientTimeout(total=5)
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
