@@ -222,6 +222,7 @@ class Book:
             admission.ends_at,
             admission.ends_by,
             admission.extended,
+            weight=admission.weight,
         )
         glance = self.glance(admission.person, admission.course, but=admission)
         terms = ExtendTerms(campus.extend_by, campus.extend_times, campus.warn_at)

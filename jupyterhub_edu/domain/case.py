@@ -228,11 +228,13 @@ class Case:
         active: list[Enrolment],
         now: datetime,
         granted: Granted | None = None,
+        weight: int | None = None,
     ) -> None:
         """Work it out.
 
         Args:
             granted: what a session that runs already has; None: what the request's options choose.
+            weight: the flavor's when that session was reserved; None: as it is now.
         """
         self.request, self.facts, self.now = request, facts, now
         self.active = active
@@ -262,7 +264,8 @@ class Case:
             return
         self.granted = chosen
         if chosen.amounts.devices:
-            self._count_devices(chosen.amounts.devices, profile.flavor.weight)
+            self.devices = chosen.amounts.devices
+            self._count_devices(profile.flavor.weight if weight is None else weight)
 
     def _take_grants(self, course: Course) -> None:
         """Whoever is granted the profile has it by any of their enrolments."""
@@ -282,11 +285,11 @@ class Case:
             return choose(profile, options, self.role, course.image)
         return _choose_in_exam(self.exam.exam, profile, options, self.role)
 
-    def _count_devices(self, devices: int, weight: int) -> None:
+    def _count_devices(self, weight: int) -> None:
         facts = self.facts
-        self.devices, self.rate = devices, devices * weight
+        self.rate = self.devices * weight
         if facts.pool is not None:
-            self.claim = classify(devices, facts.pool)
+            self.claim = classify(self.devices, facts.pool)
         if self.rate and facts.budgets is not None and not self.sittings:
             self.budgets = self._asked_of(facts.budgets)
 

@@ -40,6 +40,7 @@ class Session(NamedTuple):
         reclaimed: it is a loan that is being called back.
         wanted: somebody in the line could use its devices.
         exam: the id of the exam that it is a server of, or None.
+        weight: its flavor's when it was reserved, in thousandths.
     """
 
     request: StartRequest
@@ -51,6 +52,7 @@ class Session(NamedTuple):
     reclaimed: bool = False
     wanted: bool = False
     exam: str | None = None
+    weight: int = 1000
 
 
 class ExtendTerms(NamedTuple):
@@ -159,7 +161,7 @@ def _decide(
 def _case(
     session: Session, facts: Facts, course: Course, active: list[Enrolment], now: datetime
 ) -> Case:
-    case = Case(session.request, facts, course, active, now, session.granted)
+    case = Case(session.request, facts, course, active, now, session.granted, session.weight)
     if case.exam is not None and case.exam.exam.id != session.exam:
         case.exam = None  # a server that was left to run is no server of the exam, even of the same profile
     return case

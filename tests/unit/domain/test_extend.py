@@ -226,6 +226,14 @@ def test_it_reserves_what_it_adds_and_nothing_of_what_it_has() -> None:
     assert extension.reserved == Reserved({WEEK: GPU_HOUR // 2}, {WEEK: GPU_HOUR // 2})
 
 
+def test_the_weight_is_that_of_the_reservation() -> None:
+    budgets = Budgets(a_budget(10, 9.5))
+    half = extend(session={"weight": 500}, budgets=budgets)
+    assert (half.ends_at, half.reserved) == (ENDS + HOUR, Reserved({WEEK: GPU_HOUR // 2}))
+    nothing = extend(session={"weight": 0}, budgets=budgets)
+    assert (nothing.ends_at, nothing.reserved) == (ENDS + HOUR, None)
+
+
 WORDS = {
     "when to try again": (
         {"now": ENDS - HOUR},
