@@ -83,9 +83,10 @@ class Remembering(BaseHandler):
 
     async def auth_to_user(self, authenticated: Any, user: Any = None) -> Any:
         """Bring the hub's account up to date, where anything about it is new."""
-        known = user or self.find_user(authenticated["name"])
-        if known is not None and has_nothing_to_write(known, authenticated, self.authenticator):
-            return known
+        if isinstance(authenticated, dict):
+            known = user or self.find_user(authenticated["name"])
+            if known and has_nothing_to_write(known, authenticated, self.authenticator):
+                return known
         return await super().auth_to_user(authenticated, user)
 
     def came_as(self) -> str:

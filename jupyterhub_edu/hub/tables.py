@@ -57,6 +57,7 @@ def has_nothing_to_write(account: Any, model: Mapping[str, Any], authenticator: 
     roles = {role.name for role in account.roles}
     return (
         not (authenticator.enable_auth_state or authenticator.manage_roles)
+        and model["name"] == account.name
         and model.keys() <= _WRITTEN
         and model.get("user_info") is None
         and account.encrypted_auth_state is None

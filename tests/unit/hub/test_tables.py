@@ -182,6 +182,7 @@ NOTHING_NEW: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], boo
     "roles from the source": ({}, {}, {"manage_roles": True}, False),
     "what is shown of the person": ({}, {"user_info": {}}, {}, False),
     "a word that nobody knows yet": ({}, {"quota": 3}, {}, False),
+    "another account": ({}, {"name": "eve"}, {}, False),
 }
 
 
