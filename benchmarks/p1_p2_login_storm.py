@@ -8,8 +8,9 @@ machine with nothing else to do it takes ten minutes.
 
 Sixty requests that are ready at once are one turn of the loop: part of what is called a stall is mere queueing, with
 DummyAuthenticator too, so look at what ours has more. The hub's processor time for a login is told beside the rates: it
-hardly depends on what else the machine does. It is also told for the first logins, before the storms, when the hub has
-an account to make for everybody and, with the courses, their groups.
+hardly depends on what else the machine does. Ratios above 1 speak for the side, below 1 for the baseline. For the first
+logins, when the hub has an account to make for everybody and, with courses, to put them into groups, processor time is
+told by itself.
 
     python -m benchmarks login_storm
 """
