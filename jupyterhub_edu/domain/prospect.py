@@ -112,10 +112,13 @@ class Prospect:
                 return max(lack, 0)
             return after - max(0, balance.usable(node, devices, place.id) - devices + 1)
 
-        found = fewest(self._candidates(whole=within), gain, lack, short)
-        if not found or not self.may_start(place, found):
-            return None
-        return sorted(found)
+        # What falls idle under a window depends on who else of its course ends: first as though nothing did, which if it
+        # lets the place start is the best of all; else as though all did that can.
+        for whole in (True, False):
+            found = fewest(self._candidates(whole=whole), gain, lack, short)
+            if found and self.may_start(place, found):
+                return sorted(found)
+        return None
 
     def fewest_to_clear(self, short: int, again: Sequence[str]) -> list[str]:
         """The fewest loans that leave so many devices free; those chosen before go on if they still do."""
@@ -129,8 +132,8 @@ class Prospect:
     def _candidates(self, *, whole: bool) -> list[Candidate]:
         """Loans that may be ended yet, on nodes that exist.
 
-        The oldest loan of a course may reach into what the course's own window holds: that part is not freed for
-        others, unless they ask ``whole``, from within a reservation of their own.
+        The oldest loan of a course may reach into what the course's own window holds: unless ``whole``, that part
+        counts as not freed for others.
         """
         if self._all is None:
             self._all = [self._candidate(loan) for loan in self._lent.values()]

@@ -109,6 +109,20 @@ LOOKS: dict[str, tuple[State, list[Any], dict[str, list[str]]]] = {
         [ADA],
         {"ada": ["a", "b"]},
     ),
+    "whole, though it reaches into its own course's class, where others of the course fill that": (
+        a_state(
+            {"n1": 0}, a_loan("edge", 2), a_loan("b", age=1), ml=OWNER, guest=Share(1, reserved=1)
+        ),
+        [a_place("ada", devices=2)],
+        {"ada": ["edge"]},
+    ),
+    "none, where what it frees falls idle under that class": (
+        a_state(
+            {"n1": 1}, a_loan("edge", 2), a_loan("c", 1), ml=Share(3), guest=Share(2, reserved=2)
+        ),
+        [a_place("ada", devices=3)],
+        {},
+    ),
     "none within an own reservation where enough is free": (
         a_state({"n1": 1}, a_loan("a"), ml=Share(1, 0, reserved=1), db=Share(1, 0, reserved=1)),
         [ADA],
