@@ -93,6 +93,23 @@ def test_people_get_the_groups_of_their_courses_and_keep_others(hub: Hub) -> Non
     assert groups(hub, "tea") == {"edu:ml:teacher", "edu:intro:student", "chess"}
 
 
+def test_a_login_puts_right_what_was_changed_at_the_hub(hub: Hub) -> None:
+    of_courses = {"edu:ml:teacher", "edu:intro:student"}
+    for _ in range(2):
+        log_in(hub, "tea")
+    left = hub.api("groups/edu:ml:teacher/users", method="DELETE", json={"users": ["tea"]})
+    assert left.status_code == 200
+    hub.api("groups/edu:intro:student", method="DELETE")
+    assert not groups(hub, "tea") & of_courses
+    log_in(hub, "tea")
+    assert groups(hub, "tea") >= of_courses
+
+    assert hub.api("users/tea", method="DELETE").status_code == 204
+    log_in(hub, "tea")
+    assert groups(hub, "tea") == of_courses
+    assert hub.api("users/tea").json()["roles"] == ["user"], "a new account"
+
+
 def test_wrong_passwords_and_unknown_names_get_the_same_answer(hub: Hub) -> None:
     browser = hub.browser()
     wrong, unknown = browser.log_in("stu", "no"), browser.log_in("nobody", "demo")
