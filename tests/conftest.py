@@ -64,6 +64,9 @@ _ORDER = (
     "real",
 )
 _MARKED_BY_FOLDER = ("hub", "browser", "real")
+_WITH_SERVERS = (*_MARKED_BY_FOLDER, "providers", "cluster")
+_TIMEOUT_SECONDS = 400
+"""For a test that starts servers of its own, on a machine where others start theirs; one hub alone may take 120 s."""
 
 # No deadline: two busy cores would make slow rows look like wrong ones.
 _ALWAYS = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
@@ -80,9 +83,11 @@ def _folder(item: pytest.Item) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folder and put quick folders first; within one, the order stays."""
+    """Mark tests by their folder, give them time, and put quick folders first; within one, the order stays."""
     for item in items:
         folder = _folder(item)
         if folder in _MARKED_BY_FOLDER:
             item.add_marker(folder)
+        if folder in _WITH_SERVERS and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
     items.sort(key=lambda item: _ORDER.index(_folder(item) if _folder(item) in _ORDER else ""))

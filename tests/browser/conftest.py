@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.hub.server import VERSIONS, Hub
 from tests.hub.test_start import CONFIG
@@ -32,6 +32,8 @@ SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+expect.set_options(timeout=120_000)  # milliseconds; it would be five seconds
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def person(chromium: Browser, demo_hub: Hub) -> Iterator[Callable[..., Page]]:
         opened = chromium.new_context(**{"viewport": {"width": 1100, "height": 900}, **context})
         contexts.append(opened)
         page = opened.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
         page.goto(f"{demo_hub.url}/hub/login")
         page.fill("#username_input", name)
         page.fill("#password_input", "demo")

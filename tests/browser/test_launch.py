@@ -52,7 +52,7 @@ def launched_hub(
 @pytest.fixture
 def window(strict_chromium: Browser) -> Iterator[BrowserContext]:
     opened = strict_chromium.new_context(viewport={"width": 1100, "height": 800})
-    opened.set_default_timeout(60_000)
+    opened.set_default_timeout(120_000)
     yield opened
     opened.close()
 
@@ -93,7 +93,7 @@ def test_a_launch_in_a_frame_finds_its_way_out(
     expect(hub.locator("input[name=choice]:checked")).to_have_value("intro/notebook")
     photo(hub, "launch-start")
     hub.get_by_role("button", name="Start").click()
-    hub.wait_for_url(re.compile("/user/stu/$"), timeout=90_000)
+    hub.wait_for_url(re.compile("/user/stu/$"), timeout=120_000)
 
 
 def test_a_launch_in_a_window_of_its_own_asks_nothing(

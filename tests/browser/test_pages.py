@@ -16,7 +16,7 @@ Picture = Callable[[Page, str], None]
 def start_gpu(page: Page) -> None:
     page.get_by_role("radio", name=re.compile("GPU notebook")).check()
     page.get_by_role("button", name="Start").click()
-    page.wait_for_url("**/lab", timeout=90_000)
+    page.wait_for_url("**/lab", timeout=120_000)
 
 
 def test_two_start_the_third_is_refused_and_the_teacher_makes_room(
@@ -47,7 +47,9 @@ def test_two_start_the_third_is_refused_and_the_teacher_makes_room(
     picture(tea, "course-stop")
     tea.get_by_role("button", name=re.compile("Stop")).first.click()
     tea.goto(f"{demo_hub.url}/hub/edu/courses/ml")
-    expect(tea.get_by_role("row", name=re.compile("Stu Student"))).to_have_count(0, timeout=30_000)
+    expect(tea.get_by_role("row", name=re.compile("Stu Student"))).to_have_count(
+        0, timeout=120_000
+    )
 
     sam.goto(f"{demo_hub.url}/hub/spawn")
     start_gpu(sam)

@@ -27,7 +27,6 @@ def servers(hub: Hub, name: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_what_came_to_its_end_while_the_hub_was_dead_is_stopped_by_the_next(
     start_hub: Callable[..., Hub],
 ) -> None:

@@ -30,7 +30,7 @@ RBAC = ROOT / "deploy" / "z2jh" / "rbac.yaml"
 _LABEL = "jupyterhub-edu"
 
 
-def until(ask: Callable[[], T], what: str, within: float = 60) -> T:
+def until(ask: Callable[[], T], what: str, within: float = 120) -> T:
     """Ask again and again until the answer is true, and return it.
 
     Raises:
@@ -312,8 +312,8 @@ c.KubeSpawner.storage_capacity = "10Mi"
 c.KubeSpawner.storage_access_modes = ["ReadWriteOnce"]
 c.KubeSpawner.volumes = {{"home": {{"name": "home", "persistentVolumeClaim": {{"claimName": "{{pvc_name}}"}}}}}}
 c.KubeSpawner.volume_mounts = {{"home": {{"name": "home", "mountPath": {HOME!r}}}}}
-c.Spawner.start_timeout = 90
-c.Spawner.http_timeout = 60
+c.Spawner.start_timeout = 120
+c.Spawner.http_timeout = 120
 """
 
 

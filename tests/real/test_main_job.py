@@ -21,7 +21,6 @@ PLACES = {
 }
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("place", PLACES)
 def test_the_main_job(place, people_of, open_school, tell_story):
     version, kind, sees_cluster = PLACES[place]

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-
 from tests.directories.slapd import Slapd
 
 from .school import GPU, School
@@ -54,7 +52,6 @@ def started(school: School, login: str) -> str:
     return uid
 
 
-@pytest.mark.timeout(400)
 def test_a_hub_that_was_in_use_is_switched_on_and_off(
     slapd: Slapd, open_school: Any, tell_story: Any
 ) -> None:

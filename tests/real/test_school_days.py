@@ -82,7 +82,6 @@ def test_the_administrators_post_auth_hook_runs(school: School, pod: dict[str, A
     assert "s-intro ['edu:intro:student']" in logins
 
 
-@pytest.mark.timeout(240)
 def test_who_leaves_the_group_starts_nothing_new(
     school: School, slapd: Slapd, tell_story: Any
 ) -> None:
@@ -99,7 +98,7 @@ def test_who_leaves_the_group_starts_nothing_new(
     slapd.remove_from_group("s-stat", "stat")
     began = time.monotonic()
     try:
-        until(lambda: groups() == [], "the hub group to go", within=60)
+        until(lambda: groups() == [], "the hub group to go")
         story.tell(f"{time.monotonic() - began:.0f} s after the removal the hub group is gone")
         assert school.pods()["s-stat"]["metadata"]["uid"] == pod
         assert "JupyterLab" in school.lab("s-stat").text
@@ -120,7 +119,6 @@ def test_who_leaves_the_group_starts_nothing_new(
     story.tell("back in the group, s-stat starts again")
 
 
-@pytest.mark.timeout(240)
 def test_a_directory_that_is_down_takes_nothing_away(
     school: School, slapd: Slapd, tell_story: Any
 ) -> None:
