@@ -653,7 +653,7 @@ def test_a_grant_less_never_widens(world: dict[str, Any]) -> None:
 
 def is_caught(law: Any) -> None:
     """The law fails for some example; which one does not matter."""
-    quickly = settings(max_examples=3000, phases=[Phase.generate], database=None)
+    quickly = settings(max_examples=3000, phases=[Phase.generate], derandomize=True)
     with pytest.raises(AssertionError):
         quickly(law)()
 
