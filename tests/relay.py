@@ -39,7 +39,9 @@ FAULTS = (*PLAIN_FAULTS, "wrong TLS")
 _AT_ONCE = 1 << 16
 _DRIP_SECONDS = 1.0
 _LEAST_MISSING = 7  # more than what ends a chunked body
-_TURNS_TO_CLOSE = 3  # a transport that is closed, or its handshake broken off, ends in a turn of its own
+_TURNS_TO_CLOSE = (
+    3  # a transport that is closed, or its handshake broken off, ends in a turn of its own
+)
 _Result = TypeVar("_Result")
 
 
