@@ -81,7 +81,7 @@ class _Spawner(EduSpawner):
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)
-        self._bringer = Bringer()  # one for each, so that no test leaves anything to the next
+        type(self)._bringer = Bringer()  # a new one, so that no test leaves anything to the next
 
     @property
     def pod_reflector(self) -> Any:

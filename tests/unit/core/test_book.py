@@ -13,7 +13,7 @@ from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.courses import Quota
 from jupyterhub_edu.domain.decide import EndRule, StartRequest
 from jupyterhub_edu.domain.people import CourseRole
-from jupyterhub_edu.ports import PodSighting, StoreError
+from jupyterhub_edu.ports import AuditEntry, PodSighting, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, a_person, enrol
 from tests.fakes.world import AClock, FakeInventory
@@ -31,12 +31,12 @@ class Gate(MemoryStore):
         self.opened = asyncio.Event()
         self.opened.set()
 
-    async def save_admission(self, admission: Admission) -> None:
+    async def save_admission(self, admission: Admission, entry: AuditEntry | None = None) -> None:
         self.asked.set()
         await self.opened.wait()
         if self.broken:
             raise StoreError("the disk is full")
-        await super().save_admission(admission)
+        await super().save_admission(admission, entry)
 
 
 class World:

@@ -429,6 +429,7 @@ async def test_what_is_left_of_the_weeks_hours_stands_above_a_courses_cards():
     (before,) = (await show(core=core, **courses)).select(".edu-hours")
     assert before.get_text(" ", strip=True) == "10 of 10 GPU hours left this week"
     ada = core.roll.by_hub_name("ada")
+    assert ada is not None
     await core.book.admit(StartRequest(ada.key, "ml", "gpu"), ada, "")
 
     (after,) = (await show(core=core, **courses)).select(".edu-hours")

@@ -3,6 +3,7 @@
 import string
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -67,7 +68,7 @@ def a_member(subject="ola", name="Ola"):
 
 
 def a_pending(number=1, **changes):
-    known = {
+    known: dict[str, Any] = {
         "id": f"{number:032x}",
         "course": "ml",
         "typed": "1001",
