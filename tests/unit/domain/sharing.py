@@ -407,10 +407,7 @@ class World:
                 self.since[asker] = self.minute
                 continue
             fresh = {x.id for x in reclaim.loans} - {x.id for x in old.loans}
-            own = any(
-                x.id in state.holdings and not is_borrowed(state, state.holdings[x.id])
-                for x in old.loans
-            )
+            own = any(self.frees_less(state, x.id) for x in old.loans)
             if self.upset or (fresh and own):
                 self.since[asker] = self.minute
             else:
@@ -420,6 +417,14 @@ class World:
             waited = self.minute - self.since[asker]
             assert waited <= WARNING + TERMINATION + 1, "loans held an own request up for too long"
         self.upset = False
+
+    def frees_less(self, state: State, id: str) -> bool:
+        """Whether a loan has become own, or its end may leave its own course's window idle."""
+        holding = state.holdings.get(id)
+        if holding is None:
+            return False
+        share = state.shares.get(holding.course, NO_SHARE)
+        return share.reserved > 0 or not is_borrowed(state, holding)
 
     def warned(self, reclaim: Reclaim, ids: Collection[str]) -> list[int]:
         return [(x.warned_at - NOW) // MINUTE for x in reclaim.loans if x.id in ids]
