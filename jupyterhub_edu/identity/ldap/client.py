@@ -41,7 +41,9 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 _PATIENCE_SECONDS: Final = 0.7
-"""How long one server may be silent while another could be asked; fail-over takes no longer than this."""
+"""How long one server may be silent while another that is well could be asked; fail-over takes no longer than this."""
+_SHARE_OF_THE_LAST: Final = 0.7
+"""How much of the time that is left the last server that is well may take; the rest is for those that failed before."""
 _REST_SECONDS: Final = 10.0
 """How long a server that failed is passed over before one call tries it again."""
 _IDLE_SECONDS: Final = 240.0
@@ -214,13 +216,17 @@ class Directory:
     ) -> _Result:
         """Ask one server after another until one answers."""
         failures: list[str] = []
-        servers = self._in_order()
+        well, resting = self._in_order()
+        servers = well + resting
         for place, server in enumerate(servers):
             if server.refused and server.rests_until > time.monotonic():
                 failures.append(f"{server.address}: {server.refused}")
                 continue
             is_last = place == len(servers) - 1
-            until = deadline if is_last else min(deadline, time.monotonic() + _PATIENCE_SECONDS)
+            now = time.monotonic()
+            # Those behind the last that is well have failed a moment ago: a slow answer is likelier here than there.
+            share = _SHARE_OF_THE_LAST * (deadline - now) if place == len(well) - 1 else 0.0
+            until = deadline if is_last else min(deadline, now + max(_PATIENCE_SECONDS, share))
             try:
                 result = self._on(
                     server, pools[server.address], prepare, use, until, alone=is_last
@@ -233,8 +239,8 @@ class Directory:
                 return result
         raise ServerFailed("; ".join(failures))
 
-    def _in_order(self) -> list[_Server]:
-        """Servers that are well in the settings' order, then those at rest.
+    def _in_order(self) -> tuple[list[_Server], list[_Server]]:
+        """Servers that are well in the settings' order, and those at rest.
 
         One whose rest is over counts as well for one call, which thereby prolongs its rest for all others.
         """
@@ -247,7 +253,7 @@ class Directory:
                 if server.rests_until and not rests:
                     server.rests_until = now + _REST_SECONDS
             (resting if rests else well).append(server)
-        return well + sorted(resting, key=lambda server: server.rests_until)
+        return well, sorted(resting, key=lambda server: server.rests_until)
 
     def _failed(self, server: _Server, failure: ServerFailed) -> None:
         if server.rests_until == 0.0:
