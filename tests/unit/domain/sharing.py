@@ -289,7 +289,9 @@ class World:
         return ()
 
     def gone(self, id: str) -> None:
-        self.holdings.pop(id)
+        node = self.holdings.pop(id).node
+        # On a cordoned node nothing comes free, though a class may miss now what its session held there.
+        self.upset |= node is not None and node not in self.nodes
         self.stop_at.pop(id, None)
 
     def turn(self, keeps: Collection[Keep]) -> Turn:
