@@ -29,10 +29,14 @@ ends some runs early): ``@settings(max_examples=20 * settings().max_examples)``.
 """
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# A grammar of addresses that jsonschema builds as it is imported, two seconds of a processor; it can do without.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 _FIXTURE_MODULES = (
     "tests.postgres.fixtures",
