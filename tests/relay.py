@@ -39,9 +39,8 @@ FAULTS = (*PLAIN_FAULTS, "wrong TLS")
 _AT_ONCE = 1 << 16
 _DRIP_SECONDS = 1.0
 _LEAST_MISSING = 7  # more than what ends a chunked body
-_TURNS_TO_CLOSE = (
-    3  # a transport that is closed, or its handshake broken off, ends in a turn of its own
-)
+# A connection begins in three turns; one that is closed, or whose handshake is broken off, ends in a few.
+_TURNS_TO_CLOSE = 5
 _Result = TypeVar("_Result")
 
 
@@ -160,7 +159,7 @@ class Relay:
         self._fault = kind
         self._well.clear()
         if kind == "refuse":
-            self._listener.close()
+            await self._stop_listening()
         if kind == "wrong TLS" and self._tls:
             self._tls.is_wrong = True
         if kind in {"reset", "refuse", "wrong TLS"}:
@@ -175,13 +174,24 @@ class Relay:
             self._tls.is_wrong = False
 
     async def _close(self) -> None:
-        self._listener.close()
+        await self._stop_listening()
         self._reset_all()
-        # Every task, for a handshake under way has one that is not ours.
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        # Every task, for a handshake under way has one that is not ours, and one may begin another.
+        while left := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            await self._turns()
+
+    async def _stop_listening(self) -> None:
+        """Accept nobody more, then close: who is accepted but has not begun would be left as an open socket."""
+        for listening in self._listener.sockets:
+            self._loop.remove_reader(listening.fileno())
+        await self._turns()
+        self._listener.close()
+
+    @staticmethod
+    async def _turns() -> None:
         for _ in range(_TURNS_TO_CLOSE):
             await asyncio.sleep(0)
 
