@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.campus import Campus, FilePerson, SourceInfo
 from jupyterhub_edu.domain.courses import Allowances, Caps, Course, CourseState, Quota
+from jupyterhub_edu.domain.grants import Ceilings
 from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.people import FROM_FILE, CourseRole, Enrolment, LinkRule, SiteRole
 from jupyterhub_edu.domain.profiles import Amounts, Choice, Flavor, Option, Profile
@@ -113,6 +114,7 @@ def map_campus(
         warn_at=tuple(sorted(set(model.warn_at), reverse=True)),
         extend_by=model.extend_by,
         extend_times=model.extend_times,
+        ceilings=Ceilings(longest=model.ceilings.longest),
         links=tuple(
             LinkRule(link.source, link.attribute, link.other, link.other_attribute)
             for link in model.links

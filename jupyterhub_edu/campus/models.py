@@ -383,6 +383,13 @@ class CourseModel(Model):
     """KubeSpawner settings that the campus file does not govern."""
 
 
+class CeilingsModel(Model):
+    """The most that a teacher may give alone; what is left out only administrators give."""
+
+    longest: Duration | SkipJsonSchema[None] = None
+    """How long a session may become, from its start, when a teacher or an assistant extends it for somebody."""
+
+
 class StoreModel(Model):
     """Where enrolments, admissions and the audit are kept."""
 
@@ -409,6 +416,8 @@ class FileModel(Model):
     """How much longer people may let their own session run each time they ask, from the first warning on; left out: 1h."""
     extend_times: int = Field(default=0, ge=0, le=100)
     """How many times they may; left out: not at all."""
+    ceilings: CeilingsModel = CeilingsModel()
+    """The most that a teacher may give alone."""
     stale_after: Duration = dt.timedelta(hours=12)
     """A roster answer older than this starts nothing new on a device, at most 30d; left out: 12h."""
     sources: dict[Text, dict[str, Any]] = Field(json_schema_extra=_SOME)

@@ -19,8 +19,8 @@ __all__ = ["keys_of", "most_exact", "report", "shape"]
 
 LATER: Final = frozenset(
     {
-        "ceilings",
         "exams",
+        "grant",
         "grows_to",
         "idle_device_after",
         "lead_time",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -189,17 +191,26 @@ class Core:
 
     # -- the desk ----------------------------------------------------------------------------------------------
 
-    def may(self, act: Act, actor: Person, course: str, *, about: str | None = None) -> bool:
+    def may(
+        self,
+        act: Act,
+        actor: Person,
+        course: str,
+        *,
+        about: str | None = None,
+        within_ceiling: bool = False,
+    ) -> bool:
         """Whether somebody may do this in a course; no for a course that does not exist.
 
         Args:
             about: the key of the person whose server it concerns.
+            within_ceiling: what is to be given stays within the campus's ceilings, as is decided with it.
         """
         if course not in self._campus.courses:
             return False
         role, site = self.roles(actor, course)
         about_self = any(one.key == about for one in self.roll.identities(actor))
-        return decide_act(act, role, site, about_self=about_self)
+        return decide_act(act, role, site, about_self=about_self, within_ceiling=within_ceiling)
 
     def roles(self, person: Person, course: str) -> tuple[CourseRole | None, SiteRole | None]:
         """A person's role in one course now, and at the site."""
@@ -229,18 +240,36 @@ class Core:
         Raises:
             StoreError: it could not be kept; nothing has changed.
         """
+        write_down = partial(self._extended, actor, address)
+        return await self.book.extend(admission.id, self.book.may_extend, write_down, counts=True)
 
-        def write_down(before: Admission, after: Admission) -> AuditEntry:
-            ends = {"before": before.ends_at, "after": after.ends_at}
-            return self._entry(
-                Act.EXTEND,
-                actor,
-                before,
-                address,
-                **{when: at.isoformat() for when, at in ends.items() if at},
-            )
+    async def extend_for(
+        self, actor: Person, admission: Admission, until: datetime, address: str = ""
+    ) -> Extension | None:
+        """Let a member of staff let somebody's session go on until then. Ask ``may`` before, with ``within_ceiling``.
 
-        return await self.book.extend(admission.id, write_down)
+        Returns:
+            What came of it: a teacher stays within the campus's ceilings, an administrator of the site does not; None if
+            there is no such session any more.
+
+        Raises:
+            StoreError: it could not be kept; nothing has changed.
+        """
+        is_admin = self.roll.site_role(actor) is SiteRole.ADMIN
+        ceilings = None if is_admin else self._campus.ceilings
+
+        def decide(admission: Admission) -> Extension | None:
+            return self.book.may_extend_for(admission, until, ceilings)
+
+        write_down = partial(self._extended, actor.hub_name, address)
+        return await self.book.extend(admission.id, decide, write_down, counts=False)
+
+    def _extended(
+        self, actor: str, address: str, before: Admission, after: Admission
+    ) -> AuditEntry:
+        ends = {"before": before.ends_at, "after": after.ends_at}
+        told = {when: at.isoformat() for when, at in ends.items() if at}
+        return self._entry(Act.EXTEND, actor, before, address, **told)
 
     def _entry(
         self, act: Act, actor: str, admission: Admission, address: str, **details: str

@@ -18,8 +18,15 @@ from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.allowances import Budgets
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
-from jupyterhub_edu.domain.decide import Decision, Start, StartRequest
-from jupyterhub_edu.domain.extend import ExtendTerms, Extension, Session, decide_extend
+from jupyterhub_edu.domain.decide import Decision, Facts, Start, StartRequest
+from jupyterhub_edu.domain.extend import (
+    ExtendTerms,
+    Extension,
+    Session,
+    decide_extend,
+    decide_extend_for,
+)
+from jupyterhub_edu.domain.grants import Ceilings
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.profiles import Amounts, Flavor, Granted
@@ -211,9 +218,30 @@ class Book:
 
     def may_extend(self, admission: Admission) -> Extension | None:
         """What its person would get by extending this session now; None: nothing ends it, or it does not run."""
+        if (known := self._session(admission)) is None:
+            return None
+        campus, (session, facts, now) = self._campus(), known
+        terms = ExtendTerms(campus.extend_by, campus.extend_times, campus.warn_at)
+        return decide_extend(session, facts, now, terms)
+
+    def may_extend_for(
+        self, admission: Admission, until: datetime, ceilings: Ceilings | None
+    ) -> Extension | None:
+        """What would come of letting somebody's session go on until then; None as for ``may_extend``.
+
+        Args:
+            ceilings: the most that a teacher may give alone; None: an administrator asks.
+        """
+        if (known := self._session(admission)) is None:
+            return None
+        session, facts, now = known
+        return decide_extend_for(session, facts, now, until, ceilings)
+
+    def _session(self, admission: Admission) -> tuple[Session, Facts, datetime] | None:
+        """What an extension rests on now; None: nothing ends the session, or it does not run."""
         if admission.ends_at is None or admission.ends_by is None or not admission.is_running:
             return None
-        campus, granted = self._campus(), admission.granted
+        granted = admission.granted
         asked = admission.person, admission.course, granted.profile, granted.options
         session = Session(
             StartRequest(*asked),
@@ -225,22 +253,28 @@ class Book:
             weight=admission.weight,
         )
         glance = self.glance(admission.person, admission.course, but=admission)
-        terms = ExtendTerms(campus.extend_by, campus.extend_times, campus.warn_at)
-        return decide_extend(session, glance.facts(granted.profile), glance.now, terms)
+        return session, glance.facts(granted.profile), glance.now
 
     async def extend(
-        self, id: str, write_down: Callable[[Admission, Admission], AuditEntry]
+        self,
+        id: str,
+        decide: Callable[[Admission], Extension | None],
+        write_down: Callable[[Admission, Admission], AuditEntry],
+        *,
+        counts: bool,
     ) -> Extension | None:
         """Decide and move the end in the same step; return once that is durable. None: no such session.
 
         Args:
+            decide: ``may_extend``, or ``may_extend_for`` with its wish.
+            counts: it is one of the times that a person may extend their own.
             write_down: makes the entry of the audit, from the admission before and after.
 
         Raises:
             StoreError: it could not be kept; the end is the former one.
         """
         admission = self._open.get(id)
-        extension = self.may_extend(admission) if admission is not None else None
+        extension = decide(admission) if admission is not None else None
         if admission is None or extension is None or extension.ends_at is None:
             return extension
         longer = replace(
@@ -249,7 +283,7 @@ class Book:
             ends_at=extension.ends_at,
             ends_by=extension.ends_by,
             reserved=both(admission.reserved, extension.reserved),
-            extended=admission.extended + 1,
+            extended=admission.extended + counts,
         )
         self._change(longer)
         try:

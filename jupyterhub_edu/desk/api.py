@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 
+from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.decide import Decision
+from jupyterhub_edu.hub import refusal
+from jupyterhub_edu.ports import StoreError
+
 from . import views
 from .base import STOPS, Desk
 from .models import course_json, session_json
-from .refusals import DeskError
+from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 
 __all__ = ["API", "CourseAPI", "CoursesAPI", "ServerAPI", "ServersAPI", "api_routes"]
@@ -80,6 +86,46 @@ class ServerAPI(API):
         admission = self.require_stoppable(core, viewer, course_id, hub_name, server or "")
         stopped = await self.stop_session(core, viewer, admission)
         self.set_status(204 if stopped else 202)
+
+    @needs_scope(MANAGE)
+    async def patch(self, course_id: str, hub_name: str, server: str | None = None) -> None:
+        """Let somebody's session go on until an instant: 200 with the session, or the reasons against it."""
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        admission = self.require_session(core, viewer, course_id, hub_name, server or "")
+        # What a student may do with their own session is asked for by the session's own address.
+        if not core.may(Act.EXTEND, viewer, course_id, within_ceiling=True):
+            raise DeskError(Code.NOT_ALLOWED)
+        until = _until(self.get_json_body())
+        try:
+            extension = await core.extend_for(
+                viewer, admission, until, self.request.remote_ip or ""
+            )
+        except StoreError as error:
+            raise self._logged(Code.NOT_WRITTEN, admission, error) from error
+        if extension is None:
+            raise DeskError(Code.NO_SUCH_SESSION)
+        if not extension.allowed:
+            raise refusal(Decision(None, extension.reasons))
+        longer = core.book.admission(admission.id) or admission
+        row = views.session_row(core, viewer, longer, STOPS.is_stopping)
+        self.write(json.dumps(session_json(row)))
+
+
+def _until(body: object) -> datetime:
+    """``{"until": instant}``, with its zone.
+
+    Raises:
+        DeskError: it is anything else.
+    """
+    text = body.get("until") if isinstance(body, dict) and body.keys() == {"until"} else None
+    try:
+        until = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        until = None
+    if until is None or until.tzinfo is None:
+        raise DeskError(Code.UNREADABLE)
+    return until.astimezone(UTC)
 
 
 def api_routes() -> Sequence[tuple[str, type]]:

@@ -82,6 +82,20 @@ class Desk:
             raise DeskError(Code.NO_SUCH_COURSE)
         return course
 
+    def require_session(
+        self, core: Core, viewer: Person, course_id: str, hub_name: str, server: str
+    ) -> Admission:
+        """A session of this course that the person may see.
+
+        Raises:
+            DeskError: no such course, or no such session for them.
+        """
+        self.require_course(core, viewer, course_id)
+        admission = views.find_session(core, viewer, course_id, hub_name, server)
+        if admission is None:
+            raise DeskError(Code.NO_SUCH_SESSION)
+        return admission
+
     def require_stoppable(
         self, core: Core, viewer: Person, course_id: str, hub_name: str, server: str
     ) -> Admission:
@@ -90,10 +104,7 @@ class Desk:
         Raises:
             DeskError: no such course, no such session for them, or they may only look.
         """
-        self.require_course(core, viewer, course_id)
-        admission = views.find_session(core, viewer, course_id, hub_name, server)
-        if admission is None:
-            raise DeskError(Code.NO_SUCH_SESSION)
+        admission = self.require_session(core, viewer, course_id, hub_name, server)
         if not core.may(Act.STOP, viewer, course_id, about=admission.person):
             raise DeskError(Code.NOT_ALLOWED)
         return admission

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from .courses import Caps, Course
+from .grants import NO_CEILINGS, Ceilings
 from .people import Enrolment, LinkRule
 from .profiles import Flavor, Profile
 from .rules import CourseRule, Rule
@@ -62,6 +63,7 @@ class Campus:
         warn_at: how long before its end a session is warned, the longest first.
         extend_by: how much longer a person may let their own session run, each time.
         extend_times: how many times; 0: not at all.
+        ceilings: the most that a teacher may give alone.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Campus:
     warn_at: tuple[timedelta, ...] = (timedelta(minutes=10), timedelta(minutes=2))
     extend_by: timedelta = timedelta(hours=1)
     extend_times: int = 0
+    ceilings: Ceilings = NO_CEILINGS
 
     @cached_property
     def course_index(self) -> Mapping[str, tuple[Course, ...]]:

@@ -65,7 +65,9 @@ def test_a_session_goes_on_once_and_then_the_reason_is_told(
     campus = DEMO.read_text().replace("longest: 2h", "longest: 9m")
     for file in ("people.csv", "passwords.txt"):
         campus = campus.replace(f": {file}", f": {DEMO.parent / file}")
-    (tmp_path / "campus.yaml").write_text(f"extend_times: 1\nextend_by: 30m\n{campus}")
+    (tmp_path / "campus.yaml").write_text(
+        f"extend_times: 1\nextend_by: 30m\nceilings: {{longest: 4h}}\n{campus}"
+    )
     hub = start_hub(CONFIG.replace(repr(str(DEMO)), repr(str(tmp_path / "campus.yaml"))))
     stu = hub.browser()
     stu.log_in("stu", "demo")
@@ -89,6 +91,30 @@ def test_a_session_goes_on_once_and_then_the_reason_is_told(
     assert again.status_code in {403, 409}
     assert again.json()["message"] == after["extend"]["sentence"]
     assert hub.api("edu/session/stu", method="POST").status_code == 404
+
+    # Staff extend it up to the ceiling, by another address, whatever the student has used up.
+    tea, sue = hub.browser(), hub.browser()
+    tea.log_in("tea", "demo")
+    sue.log_in("sue", "demo")
+    now = datetime.fromisoformat(after["now"])
+
+    def extend(token: str, until: object, course: str = "ml") -> httpx.Response:
+        return hub.api(
+            f"edu/courses/{course}/servers/stu", token=token, method="PATCH", json={"until": until}
+        )
+
+    of_tea, hour, day = tea.token("tea", None), timedelta(hours=1), timedelta(days=1)
+    more = extend(of_tea, (now + hour).isoformat())
+    assert more.status_code == 200, more.text
+    assert datetime.fromisoformat(more.json()["until"]) == now + hour
+    assert extend(of_tea, (now + day).isoformat()).status_code == 403
+    assert extend(of_tea, "tomorrow").status_code == 400
+    assert extend(of_tea, "2030-01-01T00:00:00").status_code == 400
+    assert extend(of_tea, (now + hour).isoformat(), "stats").status_code == 404
+    own = stu.token("stu", None)
+    assert extend(own, (now + 2 * hour).isoformat()).status_code == 403
+    classmate = extend(sue.token("sue", None), (now + 2 * hour).isoformat())
+    assert classmate.status_code == 404
 
 
 def running(hub: Hub, token: str) -> None:

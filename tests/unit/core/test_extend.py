@@ -11,8 +11,10 @@ import pytest
 from jupyterhub_edu.core import Core, Refused
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.allowances import GPU_HOUR, parse_allowance
+from jupyterhub_edu.domain.campus import FilePerson
 from jupyterhub_edu.domain.courses import Allowances
 from jupyterhub_edu.domain.decide import EndRule, StartRequest
+from jupyterhub_edu.domain.grants import NO_CEILINGS, Ceilings
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.reasons import Code, ExtendCode
 from jupyterhub_edu.ports import Store, StoreError
@@ -148,6 +150,41 @@ async def test_two_who_ask_at_once_extend_it_once_each_and_reserve_twice():
     answers = await asyncio.gather(world.extend(admission), world.extend(admission))
     assert sorted(answers) == [[], [ExtendCode.TOO_EARLY]]
     assert world.now(admission).extended == 1
+
+
+# -- for somebody else ---------------------------------------------------------------------------------------------
+
+
+CEILING = Ceilings(longest=6 * HOUR)
+OWN_END = 4 * HOUR  # after the start
+
+
+@pytest.mark.parametrize(
+    ("ceilings", "admin", "hours", "codes"),
+    [
+        pytest.param(CEILING, False, 6, [], id="a teacher up to the ceiling"),
+        pytest.param(CEILING, False, 7, [ExtendCode.ABOVE_CEILING], id="not above it"),
+        pytest.param(NO_CEILINGS, False, 5, [ExtendCode.ABOVE_CEILING], id="without one nothing"),
+        pytest.param(CEILING, True, 20, [], id="an administrator as long as they like"),
+        pytest.param(CEILING, True, 3, [ExtendCode.END_FIXED], id="never sooner than it was"),
+    ],
+)
+async def test_staff_extend_for_somebody(
+    ceilings: Ceilings, admin: bool, hours: int, codes: list[str]
+):
+    admins = frozenset({FilePerson("ad", "tea")}) if admin else frozenset[FilePerson]()
+    world = World(ceilings=ceilings, admins=admins)
+    admission = await world.start()
+    tea = await enrol(world.core, "tea", ml=CourseRole.TEACHER)
+    until = admission.reserved_at + hours * HOUR
+    extension = await world.core.extend_for(tea, admission, until, "192.0.2.7")
+    assert extension is not None
+    assert [reason.code for reason in extension.reasons] == codes
+    ended_at = admission.reserved_at + (OWN_END if codes else hours * HOUR)
+    longer = world.now(admission)
+    assert (longer.ends_at, longer.extended) == (ended_at, 0)
+    written = [(e.actor, e.target) for e in await world.core.store.load_audit()]
+    assert written == ([] if codes else [("tea", "ada")])
 
 
 # -- budgets -------------------------------------------------------------------------------------------------------
