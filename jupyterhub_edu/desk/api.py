@@ -11,9 +11,6 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 
 from jupyterhub_edu.domain.acts import Act
-from jupyterhub_edu.domain.decide import Decision
-from jupyterhub_edu.hub import refusal
-from jupyterhub_edu.ports import StoreError
 
 from . import views
 from .base import STOPS, Desk
@@ -97,17 +94,8 @@ class ServerAPI(API):
         if not core.may(Act.EXTEND, viewer, course_id, within_ceiling=True):
             raise DeskError(Code.NOT_ALLOWED)
         until = _until(self.get_json_body())
-        try:
-            extension = await core.extend_for(
-                viewer, admission, until, self.request.remote_ip or ""
-            )
-        except StoreError as error:
-            raise self._logged(Code.NOT_WRITTEN, admission, error) from error
-        if extension is None:
-            raise DeskError(Code.NO_SUCH_SESSION)
-        if not extension.allowed:
-            raise refusal(Decision(None, extension.reasons))
-        longer = core.book.admission(admission.id) or admission
+        asked = core.extend_for(viewer, admission, until, self.request.remote_ip or "")
+        longer = await self.require_extended(core, admission, asked)
         row = views.session_row(core, viewer, longer, STOPS.is_stopping)
         self.write(json.dumps(session_json(row)))
 

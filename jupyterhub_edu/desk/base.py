@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from jupyterhub.user import User
@@ -12,7 +13,10 @@ from jupyterhub_edu.core import Core, current_core
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.courses import Course
+from jupyterhub_edu.domain.decide import Decision
+from jupyterhub_edu.domain.extend import Extension
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.hub import refusal
 from jupyterhub_edu.ports import ServersError, StoreError
 
 from . import views
@@ -122,6 +126,28 @@ class Desk:
             raise self._logged(Code.NOT_WRITTEN, admission, error) from error
         except ServersError as error:
             raise self._logged(Code.NOT_STOPPED, admission, error) from error
+
+    async def require_extended(
+        self, core: Core, admission: Admission, asked: Awaitable[Extension | None]
+    ) -> Admission:
+        """The session with its later end, audited with it.
+
+        Args:
+            asked: ``core.extend`` or ``core.extend_for``.
+
+        Raises:
+            DeskError: it could not be written down, or there is no such session any more.
+            Exception: the reasons against it, as the hub shows refusals.
+        """
+        try:
+            extension = await asked
+        except StoreError as error:
+            raise self._logged(Code.NOT_WRITTEN, admission, error) from error
+        if extension is None:
+            raise DeskError(Code.NO_SUCH_SESSION)
+        if not extension.allowed:
+            raise refusal(Decision(None, extension.reasons))
+        return core.book.admission(admission.id) or admission
 
     @staticmethod
     def _logged(code: Code, admission: Admission, error: Exception) -> DeskError:

@@ -12,9 +12,6 @@ from jupyterhub.user import User
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.admissions import Admission
-from jupyterhub_edu.domain.decide import Decision
-from jupyterhub_edu.hub import refusal
-from jupyterhub_edu.ports import StoreError
 
 from . import views
 from .api import API
@@ -44,15 +41,9 @@ class SessionAPI(API):
         """Extend it, as far as the rules let its person do that now: 200 with the new end, or the reasons against it."""
         core = await self.ready_core()
         admission = self._require_own(core, user_name, server_name)
-        try:
-            extension = await core.extend(user_name, admission, self.request.remote_ip or "")
-        except StoreError as error:
-            raise self._logged(Code.NOT_WRITTEN, admission, error) from error
-        if extension is None:
-            raise DeskError(Code.NO_SUCH_SESSION)
-        if not extension.allowed:
-            raise refusal(Decision(None, extension.reasons))
-        self.write(json.dumps(_session_json(core, core.book.admission(admission.id) or admission)))
+        asked = core.extend(user_name, admission, self.request.remote_ip or "")
+        longer = await self.require_extended(core, admission, asked)
+        self.write(json.dumps(_session_json(core, longer)))
 
     def options(self, *_: Any) -> None:
         """What a browser asks before it lets a page of another domain call."""
@@ -92,14 +83,13 @@ class SessionAPI(API):
 
 
 def _session_json(core: Core, admission: Admission) -> dict[str, object]:
-    countdown = views.countdown(core, admission)
     return {
         "course": admission.course,
         "profile": admission.granted.profile,
         "now": core.clock().isoformat(),
-        "ends_at": countdown.ends_at.iso if countdown.ends_at else None,
+        "ends_at": admission.ends_at.isoformat() if admission.ends_at else None,
         "ends_by": str(admission.ends_by) if admission.ends_by else None,
-        "sentence": countdown.sentence,
+        "sentence": views.stop_sentence(core, admission),
         "warn_before": [int(before.total_seconds()) for before in core.campus.warn_at],
         "extend": _extend_json(core, admission),
     }

@@ -24,13 +24,11 @@ from jupyterhub_edu.domain.people import (
 )
 
 __all__ = [
-    "Countdown",
     "CourseRow",
     "DeviceRow",
     "Membership",
     "Moment",
     "SessionRow",
-    "countdown",
     "course_row",
     "find_session",
     "instant",
@@ -39,6 +37,7 @@ __all__ = [
     "newest",
     "session_row",
     "sessions",
+    "stop_sentence",
 ]
 
 
@@ -102,21 +101,6 @@ class CourseRow:
     may_start: bool
     on: int
     devices: Sequence[DeviceRow]
-
-
-@dataclass(frozen=True, slots=True)
-class Countdown:
-    """When one session stops.
-
-    Attributes:
-        ends_at: None if nothing stops it.
-        why: the rule that sets it, in words.
-        sentence: both, for the person whose session it is.
-    """
-
-    ends_at: Moment | None
-    why: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,12 +233,12 @@ def session_row(
     )
 
 
-def countdown(core: Core, admission: Admission) -> Countdown:
-    """When a session stops, and why."""
+def stop_sentence(core: Core, admission: Admission) -> str:
+    """When a session stops, and why, for the person whose session it is."""
     if admission.ends_at is None or admission.ends_by is None:
-        return Countdown(None, "", "Nothing stops this server by itself.")
-    at, why = instant(admission.ends_at, core), admission.ends_by.words
-    return Countdown(at, why, f"This server stops at {at.text} ({why}). Save your work before.")
+        return "Nothing stops this server by itself."
+    at, why = instant(admission.ends_at, core).text, admission.ends_by.words
+    return f"This server stops at {at} ({why}). Save your work before."
 
 
 def _visible(core: Core, viewer: Person, course: str) -> Iterable[Admission]:
