@@ -179,12 +179,16 @@ class Core:
 
     # -- starting ----------------------------------------------------------------------------------------------
 
-    def cards(self, person: Person, course_id: str) -> list[Card]:
-        """Everything that this course offers to this person's roles, each with its decision."""
+    def cards(self, person: Person, course_id: str, glance: Glance | None = None) -> list[Card]:
+        """Everything that this course offers to this person's roles, each with its decision.
+
+        Args:
+            glance: at this person in this course, of the same step; None: a new one.
+        """
         course = self._campus.courses.get(course_id)
         if course is None:
             return []
-        glance = self.book.glance(person.key, course_id)
+        glance = glance or self.book.glance(person.key, course_id)
         roles = sorted({e.role for e in glance.enrolments}, reverse=True)
         keys = dict.fromkeys(key for role in roles for key in course.offers.get(role, ()))
         return [_card(glance, person, course_id, self._campus.profiles[key]) for key in keys]

@@ -142,10 +142,6 @@ class Book:
             budgets,
         )
 
-    def budgets(self, person: str, course: str) -> Budgets | None:
-        """What somebody (by key) has of a course's budgets now; None: devices are without limit in time there."""
-        return self.glance(person, course).budgets
-
     def free(self, flavor: str) -> int | None:
         """Devices of this flavor that nobody holds; None while the inventory is stale."""
         now = self._clock()

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.app import Card
+from jupyterhub_edu.core.glance import Glance
 from jupyterhub_edu.domain.allowances import gpu_hours, left_now
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
@@ -124,14 +125,14 @@ def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True
         wish: what to choose beforehand if it is still allowed: what was asked for last, or a course alone.
     """
     campus, roles = core.campus, core.roll.courses(person, core.clock())
-    offers = [(campus.courses[id], role, core.cards(person, id)) for id, role in roles.items()]
+    offers = [_offer(core, person, campus.courses[id], role) for id, role in roles.items()]
     chosen = _chosen(offers, wish)
     return View(
         campus=campus.name,
         contact=campus.contact,
         notice=core.refresher.notice(person),
         courses=tuple(
-            _course(core, person, offer, chosen, wish, unfolded=len(offers) <= _ALL_OPEN)
+            _course(core, offer, chosen, wish, unfolded=len(offers) <= _ALL_OPEN)
             for offer in offers
         ),
         startable=chosen is not None,
@@ -139,46 +140,56 @@ def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True
     )
 
 
+def _offer(core: Core, person: Person, course: Course, role: CourseRole) -> _Offer:
+    glance = core.book.glance(person.key, course.id)
+    return _Offer(course, role, core.cards(person, course.id, glance), _hours(course, glance))
+
+
 def _course(
     core: Core,
-    person: Person,
     offer: _Offer,
     chosen: tuple[str, str] | None,
     wish: Wish,
     *,
     unfolded: bool,
 ) -> CourseView:
-    course, role, cards = offer
+    course, role, cards, hours = offer
     drawing = _Drawing(core, course, role, chosen, wish)
     return CourseView(
         title=course.title,
         role=str(role),
         unfolded=unfolded or course.id in {wish.course, chosen[0] if chosen else None},
         profiles=tuple(drawing.card(at, card) for at, card in enumerate(cards, 1)),
-        hours=_hours(core, person, course),
+        hours=hours,
     )
 
 
-def _hours(core: Core, person: Person, course: Course) -> HoursView | None:
+def _hours(course: Course, glance: Glance) -> HoursView | None:
     """What is left of the person's own hours; running sessions have reserved theirs up to their end."""
-    budgets = core.book.budgets(person.key, course.id) if course.allowances.person else None
+    budgets = glance.budgets if course.allowances.person else None
     if budgets is None or budgets.person is None:
         return None
     allowance = budgets.person.allowance
-    left = left_now(budgets.person, core.clock())
+    left = left_now(budgets.person, glance.now)
     period = _PERIODS[allowance.period]
     words = f"{gpu_hours(left)} of {gpu_hours(allowance.amount)} GPU hours left {period}"
     return HoursView(words, left * 100 // allowance.amount if allowance.amount else 0)
 
 
-_Offer = tuple[Course, CourseRole, list[Card]]
+class _Offer(NamedTuple):
+    """A course with all that one glance gave of it."""
+
+    course: Course
+    role: CourseRole
+    cards: list[Card]
+    hours: HoursView | None
 
 
 def _chosen(offers: Iterable[_Offer], wish: Wish) -> tuple[str, str] | None:
     """Course and profile to choose beforehand: the wish if it is allowed, else the first that is, in its course if any."""
     allowed = [
         (course.id, card.profile.key)
-        for course, _, cards in offers
+        for course, _, cards, _ in offers
         for card in cards
         if card.decision.allowed
     ]
