@@ -12,7 +12,7 @@ from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, usage_json
-from jupyterhub_edu.ports import AuditEntry, Clock, Store
+from jupyterhub_edu.ports import AuditEntry, Clock, Record, Store
 
 from .finding import fold, names_of
 from .roll import Roll
@@ -40,6 +40,7 @@ class Dossier:
         pending: what was typed by a login, number or account of theirs and waits.
         named: entries of the campus file, present or former, that are they.
         usage: of their sessions that have ended, by day, course, flavor and profile.
+        records: what the fair share keeps about them alone: grants, a place in a line.
         with_secret: keys of identities of which something sealed is kept, such as a refresh token.
     """
 
@@ -51,6 +52,7 @@ class Dossier:
     exclusions: Sequence[Exclusion]
     pending: Sequence[Pending]
     named: Sequence[str]
+    records: Sequence[Record]
     with_secret: Sequence[str]
     sessions: Sequence[Admission]
     usage: Sequence[Usage]
@@ -71,6 +73,9 @@ class Dossier:
             ],
             "pending": [_pending(one) for one in self.pending],
             "entries_of_the_campus_file": list(self.named),
+            "records": [
+                {"kind": one.kind, "id": one.id, "by": one.by, **one.body} for one in self.records
+            ],
             "sealed_secrets_of": list(self.with_secret),
             "sessions": [_session(one) for one in self.sessions],
             "usage": [usage_json(one) for one in self.usage],
@@ -97,13 +102,14 @@ async def find_dossier(roll: Roll, store: Store, who: str) -> Dossier | None:
         exclusions=roll.exclusions.of(keys),
         pending=[one for one in roll.pending.everything() if fold(one.typed) in names],
         named=roll.entries.of(keys),
+        records=await store.load_records_of(keys),
         with_secret=[key for key in keys if await store.load_secret(key) is not None],
         sessions=await store.load_admissions_of(hub_name) if hub_name else (),
         usage=await store.load_usage(UsageQuery(_BY_ALL, person=hub_name)) if hub_name else (),
         audit=await store.load_audit_of(hub_name) if hub_name else (),
     )
     about = found.identities, found.listed, found.enrolments, found.exclusions, found.pending
-    return found if any(about) or found.with_secret else None
+    return found if any(about) or found.with_secret or found.records else None
 
 
 async def erase(

@@ -24,7 +24,7 @@ from .sources import (
     Tool,
     Unavailable,
 )
-from .store import AuditEntry, Store, StoreError
+from .store import AuditEntry, Record, Store, StoreError
 
 __all__ = [
     "Accounts",
@@ -46,6 +46,7 @@ __all__ = [
     "Login",
     "LoginShape",
     "PodSighting",
+    "Record",
     "Redirect",
     "RedirectSource",
     "RosterSource",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.admissions import Admission
@@ -13,7 +13,7 @@ from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import Usage, UsageQuery
 
-__all__ = ["AuditEntry", "Store", "StoreError"]
+__all__ = ["AuditEntry", "Record", "Store", "StoreError"]
 
 
 class StoreError(Exception):
@@ -42,6 +42,25 @@ class AuditEntry:
     target: str = ""
     address: str = ""
     details: Mapping[str, str | int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Something small that its owner in the core keeps all of in memory, and reads once at the start.
+
+    Attributes:
+        kind: whose it is, a lower-case word.
+        id: distinct within its kind.
+        body: JSON; only the owner knows what it means.
+        whose: key of the person whom it is about alone, and with whom it is erased, or ``""``.
+        by: hub account of its author, or ``""``.
+    """
+
+    kind: str
+    id: str
+    body: Mapping[str, Any]
+    whose: str = ""
+    by: str = ""
 
 
 class Store(Protocol):
@@ -127,6 +146,27 @@ class Store(Protocol):
 
     async def remove_pending(self, id: str) -> None:
         """Remove one; nothing happens if it is not there."""
+        ...
+
+    async def load_records(self, kind: str) -> Sequence[Record]:
+        """All records of a kind, by id."""
+        ...
+
+    async def load_records_of(self, keys: Collection[str]) -> Sequence[Record]:
+        """All records of every kind that are about one of these people alone, by kind and id."""
+        ...
+
+    async def save_records(
+        self,
+        put: Iterable[Record] = (),
+        drop: Iterable[tuple[str, str]] = (),
+        entry: AuditEntry | None = None,
+    ) -> None:
+        """Insert or replace some by kind and id, remove others, and write the entry down: all or nothing.
+
+        Args:
+            drop: kind and id; nothing happens for one that is not there.
+        """
         ...
 
     async def load_secret(self, name: str) -> bytes | None:

@@ -15,7 +15,7 @@ from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import CourseRole, Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import Usage, UsageQuery, charge, sum_usage
-from jupyterhub_edu.ports import AuditEntry, StoreError
+from jupyterhub_edu.ports import AuditEntry, Record, StoreError
 
 from . import rows
 
@@ -40,6 +40,7 @@ class MemoryStore:
         self._rosters: dict[tuple[str, str], datetime] = {}
         self._exclusions: dict[tuple[str, str], Exclusion] = {}
         self._pending: dict[str, Pending] = {}
+        self._records: dict[tuple[str, str], Record] = {}
         self._secrets: dict[str, tuple[bytes, str]] = {}
         self._pins: dict[str, str] = {}
         self._admissions: dict[str, Admission] = {}
@@ -140,6 +141,28 @@ class MemoryStore:
     async def remove_pending(self, id: str) -> None:
         """Remove one, if it is there."""
         self._pending.pop(id, None)
+
+    async def load_records(self, kind: str) -> Sequence[Record]:
+        """All records of a kind, by id."""
+        return [record for key, record in sorted(self._records.items()) if key[0] == kind]
+
+    async def load_records_of(self, keys: Collection[str]) -> Sequence[Record]:
+        """All records about one of these people."""
+        return [record for _, record in sorted(self._records.items()) if record.whose in keys]
+
+    async def save_records(
+        self,
+        put: Iterable[Record] = (),
+        drop: Iterable[tuple[str, str]] = (),
+        entry: AuditEntry | None = None,
+    ) -> None:
+        """Insert or replace some, remove others, write the entry down."""
+        kept = [rows.read_record(rows.record_row(record)) for record in put]
+        if entry is not None:
+            await self.append_audit(entry)
+        for key in drop:
+            self._records.pop(key, None)
+        self._records.update({(record.kind, record.id): record for record in kept})
 
     async def load_secret(self, name: str) -> bytes | None:
         """What was kept under this name, sealed."""
@@ -251,6 +274,7 @@ class MemoryStore:
         self._enrolments = {k: e for k, e in self._enrolments.items() if e.person not in keys}
         self._exclusions = {k: e for k, e in self._exclusions.items() if e.person not in keys}
         self._pending = {id: p for id, p in self._pending.items() if id not in pending}
+        self._records = {k: r for k, r in self._records.items() if r.whose not in keys}
         for at, entry in enumerate(self._audit):
             if entry.target in keys:
                 self._audit[at] = replace(entry, target=stand_in)
@@ -277,10 +301,12 @@ class MemoryStore:
             k: replace(e, by=stand_in) if e.by == hub_name else e
             for k, e in self._exclusions.items()
         }
-
         self._pending = {
             id: replace(p, by=stand_in) if p.by == hub_name else p
             for id, p in self._pending.items()
+        }
+        self._records = {
+            k: replace(r, by=stand_in) if r.by == hub_name else r for k, r in self._records.items()
         }
 
     def _forget(self, keys: Collection[str]) -> None:

@@ -32,7 +32,7 @@ from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import Usage, UsageQuery
-from jupyterhub_edu.ports import AuditEntry, Clock, StoreError, utc_now
+from jupyterhub_edu.ports import AuditEntry, Clock, Record, StoreError, utc_now
 
 from . import rows
 from .database import Backend, Database, Job
@@ -48,6 +48,7 @@ from .tables import (
     PENDING,
     PEOPLE,
     PINS,
+    RECORDS,
     ROSTERS,
     SECRETS,
     USAGE,
@@ -69,6 +70,7 @@ _OF_A_KEY: Final = (
     EXCLUSIONS.c.person,
     SECRETS.c.name,
     SECRETS.c.whose,
+    RECORDS.c.whose,
     PEOPLE.c.key,
 )
 """Rows that are about one person alone, pins before the people that they refer to."""
@@ -247,6 +249,38 @@ class SqlStore:
     async def remove_pending(self, id: str) -> None:
         """Remove one, if it is there."""
         await self._do(lambda c: c.execute(delete(PENDING).where(PENDING.c.id == id)))
+
+    async def load_records(self, kind: str) -> Sequence[Record]:
+        """All records of a kind, by id."""
+        query = select(RECORDS).where(RECORDS.c.kind == kind).order_by(RECORDS.c.id)
+        return await self._do(lambda c: _read(c, query, rows.read_record))
+
+    async def load_records_of(self, keys: Collection[str]) -> Sequence[Record]:
+        """All records about one of these people."""
+        about = RECORDS.c.whose.in_(list(keys))
+        query = select(RECORDS).where(about).order_by(RECORDS.c.kind, RECORDS.c.id)
+        return await self._do(lambda c: _read(c, query, rows.read_record))
+
+    async def save_records(
+        self,
+        put: Iterable[Record] = (),
+        drop: Iterable[tuple[str, str]] = (),
+        entry: AuditEntry | None = None,
+    ) -> None:
+        """Insert or replace some, remove others, write the entry down."""
+        added = [rows.record_row(record) for record in put]
+        removed = [and_(RECORDS.c.kind == kind, RECORDS.c.id == id) for kind, id in drop]
+        audit = rows.audit_row(entry) if entry is not None else None
+
+        def save(connection: Connection) -> None:
+            for same in removed:
+                connection.execute(delete(RECORDS).where(same))
+            for values in added:
+                _upsert(connection, RECORDS, values)
+            if audit is not None:
+                connection.execute(AUDIT.insert().values(audit))
+
+        await self._do(save)
 
     async def load_secret(self, name: str) -> bytes | None:
         """What was kept under this name, sealed."""
@@ -454,7 +488,7 @@ def _without_name(hub_name: str, stand_in: str) -> Iterable[Update]:
     yield update(USAGE).where(USAGE.c.person == hub_name).values(person=stand_in)
     yield update(AUDIT).where(AUDIT.c.actor == hub_name).values(actor=stand_in, address=stand_in)
     yield update(AUDIT).where(AUDIT.c.target == hub_name).values(target=stand_in)
-    for table in (ENROLMENTS, EXCLUSIONS, PENDING):
+    for table in (ENROLMENTS, EXCLUSIONS, PENDING, RECORDS):
         yield update(table).where(table.c.by == hub_name).values(by=stand_in)
 
 

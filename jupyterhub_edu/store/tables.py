@@ -133,6 +133,16 @@ PENDING: Final = Table(
     Column("why", Text, nullable=False),
 )
 
+RECORDS: Final = Table(
+    "edu_records",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("whose", Text, nullable=False),
+    Column("by", Text, nullable=False),
+)
+
 SECRETS: Final = Table(
     "edu_secrets",
     METADATA,

@@ -25,6 +25,7 @@ from tests.unit.store.values import (
     a_member,
     a_pending,
     a_person,
+    a_record,
     an_admission,
     an_entry,
     by_hand,
@@ -441,6 +442,50 @@ async def test_the_audit_of_a_course_is_its_own(store):
     assert list(await store.load_audit("nosuch")) == []
 
 
+# -- records -------------------------------------------------------------------------------------------------------
+
+
+async def test_records_are_kept_by_kind_and_id(store):
+    other = a_record(kind="exam", body={"of": ["ola", None, 1.5, {"deep": True}]}, by="turid")
+    second, first = a_record(2, whose="ldap:ola"), a_record(1)
+    await store.save_records([second, first, other])
+    assert list(await store.load_records("grant")) == [first, second]
+    assert list(await store.load_records("exam")) == [other]
+    assert list(await store.load_records("nosuch")) == []
+
+    assert list(await store.load_records_of(["ldap:ola", "ldap:kim"])) == [second]
+
+    changed = a_record(1, body={"hours": 4}, by="turid")
+    await store.save_records([changed], [("grant", second.id), ("grant", "not there")], an_entry())
+    assert list(await store.load_records("grant")) == [changed]
+    assert list(await store.load_records("exam")) == [other]
+    assert await store.load_audit() == [an_entry()]
+
+
+async def test_what_is_dropped_and_put_at_once_is_there(store):
+    await store.save_records([a_record()])
+    await store.save_records([a_record(body={})], [("grant", a_record().id)])
+    assert list(await store.load_records("grant")) == [a_record(body={})]
+
+
+@pytest.mark.parametrize(
+    ("put", "entry"),
+    [
+        ([a_record(), a_record(2, kind="\0")], an_entry()),
+        ([a_record(), a_record(2, body={"at": NOW})], an_entry()),
+        ([a_record(), a_record(2, body={"hours": float("nan")})], an_entry()),
+        ([a_record()], an_entry(target="\0")),
+    ],
+    ids=["a kind with NUL", "an instant in a body", "no number in a body", "a bad entry"],
+)
+async def test_records_are_kept_all_or_none(store, put, entry):
+    await store.save_records([a_record(3)])
+    with pytest.raises(StoreError, match="was not kept"):
+        await store.save_records(put, [("grant", a_record(3).id)], entry)
+    assert list(await store.load_records("grant")) == [a_record(3)]
+    assert list(await store.load_audit()) == []
+
+
 # -- what is kept of one person ------------------------------------------------------------------------------------
 
 
@@ -473,10 +518,12 @@ async def test_who_is_erased_leaves_no_name_and_others_everything(store):
     await store.save_admission(an_admission(stage=Stage.ENDED, ended_at=NOW, server="olas"))
     await store.save_pending(a_pending(1, typed="ola"))
     await store.save_pending(a_pending(2, by="ola"))
+    await store.save_records([a_record(1, whose="ldap:ola"), a_record(2, by="ola"), a_record(3)])
 
     await store.erase(["ldap:ola"], "ola", "erased-1", [a_pending(1).id])
 
     assert await store.load_pending() == [a_pending(2, by="erased-1")]
+    assert list(await store.load_records("grant")) == [a_record(2, by="erased-1"), a_record(3)]
 
     assert [p.key for p in await store.load_people()] == ["ldap:kim"]
     assert {(e.person, e.by) for e in await store.load_enrolments()} == {

@@ -24,7 +24,7 @@ from jupyterhub_edu.domain.people import (
 from jupyterhub_edu.domain.usage import By, UsageQuery
 from jupyterhub_edu.ports import StoreError
 from tests.fakes.campus import NOW, a_campus, a_core, an_enrolment, an_identity
-from tests.unit.store.values import a_pending
+from tests.unit.store.values import a_pending, a_record
 
 STUDENT = CourseRole.STUDENT
 
@@ -192,3 +192,17 @@ async def test_of_whom_only_something_waits_is_found_by_what_was_typed():
     await erase(core.roll, core.store, found, core.clock)
     assert core.roll.pending.everything() == []
     assert await find_dossier(core.roll, core.store, "sis-9") is None
+
+
+async def test_records_about_somebody_alone_are_handed_over_and_erased_with_them():
+    core = await a_core_that_knows_ada()
+    await end_all(core)
+    theirs, others = a_record(1, whose="ad:id-ada", by="tea"), a_record(2, by="ada")
+    await core.store.save_records([theirs, others])
+    found = await dossier(core)
+    (told,) = found.as_json()["records"]
+    assert told == {"kind": "grant", "id": theirs.id, "by": "tea", "hours": 3}
+
+    stand_in = await erase(core.roll, core.store, found, core.clock)
+
+    assert list(await core.store.load_records("grant")) == [replace(others, by=stand_in)]

@@ -24,7 +24,7 @@ from jupyterhub_edu.domain.people import (
 )
 from jupyterhub_edu.domain.profiles import Amounts, Granted
 from jupyterhub_edu.domain.quantities import Cpu, Memory
-from jupyterhub_edu.ports import AuditEntry
+from jupyterhub_edu.ports import AuditEntry, Record
 
 NOW = datetime(2026, 3, 2, 9, 30, 0, 123_456, tzinfo=UTC)
 STUDENT, TEACHER = CourseRole.STUDENT, CourseRole.TEACHER
@@ -78,6 +78,11 @@ def a_pending(number=1, **changes):
         "waits": Waits.NOBODY,
     }
     return Pending(**(known | changes))
+
+
+def a_record(number=1, kind="grant", **changes):
+    known: dict[str, Any] = {"kind": kind, "id": f"{number:032x}", "body": {"hours": 3}}
+    return Record(**(known | changes))
 
 
 def granted(**changes):

@@ -1,4 +1,4 @@
-"""What sessions used, by local day, what an hour of each counts for, and what running ones have reserved."""
+"""What sessions used, by local day, what an hour of each counts for, what running ones have reserved; records."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ revision = "0003"
 down_revision = "0002"
 
 _KEY = ("person", "course", "day", "flavor", "profile")
+_RECORD = ("kind", "id", "body", "whose", "by")
 _AMOUNTS = ("sessions", "estimated", "waiting_ms", "running_ms", "used")
 
 
@@ -37,11 +38,16 @@ def upgrade() -> None:
         sa.Column("zone", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("one", name="edu_ledger_pk"),
     )
+    op.create_table(
+        "edu_records",
+        *(sa.Column(name, sa.Text, nullable=False) for name in _RECORD),
+        sa.PrimaryKeyConstraint("kind", "id", name="edu_records_pk"),
+    )
 
 
 def downgrade() -> None:
-    """Forget what can be made again, the weights, and what is reserved."""
-    for table in ("edu_ledger", "edu_usage"):
+    """Forget what can be made again, the weights, what is reserved, and the records."""
+    for table in ("edu_records", "edu_ledger", "edu_usage"):
         op.drop_table(table)
     for column in ("extended", "reserved", "weight"):
         op.drop_column("edu_admissions", column)
