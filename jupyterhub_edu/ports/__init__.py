@@ -3,6 +3,7 @@
 from .clock import Clock, utc_now
 from .hub import Accounts, Groups, LiveServer, Servers, ServersError
 from .inventory import Inventory, PodSighting, Stock
+from .queue import Phase, Queue, Standing
 from .sources import (
     Answer,
     CodeGrant,
@@ -45,7 +46,9 @@ __all__ = [
     "LiveServer",
     "Login",
     "LoginShape",
+    "Phase",
     "PodSighting",
+    "Queue",
     "Record",
     "Redirect",
     "RedirectSource",
@@ -54,6 +57,7 @@ __all__ = [
     "Sealer",
     "Servers",
     "ServersError",
+    "Standing",
     "Stock",
     "Store",
     "StoreError",

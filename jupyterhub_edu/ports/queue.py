@@ -1,0 +1,74 @@
+"""The waiting line as pages and the API see it, so that a cluster's own queue can take the place of ours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from jupyterhub_edu.domain.decide import StartRequest
+from jupyterhub_edu.domain.line import Estimate, Place
+from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.reasons import Reason
+
+__all__ = ["Phase", "Queue", "Standing"]
+
+
+class Phase(StrEnum):
+    """Where somebody's wait is."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    """The turn has come; the hub starts the server."""
+    SOON = "soon"
+    """The turn has come; the hub starts as many servers as it may at a time, and is asked again by itself."""
+    STARTED = "started"
+    STRUCK = "struck"
+    """Out of the line, or not started; the reasons say why."""
+
+
+class Standing(NamedTuple):
+    """How somebody stands in the line.
+
+    Attributes:
+        server: name of the server that is to start; ``""`` is the default one.
+        ahead: places that come before it.
+        estimate: when it may start; None once it no longer waits.
+        reasons: why it waits now, or why it was struck.
+    """
+
+    place: Place
+    server: str
+    phase: Phase
+    ahead: int
+    estimate: Estimate | None
+    reasons: tuple[Reason, ...]
+
+
+class Queue(Protocol):
+    """One line for each flavor, at most one place for each account."""
+
+    async def join(self, request: StartRequest, person: Person, server: str = "") -> Standing:
+        """Take a place; asking for something else is a new arrival, asking for the same again changes nothing.
+
+        Raises:
+            Refused: something refuses that cannot be waited for.
+            StoreError: the place could not be kept; nothing has changed.
+        """
+        ...
+
+    async def leave(self, hub_name: str) -> bool:
+        """Give the place up; whether there was one that could be given up."""
+        ...
+
+    def standing(self, hub_name: str) -> Standing | None:
+        """How somebody stands; for a while also after they were started or struck, so that every tab learns of it."""
+        ...
+
+    def length(self, flavor: str, course: str | None = None) -> int:
+        """Places that wait for a flavor, of one course or all."""
+        ...
+
+    def follow(self, hub_name: str) -> AsyncIterator[Standing | None]:
+        """How somebody stands now, then at each change, at most about once a second. Close it when nobody looks any more."""
+        ...
