@@ -12,8 +12,11 @@ from zoneinfo import ZoneInfo
 
 from .courses import Caps, Course
 from .grants import NO_CEILINGS, Ceilings
+from .line import STARVE_AFTER
 from .people import Enrolment, LinkRule
 from .profiles import Flavor, Profile
+from .promises import Promises
+from .reclaim import WARNING
 from .rules import CourseRule, Rule
 
 __all__ = ["Campus", "FilePerson", "SourceInfo"]
@@ -64,6 +67,8 @@ class Campus:
         extend_by: how much longer a person may let their own session run, each time.
         extend_times: how many times; 0: not at all.
         ceilings: the most that a teacher may give alone.
+        reclaim_warning: how long before its stop a loan that is called back is warned.
+        starve_after: how long the first in a line waits before devices of one node are kept for it.
     """
 
     name: str
@@ -84,6 +89,8 @@ class Campus:
     extend_by: timedelta = timedelta(hours=1)
     extend_times: int = 0
     ceilings: Ceilings = NO_CEILINGS
+    reclaim_warning: timedelta = WARNING
+    starve_after: timedelta = STARVE_AFTER
 
     @cached_property
     def course_index(self) -> Mapping[str, tuple[Course, ...]]:
@@ -93,6 +100,17 @@ class Campus:
             for name in {name.casefold() for name in (course.key, *course.codes)}:
                 found[name] = (*found.get(name, ()), course)
         return MappingProxyType(found)
+
+    @cached_property
+    def promises(self) -> Mapping[str, Promises]:
+        """What its courses have of each flavor with devices."""
+        return MappingProxyType(
+            {
+                key: Promises(self.courses.values(), key)
+                for key, flavor in self.flavors.items()
+                if flavor.device is not None
+            }
+        )
 
     @cached_property
     def source_titles(self) -> Mapping[str, str]:
