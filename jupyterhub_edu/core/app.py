@@ -220,14 +220,19 @@ class Core:
         """A person's role in one course now, and at the site."""
         return self.roll.course_role(person, course, self.clock()), self.roll.site_role(person)
 
-    async def stop(self, actor: str, admission: Admission, address: str = "") -> None:
+    async def stop(
+        self, actor: str, admission: Admission, address: str = "", **details: str
+    ) -> None:
         """Stop one server for somebody who may; written to the audit first.
+
+        Args:
+            details: what else the audit is to say.
 
         Raises:
             StoreError: it could not be written down, so nothing was stopped.
             ServersError: the hub did not stop it.
         """
-        await self.store.append_audit(self._entry(Act.STOP, actor, admission, address))
+        await self.store.append_audit(self._entry(Act.STOP, actor, admission, address, **details))
         await self.servers.stop(admission.hub_name, admission.server)
 
     async def extend(

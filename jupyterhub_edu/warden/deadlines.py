@@ -11,6 +11,7 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.ports import ServersError, StoreError
 
+from .attempts import attempt
 from .live import Live
 from .metrics import Metrics
 
@@ -79,24 +80,19 @@ class Deadlines:
                     group.create_task(stop(admission))
 
     async def _stop(self, admission: Admission) -> None:
-        ended_by = f"{admission.ends_at:%Y-%m-%d %H:%M} UTC ({admission.ends_by})"
-        sentence = f"session {admission.id} of {admission.hub_name} was to end at {ended_by}"
-        try:
-            if admission.id in self._audited:
-                await self._core.servers.stop(admission.hub_name, admission.server)
-            else:
-                await self._core.stop("", admission)
-        except (ServersError, StoreError) as error:
-            if isinstance(error, ServersError):
-                self._audited.add(admission.id)
-            _log.warning("%s: not stopped, tried again: %s", sentence, error)
-            self._metrics.repairs.labels("overstay", "failed").inc()
-        except Exception:
-            _log.exception("%s: not stopped, tried again", sentence)
-            self._metrics.repairs.labels("overstay", "failed").inc()
-        else:
-            _log.info("%s: stopped", sentence)
-            self._metrics.repairs.labels("overstay", "done").inc()
+        rule, audited = str(admission.ends_by), admission.id in self._audited
+        ended_by = f"{admission.ends_at:%Y-%m-%d %H:%M} UTC ({rule})"
+        failure = await attempt(
+            self._core.servers.stop(admission.hub_name, admission.server)
+            if audited
+            else self._core.stop("", admission, why=rule),
+            f"stop session {admission.id} of {admission.hub_name}, whose end was {ended_by}",
+            _log,
+            self._metrics.stops,
+            rule,
+        )
+        if isinstance(failure, ServersError):
+            self._audited.add(admission.id)
 
     def _forget(self, ended: Admission) -> None:
         self._again_at.pop(ended.id, None)

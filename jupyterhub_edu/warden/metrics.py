@@ -33,6 +33,9 @@ class Metrics:
         self.repairs = counter(
             "repairs", "What reconciliation put right, or could not", "repair", "outcome"
         )
+        self.stops = counter(
+            "stops", "Stops at the end of a session, by the rule that set it", "rule", "outcome"
+        )
         self.admitted = Counter(
             "jupyterhub_edu_admissions", "Starts admitted", ["flavor"], registry=registry
         )

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.admissions import Admission, Stage
-from jupyterhub_edu.ports import ServersError, StoreError
 
+from .attempts import attempt
 from .live import Live
 from .metrics import Metrics
 
@@ -141,17 +141,8 @@ class Reconciler:
         return self._core.book.stale_since(now) is not None
 
     async def _repair(self, name: str, sentence: str, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except (ServersError, StoreError) as error:
-            _log.warning("reconcile: not done, again in the next round: %s: %s", sentence, error)
-            self._metrics.repairs.labels(name, "failed").inc()
-        except Exception:
-            _log.exception("reconcile: not done, again in the next round: %s", sentence)
-            self._metrics.repairs.labels(name, "failed").inc()
-        else:
-            _log.warning("reconcile: %s", sentence)
-            self._metrics.repairs.labels(name, "done").inc()
+        counted = self._metrics.repairs
+        await attempt(work, f"reconcile: {sentence}", _log, counted, name, done=logging.WARNING)
 
 
 class _Doubts:

@@ -24,6 +24,10 @@ class World(Reconciled):
         self.registry = CollectorRegistry()
         self.look = Deadlines(self.core, metrics_in(self.registry))
 
+    def stops(self, rule: str, outcome: str = "done") -> float:
+        labels = {"rule": rule, "outcome": outcome}
+        return self.registry.get_sample_value("jupyterhub_edu_warden_stops_total", labels) or 0
+
     def stage(self, admission: Admission) -> Stage:
         known = self.core.book.admission(admission.id)
         assert known is not None
@@ -116,7 +120,8 @@ async def test_a_session_past_its_end_is_stopped_and_audited_as_the_systems_act(
     assert world.hub.stopped == [("ada", "")]
     (entry,) = await world.store.load_audit()
     assert (entry.actor, entry.act, entry.target) == ("", "stop", "ada")
-    assert world.repairs("overstay") == 1
+    assert entry.details["why"] == "longest-session"
+    assert world.stops("longest-session") == 1
 
 
 async def test_a_stop_that_fails_is_tried_again_after_a_pause_and_audited_once(world):
@@ -125,10 +130,10 @@ async def test_a_stop_that_fails_is_tried_again_after_a_pause_and_audited_once(w
     world.hub.broken = "the hub answered 500"
     await world.look()
     await world.look()
-    assert world.repairs("overstay", "failed") == 1
+    assert world.stops("longest-session", "failed") == 1
     world.clock.pass_(seconds=31)
     await world.look()
-    assert world.repairs("overstay", "failed") == 2
+    assert world.stops("longest-session", "failed") == 2
     world.hub.broken = ""
     world.clock.pass_(seconds=31)
     await world.look()
