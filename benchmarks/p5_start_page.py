@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
+from jupyterhub_edu.core.choices import Wish
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.spawner import page
-from jupyterhub_edu.spawner.choices import Wish
 from tests.fakes.campus import (
     T4,
     a_campus,

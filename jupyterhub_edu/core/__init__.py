@@ -1,6 +1,7 @@
 """Floor 2: the campus's state in memory and its changes. The sole caller of the ``decide_*`` functions."""
 
 from .app import Core, current_core, provide
+from .asking import request_of
 from .book import Book, Refused
 from .roll import NameTaken, Roll
 from .safe import ForgetfulSafe, SealedSafe
@@ -15,4 +16,5 @@ __all__ = [
     "SealedSafe",
     "current_core",
     "provide",
+    "request_of",
 ]

@@ -10,19 +10,18 @@ from tornado import web
 from traitlets import HasTraits, default
 
 from jupyterhub_edu import hub
-from jupyterhub_edu.core import Core, Refused, current_core
+from jupyterhub_edu.core import Core, Refused, current_core, request_of
+from jupyterhub_edu.core.asking import nowhere
+from jupyterhub_edu.core.choices import Unreadable, Wish, keep, parse_fields, parse_wish
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.campus import Campus
-from jupyterhub_edu.domain.decide import Decision, StartRequest
-from jupyterhub_edu.domain.people import Person
-from jupyterhub_edu.domain.reasons import Code, Reason
+from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.ports import StoreError
 
 from . import page
 from .arguments import with_short_memory
-from .choices import Unreadable, Wish, keep, map_wish, parse_fields, parse_wish
 
-__all__ = ["AdmissionMixin", "courses_of", "ready_core", "request_of"]
+__all__ = ["AdmissionMixin", "ready_core"]
 
 _STATE: Final = "edu"
 _NOT_OURS: Final = (
@@ -53,36 +52,6 @@ def unavailable(core: Core, error: StoreError) -> web.HTTPError:
         f"Nothing can start now: the hub cannot write its records. Ask an administrator{asked}."
     )
     return answer
-
-
-def courses_of(core: Core, person: Person) -> dict[str, str]:
-    """Titles by id of the courses that a person may mean when none is named: those that are open, else all."""
-    now, courses = core.clock(), core.campus.courses
-    mine = [courses[id] for id in core.roll.courses(person, now)]
-    meant = [course for course in mine if course.is_open(now)] or mine
-    return {course.id: course.title for course in meant}
-
-
-def request_of(core: Core, hub_name: str, options: object) -> tuple[Person, StartRequest]:
-    """Who asks for what; the decision is always about the server's owner, whoever pressed Start.
-
-    Args:
-        options: ``user_options`` as they came; any JSON value.
-
-    Raises:
-        Refused: nobody we know, or nothing that can be asked for.
-    """
-    person = core.roll.by_hub_name(hub_name)
-    if person is None:
-        raise Refused(_nowhere(core.campus.contact))
-    try:
-        wish = parse_wish(options)
-    except Unreadable as unreadable:
-        raise Refused(Decision(None, (unreadable.reason,))) from None
-    request = map_wish(wish, person.key, courses_of(core, person), core.campus.contact)
-    if isinstance(request, Reason):
-        raise Refused(Decision(None, (request,)))
-    return person, request
 
 
 class AdmissionMixin(HasTraits):
@@ -251,7 +220,7 @@ class AdmissionMixin(HasTraits):
     async def _admit(self) -> tuple[Admission, Campus]:
         if not hub.is_ours(self.authenticator):
             self.log.error(_NOT_OURS, type(self.authenticator).__name__)
-            raise hub.late_refusal(self, _nowhere())
+            raise hub.late_refusal(self, nowhere())
         core = await ready_core()
         try:
             person, request = request_of(core, self.user.name, self.user_options)
@@ -275,10 +244,6 @@ class AdmissionMixin(HasTraits):
                 "could not close the admission of %s now; it ends when its server is seen gone",
                 self._log_name,
             )
-
-
-def _nowhere(contact: str = "") -> Decision:
-    return Decision(None, (Reason(Code.NOT_ENROLLED, "nowhere", contact=contact),))
 
 
 def _describe(admission: Admission) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.app import Card
+from jupyterhub_edu.core.choices import Wish
 from jupyterhub_edu.core.glance import Glance
 from jupyterhub_edu.domain.allowances import gpu_hours, left_now
 from jupyterhub_edu.domain.campus import Campus
@@ -24,7 +25,6 @@ from jupyterhub_edu.domain.profiles import Granted, Profile, choose
 from jupyterhub_edu.domain.reasons import Reason
 from jupyterhub_edu.domain.schedule import Period
 
-from .choices import Wish
 from .selects import ENVIRONMENT, Selects
 
 __all__ = ["FRESH_ENOUGH", "View", "empty", "render", "view"]

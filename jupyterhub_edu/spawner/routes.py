@@ -18,12 +18,12 @@ from jupyterhub.scopes import needs_scope
 from tornado import web
 
 from jupyterhub_edu import hub
-from jupyterhub_edu.core import Refused
+from jupyterhub_edu.core import Refused, request_of
+from jupyterhub_edu.core.choices import Unreadable, parse_wish
 from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.domain.reasons import Code
 
-from .admission import ready_core, request_of
-from .choices import Unreadable, parse_wish
+from .admission import ready_core
 
 __all__ = ["EduServerAPIHandler", "EduSpawnHandler", "spawn_routes"]
 

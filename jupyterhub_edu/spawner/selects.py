@@ -9,11 +9,10 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from jupyterhub_edu.core.choices import option_field
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.profiles import Option, Profile
-
-from .choices import option_field
 
 __all__ = ["ENVIRONMENT", "Selects"]
 

@@ -27,8 +27,7 @@ from tests.fakes.campus import (
 )
 from tests.fakes.kube import FakeCluster, a_kube_spawner, spawn, stop, words
 from tests.fakes.world import FakeInventory
-
-from .test_choices import ANY_JSON
+from tests.unit.core.test_choices import ANY_JSON
 
 STUDENT, TEACHER = CourseRole.STUDENT, CourseRole.TEACHER
 MEMORY = an_option(

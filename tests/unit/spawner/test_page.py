@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from bs4 import BeautifulSoup
 
+from jupyterhub_edu.core.choices import Wish, parse_fields, parse_wish
 from jupyterhub_edu.domain.allowances import parse_allowance
 from jupyterhub_edu.domain.courses import Allowances, Caps, CourseState, Quota
 from jupyterhub_edu.domain.decide import StartRequest
@@ -14,7 +15,6 @@ from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.windows import Timetable, Weekly
 from jupyterhub_edu.hub.refusals import reasons_json
 from jupyterhub_edu.spawner import page
-from jupyterhub_edu.spawner.choices import Wish, parse_fields, parse_wish
 from tests.fakes.campus import (
     NOW,
     T4,

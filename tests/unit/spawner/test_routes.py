@@ -12,13 +12,13 @@ from tornado import web
 
 from jupyterhub_edu import hub
 from jupyterhub_edu.core import provide
+from jupyterhub_edu.core.choices import Wish
 from jupyterhub_edu.domain.courses import Caps, Quota
 from jupyterhub_edu.domain.decide import Decision, StartRequest
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.reasons import Code, Reason
 from jupyterhub_edu.ports import Gone
 from jupyterhub_edu.spawner import routes
-from jupyterhub_edu.spawner.choices import Wish
 from tests.fakes.campus import a_campus, a_core, a_course, enrol
 
 STUDENT = CourseRole.STUDENT

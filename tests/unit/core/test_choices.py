@@ -5,9 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyterhub_edu.domain.decide import StartRequest
-from jupyterhub_edu.domain.reasons import Code
-from jupyterhub_edu.spawner.choices import (
+from jupyterhub_edu.core.choices import (
     Unreadable,
     Wish,
     keep,
@@ -15,6 +13,8 @@ from jupyterhub_edu.spawner.choices import (
     parse_fields,
     parse_wish,
 )
+from jupyterhub_edu.domain.decide import StartRequest
+from jupyterhub_edu.domain.reasons import Code
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
