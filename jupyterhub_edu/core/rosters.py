@@ -106,6 +106,7 @@ class Rosters:
         self._listed: dict[str, Listed] = {}
         self._kept_at: dict[tuple[str, str], datetime] = {}
         self._unkept: set[tuple[str, str]] = set()
+        self._gathering: list[set[str]] = []
 
     async def load(self) -> None:
         """Read ages and names; before the enrolments are read."""
@@ -145,22 +146,26 @@ class Rosters:
             self._listed[entry.key] = entry
 
     def arrived(self, key: str) -> None:
-        """They have logged in: a person from now on."""
+        """Their source has answered about them: a person from now on."""
         self._listed.pop(key, None)
+        self._note(key)
 
     async def compare(self, source: str, course: str, roster: Roster) -> Comparison:
-        """Say what a roster would change; changes nothing."""
+        """Say what a roster would change, in no certain order; changes nothing."""
         origin, said = source_origin(source), await _said(source, course, roster)
-        logins = {person_key(source, m.subject): (m.login, m.name) for m in roster.members}
+        logins: dict[str, tuple[str, str]] = {}
+        async for one in in_slices(roster.members):
+            logins[person_key(source, one.subject)] = (one.login, one.name)
         before = set(self._told.keys(origin, course))
         moves: list[Move] = []
         after = 0
-        async for key in in_slices(sorted(before | said.keys())):
-            then = self._told.after_roster(key, origin, course, said.get(key, ()), roster.at)
+        async for key, enrolments in _everybody(said, before):
+            then = self._told.after_roster(key, origin, course, enrolments, roster.at)
             now = self._now(key, origin, course)
             after += 1 if then else 0
+            called = logins.pop(key, None)
             if _standing(then) != _standing(now):
-                login, name = logins.get(key) or self._names(key)
+                login, name = called or self._names(key)
                 moves.append(Move(key, login, name, _standing(now), _standing(then)))
         return Comparison(tuple(moves), len(before), after)
 
@@ -178,17 +183,18 @@ class Rosters:
         origin, said = source_origin(source), await _said(source, course, roster)
         place = (origin, course)
         self._told.rosters[place] = max(roster.at, self._told.rosters.get(place, roster.at))
-        for member in roster.members:
+        async for member in in_slices(roster.members):
             self._list(
                 Listed(person_key(source, member.subject), member.login, member.name), place
             )
-        async for key in in_slices([*said, *(self._told.keys(origin, course) - said.keys())]):
-            self._take_person(key, place, said.get(key, ()), roster.at)
+        async for key, enrolments in _everybody(said, self._told.keys(*place)):
+            self._take_person(key, place, enrolments, roster.at)
         await self._keep(place, roster.at)
 
     def forget(self, key: str) -> None:
         """Take away the name of somebody."""
         self._listed.pop(key, None)
+        self._note(key)
 
     def _take_person(
         self, key: str, place: tuple[str, str], said: Iterable[Enrolment], at: datetime
@@ -210,9 +216,7 @@ class Rosters:
     async def _keep(self, place: tuple[str, str], at: datetime) -> None:
         kept = self._kept_at.get(place)
         if place in self._unkept or kept is None:
-            keys = sorted(self._told.keys(*place))
-            listed = [self._listed[key] for key in keys if key in self._listed]
-            enrolments = [e for key in keys for e in self._now(key, *place)]
+            listed, enrolments = await self._all_of(place)
             await self._store.save_roster(*place, at, listed, enrolments)
             self._unkept.discard(place)
         elif at - kept >= _KEEP_AGE:
@@ -220,6 +224,25 @@ class Rosters:
         else:
             return
         self._kept_at[place] = at
+
+    async def _all_of(self, place: tuple[str, str]) -> tuple[list[Listed], list[Enrolment]]:
+        """A roster to be kept, as it is when this returns: what others changed meanwhile is gathered once more."""
+        meanwhile: set[str] = set()
+        found: dict[str, list[Enrolment]] = {}
+        self._gathering.append(meanwhile)
+        try:
+            async for key in in_slices(list(self._told.keys(*place))):
+                found[key] = self._now(key, *place)
+        finally:
+            self._gathering.remove(meanwhile)
+        found |= {key: self._now(key, *place) for key in meanwhile}
+        listed = [self._listed[key] for key in found if key in self._listed]
+        return listed, [enrolment for of_one in found.values() for enrolment in of_one]
+
+    def _note(self, key: str) -> None:
+        """Somebody was changed by other means than a roster."""
+        for meanwhile in self._gathering:
+            meanwhile.add(key)
 
     def _now(self, key: str, origin: str, course: str) -> list[Enrolment]:
         return [e for e in self._told.of(key) if (e.origin, e.course) == (origin, course)]
@@ -237,13 +260,26 @@ async def _said(source: str, course: str, roster: Roster) -> dict[str, tuple[Enr
         own = roles.setdefault(person_key(source, member.subject), {})
         for role in member.roles:
             own[role] = own.get(role, frozenset()) | member.sections
-    return {
-        key: tuple(
+    said: dict[str, tuple[Enrolment, ...]] = {}
+    async for key in in_slices(list(roles)):
+        own = roles.pop(key)
+        said[key] = tuple(
             Enrolment(key, course, role, origin, answered_at=roster.at, sections=own[role])
             for role in sorted(own)
         )
-        for key, own in roles.items()
-    }
+    return said
+
+
+async def _everybody(
+    said: dict[str, tuple[Enrolment, ...]], before: set[str]
+) -> AsyncIterator[tuple[str, tuple[Enrolment, ...]]]:
+    """Who is in a course and who was, with what is said of each; in slices, and empties ``said``."""
+    left = set(before)
+    async for key in in_slices(list(said)):
+        left.discard(key)
+        yield key, said.pop(key)
+    async for key in in_slices(left):
+        yield key, ()
 
 
 def _standing(enrolments: Iterable[Enrolment]) -> Standing:

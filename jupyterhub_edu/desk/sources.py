@@ -71,7 +71,10 @@ def _comparison_json(comparison: Comparison) -> Mapping[str, object]:
         "gone": comparison.gone,
         "changed": comparison.changed,
     }
-    return {kind: [_move_json(move) for move in moves] for kind, moves in kinds.items()}
+    return {
+        kind: [_move_json(move) for move in sorted(moves, key=lambda one: one.login)]
+        for kind, moves in kinds.items()
+    }
 
 
 def _move_json(move: Move) -> dict[str, object]:

@@ -310,7 +310,8 @@ async def test_a_comparison_says_what_would_be_and_not_what_the_roster_says(worl
     assert (await world.compare(roster(at=after(4)))).moves == ()
 
 
-async def test_a_large_course_leaves_the_loop_to_others_at_least_every_hundred_people(world):
+@pytest.mark.parametrize("way", ["compare", "take"])
+async def test_a_large_course_leaves_the_loop_to_others_at_least_every_hundred_people(world, way):
     turns = 0
 
     async def count() -> None:
@@ -320,10 +321,28 @@ async def test_a_large_course_leaves_the_loop_to_others_at_least_every_hundred_p
             await asyncio.sleep(0)
 
     other = asyncio.create_task(count())
-    await world.take(roster(*(member(f"p{number}") for number in range(1_000))))
+    await getattr(world, way)(roster(*(member(f"p{number}") for number in range(1_000))))
     other.cancel()
-    # Ten slices to read what is said, ten to take it in.
-    assert turns >= 20
+    # Ten slices each: to read what is said, by name and by role; to name them; to take it in; to gather what is kept.
+    assert turns >= {"compare": 40, "take": 50}[way]
+
+
+@pytest.mark.parametrize("turn", range(16))
+async def test_whenever_an_answer_comes_in_the_middle_of_a_roster_it_is_kept_as_it_is_known(
+    world, turn
+):
+    crowd = [member(f"p{number}") for number in range(250)]
+    taking = asyncio.create_task(world.take(roster(*crowd)))
+    for _ in range(turn):
+        await asyncio.sleep(0)
+    for login in ("p0", "p120", "p249"):
+        await world.learn(login, claims=claims(DB), at=after(1))
+    await taking
+
+    everybody = [f"lms:id-p{number}" for number in range(250)]
+    known = {(e.person, e.course, e.role) for e in world.roll.told_of(everybody)}
+    assert await world.kept() == known
+    assert world.of("p120") == {("db", STUDENT, "source:lms")}
 
 
 async def test_one_of_two_that_learn_at_once_is_not_lost_in_the_middle_of_a_large_roster(world):
