@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from .allowances import Reserved
 from .decide import EndRule
+from .exams import share_of
 from .people import CourseRole
 from .profiles import Granted
 
@@ -71,3 +72,13 @@ class Admission:
     def devices(self) -> int:
         """Whole devices held."""
         return self.granted.amounts.devices
+
+    @property
+    def exam(self) -> str | None:
+        """The id of the exam that it is a server of, or None."""
+        return self.granted.exam
+
+    @property
+    def share(self) -> str:
+        """Whose part of a pool it takes: its course's, or its exam's, which is a course of its own there."""
+        return self.course if self.exam is None else share_of(self.exam)

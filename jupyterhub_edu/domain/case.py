@@ -28,6 +28,7 @@ __all__ = [
     "Held",
     "Start",
     "StartRequest",
+    "asked_for",
     "offered_by_role",
 ]
 
@@ -56,6 +57,17 @@ class EndRule(StrEnum):
     ALLOWANCE = "allowance", "the GPU hours are used up"
     EXAM = "exam-end", "the exam ends"
     EXTENSION = "extension", "the extension ends"
+    LOST = "enrolment-lost", "no longer enrolled in the course"
+    IDLE = "idle", "its GPU has been idle"
+    UNUSED = "not-connected", "nobody has opened it"
+
+    @property
+    def is_sooner(self) -> bool:
+        """Whether it ends a session sooner than its start was promised; such an end may be taken back."""
+        return self in _SOONER
+
+
+_SOONER = frozenset({EndRule.LOST, EndRule.IDLE, EndRule.UNUSED})
 
 
 class StartRequest(NamedTuple):
@@ -253,7 +265,8 @@ class Case:
         self.allowing = offered_by_role(active, profile, course)
         if facts.exams:
             self.sittings = [sitting for sitting in facts.exams if sitting.is_on(now)]
-            self.exam = _asked_for(self.sittings, request.course, profile)
+            key = profile.key if profile is not None else None
+            self.exam = asked_for(self.sittings, request.course, key)
         if facts.grants:
             self._take_grants(course)
         if profile is None or not self.allowing:
@@ -311,12 +324,13 @@ def offered_by_role(
     return [e for e in enrolments if key in offers.get(e.role, ())]
 
 
-def _asked_for(
-    sittings: Iterable[Sitting], course: str, profile: Profile | None
-) -> Sitting | None:
-    """The exam whose profile and course are asked for; of several the one that ends last, ties by id."""
-    key = profile.key if profile is not None else None
-    asked = (s for s in sittings if s.exam.course == course and s.exam.profile == key)
+def asked_for(sittings: Iterable[Sitting], course: str, profile: str | None) -> Sitting | None:
+    """The exam whose profile and course are asked for; of several the one that ends last, ties by id.
+
+    Args:
+        sittings: in exams that go on.
+    """
+    asked = (s for s in sittings if s.exam.course == course and s.exam.profile == profile)
     return max(asked, key=lambda s: (s.ends, s.exam.id), default=None)
 
 
@@ -338,5 +352,5 @@ def _choose_in_exam(
     ]
     chosen = choose(profile, {**options, **fixed}, role)
     if isinstance(chosen, Granted):
-        return wrong or chosen._replace(image=exam.image)
+        return wrong or chosen._replace(image=exam.image, exam=exam.id)
     return wrong + chosen

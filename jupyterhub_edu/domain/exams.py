@@ -11,7 +11,16 @@ from typing import Any, Final, NamedTuple
 
 from .people import CourseRole
 
-__all__ = ["Exam", "Phase", "Sitting", "next_start", "reserves", "sitting_of", "unseated"]
+__all__ = [
+    "Exam",
+    "Phase",
+    "Sitting",
+    "next_start",
+    "reserves",
+    "share_of",
+    "sitting_of",
+    "unseated",
+]
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 _NO_TIME: Final = timedelta(0)
@@ -97,6 +106,15 @@ class Sitting(NamedTuple):
     def is_on(self, now: datetime) -> bool:
         """Whether the person takes part at this instant."""
         return self.exam.starts <= now < self.ends
+
+
+def share_of(exam: str) -> str:
+    """The key of an exam's part in the sums of a pool; no course's id holds a colon.
+
+    Args:
+        exam: its id.
+    """
+    return f"exam:{exam}"
 
 
 def sitting_of(

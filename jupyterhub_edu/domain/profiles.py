@@ -103,13 +103,18 @@ class Profile:
 
 
 class Granted(NamedTuple):
-    """A profile with its options chosen: exactly what the server gets."""
+    """A profile with its options chosen: exactly what the server gets.
+
+    Attributes:
+        exam: the id of the exam that it is a server of, or None.
+    """
 
     profile: str
     flavor: str
     amounts: Amounts
     image: str | None
     options: Mapping[str, str]
+    exam: str | None = None
 
 
 def choose(

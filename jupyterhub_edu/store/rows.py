@@ -454,6 +454,7 @@ def _spell_granted(granted: Granted) -> str:
             "memory_guarantee_bytes": amounts.memory_guarantee.bytes,
             "memory_limit_bytes": amounts.memory_limit.bytes,
             "devices": amounts.devices,
+            "exam": granted.exam,
         }
     )
 
@@ -469,8 +470,9 @@ def _read_granted(text: str) -> Granted:
         devices=whole(found["devices"]),
     )
     options = MappingProxyType(texts(found["options"]))
-    image = maybe(string, found["image"])
-    return Granted(string(found["profile"]), string(found["flavor"]), amounts, image, options)
+    image, exam = maybe(string, found["image"]), maybe(string, found.get("exam"))
+    profile, flavor = string(found["profile"]), string(found["flavor"])
+    return Granted(profile, flavor, amounts, image, options, exam)
 
 
 def _spell_reserved(reserved: Reserved) -> str:
