@@ -25,7 +25,7 @@ from .base import STOPS, Desk
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 
-__all__ = ["CoursePage", "CoursesPage", "DeskFiles", "StopPage", "page_routes"]
+__all__ = ["CoursePage", "CoursesPage", "DeskFiles", "Page", "StopPage", "page_routes"]
 
 _ID: Final = re.compile("[0-9a-f]{32}", re.ASCII)
 _STATIC: Final = Path(__file__).parent / "static"
@@ -42,7 +42,7 @@ class DeskFiles(web.StaticFileHandler):
         super().initialize(path=str(_STATIC))
 
 
-class _Page(Desk, BaseHandler):
+class Page(Desk, BaseHandler):
     """A page in the hub's look, for people who are logged in by cookie."""
 
     @property
@@ -78,7 +78,7 @@ class _Page(Desk, BaseHandler):
         return f"{path}?{urlencode(query)}" if query else path
 
 
-class CoursesPage(_Page):
+class CoursesPage(Page):
     """``GET /hub/edu/``: the courses of whoever asks."""
 
     @web.authenticated
@@ -98,7 +98,7 @@ class CoursesPage(_Page):
         )
 
 
-class CoursePage(_Page):
+class CoursePage(Page):
     """``GET /hub/edu/courses/<course>``: who is on now."""
 
     @web.authenticated
@@ -137,7 +137,7 @@ class CoursePage(_Page):
         return views.session_row(core, viewer, found, STOPS.is_stopping)
 
 
-class StopPage(_Page):
+class StopPage(Page):
     """``/hub/edu/courses/<course>/stop/<user>[/<server>]``: ask first, then stop."""
 
     @web.authenticated

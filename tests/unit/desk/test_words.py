@@ -17,7 +17,7 @@ from jinja2.loaders import ChoiceLoader
 from jupyterhub.scopes import scope_definitions
 
 from jupyterhub_edu.desk import CUSTOM_SCOPES, TEMPLATES, desk_routes
-from jupyterhub_edu.desk.pages import _Page
+from jupyterhub_edu.desk.pages import Page
 from jupyterhub_edu.desk.refusals import ROWS, Code, DeskError
 from jupyterhub_edu.desk.views import CourseRow, DeviceRow, Membership, Moment, SessionRow
 
@@ -63,7 +63,7 @@ def test_every_address_has_one_handler_and_ends_where_it_should():
 @given(st.lists(st.text(min_size=1), max_size=3), st.text())
 def test_no_address_leaves_the_hub(parts, value):
     parts = [part.encode("utf-8", "replace").decode() for part in parts]
-    address = _Page.address(PAGE, *parts, stopped=value.encode("utf-8", "replace").decode())
+    address = Page.address(PAGE, *parts, stopped=value.encode("utf-8", "replace").decode())
     split = urlsplit(address)
     assert (split.scheme, split.netloc) == ("", "")
     assert split.path.startswith("/hub/edu/")
@@ -148,7 +148,7 @@ def render(template: str, *, autoescape: bool = True) -> Any:
         "files": "/hub/edu/static",
         "files_version": "1",
         "xsrf": "token",
-        "address": lambda *parts, **query: _Page.address(PAGE, *parts, **query),
+        "address": lambda *parts, **query: Page.address(PAGE, *parts, **query),
         "notice": HOSTILE,
         "campus": HOSTILE,
         "contact": HOSTILE,
