@@ -37,6 +37,7 @@ from .refresh import Refresher
 from .revocation import Revocation
 from .roll import NameTaken, Roll
 from .settling import Settler, Tries
+from .sooner import Sooner
 from .sync import Syncer
 
 __all__ = ["Card", "Core", "current_core", "provide"]
@@ -91,6 +92,7 @@ class Core:
             self.refresher.must_log_in,
             lambda *which: self.ledger.used(*which),
         )
+        self.sooner = Sooner(self.book, store, clock)
         self.finder = Finder(lambda: self.refresher.sources, lambda: self._campus, self.roll)
         self.tries, self.settler = Tries(clock), Settler(self)
         self.syncer = Syncer(
@@ -301,6 +303,7 @@ class Core:
         await self.ledger.load()
         await self.inventory.start(self.book.sight)
         await self.book.rebuild()
+        await self.sooner.load()
         self.revocation.catch_up()
         _log.info(
             "ready: %d people, %d servers in the book",

@@ -16,9 +16,10 @@ from typing import Final
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.allowances import Budgets
+from jupyterhub_edu.domain.balance import State
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
-from jupyterhub_edu.domain.decide import Decision, Facts, Start, StartRequest
+from jupyterhub_edu.domain.decide import Decision, EndRule, Facts, Start, StartRequest
 from jupyterhub_edu.domain.extend import (
     ExtendTerms,
     Extension,
@@ -211,6 +212,29 @@ class Book:
                 if self._open.get(id) is warned:
                     self._open[id] = admission
                 raise
+
+    async def set_end(self, id: str, ends_at: datetime | None, ends_by: EndRule | None) -> bool:
+        """Let a session end then, whatever was promised; the warning is due anew. Ask ``Sooner``, which takes it back too.
+
+        Returns:
+            False if there is no such session, or nothing is known of what it was promised.
+
+        Raises:
+            StoreError: it could not be kept; the end is the former one.
+        """
+        admission = self._open.get(id)
+        if admission is None or id in self._leftovers:
+            return False
+        stage = Stage.RUNNING if admission.stage is Stage.WARNED else admission.stage
+        moved = replace(admission, stage=stage, ends_at=ends_at, ends_by=ends_by)
+        self._change(moved)
+        try:
+            await self._store.save_admission(moved)
+        except BaseException:
+            if self._open.get(id) is moved:
+                self._change(admission)
+            raise
+        return True
 
     def may_extend(self, admission: Admission) -> Extension | None:
         """What its person would get by extending this session now; None: nothing ends it, or it does not run."""

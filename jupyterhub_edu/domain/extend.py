@@ -144,6 +144,8 @@ def _decide(
         reasons.append(Reason(ExtendCode.RECLAIMED))
     if session.wanted:
         reasons.append(Reason(ExtendCode.OTHERS_WAIT))
+    if session.ends_by.is_sooner:
+        reasons.append(Reason(ExtendCode.END_FIXED, "", {"why": session.ends_by.words}))
     if case.granted is None:  # no longer offered, so that no end would be left to name
         return Extension(None, reasons=tuple(reasons))
     end = _end(case, course, until)
