@@ -45,9 +45,14 @@ class StillInventory:
 
     def free(self, free: Mapping[str, int]) -> None:
         """Say how many devices each node has free."""
-        self._stock = {flavor: Stock((each,) * _NODES) for flavor, each in free.items()}
+        names = [f"{number:02}" for number in range(_NODES)]
+        self._stock = {flavor: Stock(dict.fromkeys(names, each)) for flavor, each in free.items()}
 
-    async def start(self, on_sighting: Callable[[PodSighting], None]) -> None: ...
+    async def start(
+        self,
+        on_sighting: Callable[[PodSighting], None],
+        on_stock: Callable[[], None] = lambda: None,
+    ) -> None: ...
 
     def stock(self, flavor: str) -> Stock:
         return self._stock[flavor]

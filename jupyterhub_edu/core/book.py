@@ -160,6 +160,18 @@ class Book:
         tally = self._tally(flavor)
         return tally.used if course is None else tally.by_course.get(course, 0)
 
+    def state(self, flavor: str) -> State:
+        """One flavor as a whole now, for the line and for reclaim; it follows every change, so use it before the next one."""
+        now, campus = self._clock(), self._campus()
+        known = campus.flavors.get(flavor)
+        return self._tally(flavor).state(
+            campus,
+            now,
+            self._inventory.stock(flavor),
+            known.count if known is not None else None,
+            fresh=self.stale_since(now) is None,
+        )
+
     # -- changes -----------------------------------------------------------------------------------------------
 
     async def admit(self, request: StartRequest, person: Person, server: str) -> Admission:
@@ -350,7 +362,7 @@ class Book:
                 self._save_later(ended)
             return
         if sighting.node is not None:
-            self._tally(admission.flavor).see(admission)
+            self._tally(admission.flavor).see(admission, self._node(sighting.node))
         if sighting.running_at is not None and admission.stage is Stage.RESERVED:
             self._save_later(self._set_running(admission, sighting.running_at))
 
@@ -392,7 +404,7 @@ class Book:
         tally = self._tally(flavor.key)
         stock = self._inventory.stock(flavor.key)
         return Pool(
-            nodes=stock.nodes,
+            nodes=tuple(stock.nodes.values()),
             unseen=tally.unseen,
             room=self._room(tally, stock),
             used=tally.used,
@@ -422,11 +434,15 @@ class Book:
 
     def _room(self, tally: Tally, stock: Stock) -> int:
         """Free devices after those still on their way to a node, and within the flavor's ``count``."""
-        room = sum(stock.nodes) - tally.unseen
+        room = sum(stock.nodes.values()) - tally.unseen
         flavor = self._campus().flavors.get(tally.flavor)
         if flavor is not None and flavor.count is not None:
             room = min(room, flavor.count - tally.used - stock.foreign)
         return max(room, 0)
+
+    def _node(self, name: str) -> str:
+        """A node as the stock names it, which may not tell nodes apart."""
+        return name if self._inventory.kind == "cluster" else ""
 
     def _tally(self, flavor: str) -> Tally:
         tally = self._tallies.get(flavor)
@@ -509,7 +525,7 @@ class Book:
         self._leftovers.add(admission.id)
         self._add(admission)
         if sighting.node is not None:
-            self._tally(flavor).see(admission)
+            self._tally(flavor).see(admission, self._node(sighting.node))
         _log.warning("counting a pod that the book did not know: admission %s", sighting.admission)
 
     def _save_later(self, admission: Admission) -> None:

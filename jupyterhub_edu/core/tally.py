@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.balance import Share, State
 from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.domain.pools import Holding
+from jupyterhub_edu.ports import Stock
 
 __all__ = ["Tally"]
 
@@ -18,6 +23,10 @@ class Tally:
     Always holds:
         - ``used == sum(by_course.values())`` and ``0 <= unseen <= used``;
         - adding and removing the same admission leaves everything as it was.
+
+    Attributes:
+        holdings: the admissions that hold devices, with the node on which each was seen.
+        away: by node, those of ``unseen`` that were told to keep off it.
     """
 
     def __init__(self, flavor: str) -> None:
@@ -25,41 +34,60 @@ class Tally:
         self.used = 0
         self.unseen = 0
         self.by_course: dict[str, int] = {}
-        self._seen: set[str] = set()
+        self.holdings: dict[str, Holding] = {}
+        self.away: dict[str, int] = {}
         self._ends: list[tuple[datetime, str]] = []
         self._open: dict[str, datetime | None] = {}
         self._campus: Campus | None = None
         self._epoch = -1
         self._boundaries: tuple[datetime, ...] = ()
         self._nominal: dict[str, int] = {}
+        self._shares: Mapping[str, Share] = {}
+        self._reserving: tuple[tuple[str, int], ...] = ()
         self._claimed = 0
 
-    def add(self, admission: Admission) -> None:
-        """Count an admission; it is not seen on a node yet."""
+    def add(self, admission: Admission, avoids: frozenset[str] = frozenset()) -> None:
+        """Count an admission; it is not seen on a node yet.
+
+        Args:
+            avoids: nodes that its server was told to keep off.
+        """
         self._change(admission.course, admission.devices)
-        self.unseen += admission.devices
+        if admission.devices:
+            holding = Holding(
+                admission.id,
+                admission.course,
+                admission.devices,
+                admission.reserved_at,
+                avoids=avoids,
+            )
+            self.holdings[admission.id] = holding
+            self._miss(holding, 1)
         self.plan(admission)
 
     def plan(self, admission: Admission) -> None:
         """Its planned end is this from now on."""
         self._open[admission.id] = admission.ends_at
+        if (holding := self.holdings.get(admission.id)) is not None:
+            self.holdings[admission.id] = holding._replace(ends_at=admission.ends_at)
         if admission.ends_at is not None:
             heapq.heappush(self._ends, (admission.ends_at, admission.id))
 
-    def see(self, admission: Admission) -> None:
+    def see(self, admission: Admission, node: str) -> None:
         """The inventory shows it on a node now, so its devices are no longer among that node's free ones."""
-        if admission.id not in self._seen:
-            self._seen.add(admission.id)
-            self.unseen -= admission.devices
+        holding = self.holdings.get(admission.id)
+        if holding is not None and holding.node != node:
+            if holding.node is None:
+                self._miss(holding, -1)
+            self.holdings[admission.id] = holding._replace(node=node)
 
     def remove(self, admission: Admission) -> None:
         """Count it no longer."""
         self._open.pop(admission.id, None)
         self._change(admission.course, -admission.devices)
-        if admission.id in self._seen:
-            self._seen.discard(admission.id)
-        else:
-            self.unseen -= admission.devices
+        holding = self.holdings.pop(admission.id, None)
+        if holding is not None and holding.node is None:
+            self._miss(holding, -1)
 
     def frees_at(self) -> datetime | None:
         """The earliest planned end, or None."""
@@ -76,6 +104,38 @@ class Tally:
         """The sum over courses of the larger of use and own devices."""
         self._bring_to(campus, now)
         return self._claimed
+
+    def state(
+        self, campus: Campus, now: datetime, stock: Stock, count: int | None, *, fresh: bool
+    ) -> State:
+        """The flavor now; it follows every change, so use it before the next one.
+
+        Args:
+            count: the flavor's ``count``, or None.
+        """
+        self._bring_to(campus, now)
+        room = sum(stock.nodes.values()) - self.unseen
+        if count is not None:
+            room = min(room, count - self.used - stock.foreign)
+        return State(
+            nodes=stock.nodes,
+            room=room,
+            unseen=self.unseen,
+            used=MappingProxyType(self.by_course),
+            shares=self._shares,
+            holdings=MappingProxyType(self.holdings),
+            away=MappingProxyType(self.away),
+            reserving=self._reserving,
+            fresh=fresh,
+        )
+
+    def _miss(self, holding: Holding, sign: int) -> None:
+        """Count it among those that no node shows yet, or no longer."""
+        self.unseen += sign * holding.devices
+        for node in holding.avoids:
+            self.away[node] = self.away.get(node, 0) + sign * holding.devices
+            if not self.away[node]:
+                del self.away[node]
 
     def _change(self, course: str, devices: int) -> None:
         before = self.by_course.get(course, 0)
@@ -95,7 +155,20 @@ class Tally:
         if epoch != self._epoch:
             self._epoch = epoch
             self._nominal = dict(campus.nominal(self.flavor, now))
+            self._shares = _shares(campus, self.flavor, self._nominal)
+            self._reserving = tuple((c, s.reserved) for c, s in self._shares.items() if s.reserved)
             courses = {*self._nominal, *self.by_course}
             self._claimed = sum(
                 max(self.by_course.get(c, 0), self._nominal.get(c, 0)) for c in courses
             )
+
+
+def _shares(campus: Campus, flavor: str, nominal: Mapping[str, int]) -> Mapping[str, Share]:
+    """Each course's part. Nothing is reclaimed, so what an open course owns is reserved for it."""
+    found = {}
+    for course in campus.courses.values():
+        if (quota := course.quota.get(flavor)) is not None:
+            own = nominal.get(course.id, 0)
+            most = own if quota.borrow is None else own + quota.borrow
+            found[course.id] = Share(own, quota.borrow, reserved=own, peak=most)
+    return MappingProxyType(found)

@@ -2,7 +2,7 @@
 
 inventory = open_inventory("auto", campus.flavors, "jhub")
 await inventory.start(book.sight)
-inventory.stock("t4").nodes            # (2, 0, 1): free devices, node by node
+inventory.stock("t4").nodes            # {"gpu-1": 2, "gpu-2": 0}: free devices by node
 """
 
 from __future__ import annotations

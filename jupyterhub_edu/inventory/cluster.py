@@ -57,13 +57,16 @@ class ClusterView:
             return EMPTY
         device = known.device
         held = pods.held.get(device, {})
-        free = [max(0, count - held.get(name, 0)) for name, count in self._fitting[flavor].items()]
+        free = {
+            name: max(0, count - held.get(name, 0))
+            for name, count in self._fitting[flavor].items()
+        }
         foreign = sum(
             count
             for name, count in unlisted(pods, self._flavors, device)
             if self._may_be_of(name, known)
         )
-        return Stock(tuple(free), foreign)
+        return Stock(free, foreign)
 
     def _sort(self, name: str, fact: NodeFact | None) -> None:
         for key, flavor in self._flavors.items():

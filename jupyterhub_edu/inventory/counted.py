@@ -13,7 +13,7 @@ from jupyterhub_edu.ports import PodSighting, Stock
 __all__ = ["CountedInventory"]
 
 _NO_PODS: Final[Mapping[str, PodSighting]] = MappingProxyType({})
-_EMPTY: Final = Stock(())
+_EMPTY: Final = Stock({})
 
 
 class CountedInventory:
@@ -33,9 +33,15 @@ class CountedInventory:
 
     def set_flavors(self, flavors: Mapping[str, Flavor]) -> None:
         """Take over the flavors of a campus file that was read again."""
-        self._stocks = {f.key: Stock((f.count,)) for f in flavors.values() if f.device and f.count}
+        self._stocks = {
+            f.key: Stock({"": f.count}) for f in flavors.values() if f.device and f.count
+        }
 
-    async def start(self, on_sighting: Callable[[PodSighting], None]) -> None:
+    async def start(
+        self,
+        on_sighting: Callable[[PodSighting], None],
+        on_stock: Callable[[], None] = lambda: None,
+    ) -> None:
         """There is nothing to watch."""
 
     def stock(self, flavor: str) -> Stock:

@@ -44,4 +44,4 @@ class NamespaceView:
             return EMPTY
         ours = sum(pods.home.get(flavor, {}).get(known.device, {}).values())
         foreign = sum(count for _, count in unlisted(pods, self._flavors, known.device))
-        return Stock((max(0, known.count - ours - foreign),), foreign)
+        return Stock({"": max(0, known.count - ours - foreign)}, foreign)

@@ -13,7 +13,7 @@ from .holdings import Holdings
 
 __all__ = ["EMPTY", "View", "unlisted"]
 
-EMPTY = Stock(())
+EMPTY = Stock({})
 
 
 class View(Protocol):

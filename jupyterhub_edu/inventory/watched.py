@@ -69,6 +69,7 @@ class WatchedInventory:
         self._tasks: list[asyncio.Task[None]] = []
         self._api: Api | None = None
         self._on_sighting: Callable[[PodSighting], None] = lambda sighting: None
+        self._on_stock: Callable[[], None] = lambda: None
 
     # -- the port ----------------------------------------------------------------------------------------------
 
@@ -77,13 +78,17 @@ class WatchedInventory:
         """``cluster`` or ``namespace``; before an ``auto`` has started, the lesser one."""
         return self._view.kind if self._view else "namespace"
 
-    async def start(self, on_sighting: Callable[[PodSighting], None]) -> None:
+    async def start(
+        self,
+        on_sighting: Callable[[PodSighting], None],
+        on_stock: Callable[[], None] = lambda: None,
+    ) -> None:
         """Begin watching; returns when every list is in, however long the API takes.
 
         Raises:
             NoCluster: there is no Kubernetes to connect to.
         """
-        self._on_sighting = on_sighting
+        self._on_sighting, self._on_stock = on_sighting, on_stock
         self._api = api = await self._connect()
         if self._view is None:
             self._view = self._make(await self._ask(api))
@@ -103,7 +108,7 @@ class WatchedInventory:
         """The flavor's devices; counted anew only when something has changed."""
         found = self._stocks.get(flavor)
         if found is None:
-            found = self._view.stock(flavor, self._pods) if self._view else Stock(())
+            found = self._view.stock(flavor, self._pods) if self._view else Stock({})
             self._stocks[flavor] = found
         return found
 
@@ -165,6 +170,7 @@ class WatchedInventory:
                 self._on_sighting(sighting)
             except Exception:
                 _log.exception("a sighting of admission %s was not taken in", sighting.admission)
+        self._on_stock()
 
     @property
     def _home(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -15,12 +15,13 @@ class Stock:
     """One flavor as the inventory sees it now.
 
     Attributes:
-        nodes: free devices of each ready, uncordoned, fitting node: allocatable less what pods on it hold.
+        nodes: free devices by name of each ready, uncordoned, fitting node: allocatable less what pods on it hold;
+            where nodes are not told apart all stand on one, named ``""``.
         foreign: devices held by pods in our namespace that carry no admission label of ours, or that of a flavor which
             the campus file no longer has (they count against the flavor's ``count``).
     """
 
-    nodes: Sequence[int]
+    nodes: Mapping[str, int]
     foreign: int = 0
 
 
@@ -63,11 +64,15 @@ class Inventory(Protocol):
         """Whether pods are sighted; False for local processes, whose end the spawner itself reports."""
         ...
 
-    async def start(self, on_sighting: Callable[[PodSighting], None]) -> None:
+    async def start(
+        self,
+        on_sighting: Callable[[PodSighting], None],
+        on_stock: Callable[[], None] = lambda: None,
+    ) -> None:
         """Begin watching; returns when the first complete list is in.
 
         Each pod of ours is sighted once, and again at each change of what a sighting holds, in the same step as the
-        change of ``stock``: no await between.
+        change of ``stock``: no await between. ``on_stock`` is called after each change of any stock.
         """
         ...
 

@@ -58,26 +58,36 @@ class FakeSource:
 
 
 class FakeInventory:
-    """Nodes by flavor as told; ``sight`` reports a pod as a watch would, and changes no node."""
+    """Free devices of the nodes ``n1``, ``n2`` ... by flavor, or by name, as told; ``sight`` reports a pod as a watch would,
+    and changes no node; ``change`` tells that ``nodes`` has changed.
+    """
 
     kind = "cluster"
 
     def __init__(
         self, nodes: Mapping[str, Sequence[int]] | None = None, *, sees_pods: bool = False
     ) -> None:
-        self.nodes = {key: list(free) for key, free in (nodes or {}).items()}
+        self.nodes: dict[str, Any] = {key: list(free) for key, free in (nodes or {}).items()}
         self.foreign: dict[str, int] = {}
         self.sees_pods = sees_pods
         self.alive_at: datetime | None = None
         self.seen: dict[str, PodSighting] = {}
         self.removed: list[str] = []
         self._tell: Callable[[PodSighting], None] | None = None
+        self.change: Callable[[], None] = lambda: None
 
-    async def start(self, on_sighting: Callable[[PodSighting], None]) -> None:
-        self._tell = on_sighting
+    async def start(
+        self,
+        on_sighting: Callable[[PodSighting], None],
+        on_stock: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._tell, self.change = on_sighting, on_stock
 
     def stock(self, flavor: str) -> Stock:
-        return Stock(tuple(self.nodes.get(flavor, ())), self.foreign.get(flavor, 0))
+        free = self.nodes.get(flavor, ())
+        if not isinstance(free, Mapping):
+            free = {f"n{number}": count for number, count in enumerate(free, 1)}
+        return Stock(dict(free), self.foreign.get(flavor, 0))
 
     def proof_of_life(self) -> datetime | None:
         return self.alive_at

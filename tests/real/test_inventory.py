@@ -103,7 +103,7 @@ async def test_a_cluster_is_seen_as_it_changes(cluster, pool, namespace, opening
     async with opening("cluster", cluster.kubeconfig()) as (inventory, told):
 
         def free() -> list[int]:
-            return sorted(inventory.stock("t4").nodes)
+            return sorted(inventory.stock("t4").nodes.values())
 
         assert free() == [4, 4]
         more = {"gpus": 4, "labels": {"pool": pool}, "prefix": pool}
@@ -145,11 +145,11 @@ async def test_with_the_stock_charts_rights_the_namespace_counts(
     await asyncio.to_thread(cluster.apply, gpu_pod("jupyter-ada", namespace, pool, admission="a1"))
     async with opening("auto", kubeconfig) as (inventory, told):
         assert inventory.kind == "namespace"
-        await eventually(lambda: inventory.stock("t4").nodes == (5,))
+        await eventually(lambda: [*inventory.stock("t4").nodes.values()] == [5])
         assert inventory.stock("t4").foreign == 2
         await inventory.remove("a1")
         await eventually(lambda: told[-1].gone)
-        assert inventory.stock("t4").nodes == (6,)
+        assert [*inventory.stock("t4").nodes.values()] == [6]
         said = [(found.good, found.sentence) for found in await check("auto", flavors, namespace)]
     assert (True, "cluster: may list nodes: no") in said
     assert all(good for good, _ in said)
@@ -167,7 +167,7 @@ async def test_what_deploy_grants_is_what_the_cluster_inventory_needs(
     )
     async with opening("auto", kubeconfig) as (inventory, _):
         assert inventory.kind == "cluster"
-        assert inventory.stock("t4").nodes == (4, 4)
+        assert [*inventory.stock("t4").nodes.values()] == [4, 4]
 
 
 async def test_an_api_server_that_stands_still_is_noticed_and_comes_back(
@@ -180,7 +180,7 @@ async def test_an_api_server_that_stands_still_is_noticed_and_comes_back(
             assert inventory.proof_of_life() == stale
         await eventually(lambda: inventory.proof_of_life() > stale)
         await asyncio.to_thread(own_cluster.apply, gpu_pod("late", namespace, pool))
-        await eventually(lambda: sorted(inventory.stock("t4").nodes) == [3, 4])
+        await eventually(lambda: sorted(inventory.stock("t4").nodes.values()) == [3, 4])
 
 
 async def test_an_api_server_that_is_killed_and_comes_back_loses_nothing(

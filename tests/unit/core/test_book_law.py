@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from jupyterhub_edu.core import Book, Refused
 from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.balance import State
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Caps, Quota
 from jupyterhub_edu.domain.decide import StartRequest
@@ -64,7 +65,8 @@ class World:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.campus = campus(None, (2, 1, 2))
-        self.inventory = FakeInventory({"t4": list(NODES)}, sees_pods=True)
+        self.inventory = FakeInventory(sees_pods=True)
+        self.inventory.nodes["t4"] = {f"node{n}": free for n, free in enumerate(NODES)}
         self.core = a_core(self.campus, inventory=self.inventory)
         self.store = self.core.store
         self.run(self.core.ready())
@@ -187,7 +189,9 @@ class World:
         return NODES[node] - self.foreign[node] - ours
 
     def show(self) -> None:
-        self.inventory.nodes["t4"] = [self.free(n) for n in range(len(NODES)) if self.up[n]]
+        self.inventory.nodes["t4"] = {
+            f"node{n}": self.free(n) for n in range(len(NODES)) if self.up[n]
+        }
 
     def tell(self, admission: Admission, node: int) -> None:
         async def now() -> None:
@@ -254,6 +258,13 @@ class World:
         for course in COURSES:
             held = sum(a.devices for a in self.open.values() if a.course == course)
             assert self.book.used("t4", course) == held
+        seen = {id: f"node{node}" for id, node in self.node_of.items()}
+        state = self.book.state("t4")
+        assert {id: h.node for id, h in state.holdings.items()} == {
+            id: seen.get(id) for id in self.open
+        }
+        fresh = State.of(state.nodes, state.holdings.values(), state.shares)
+        assert (state.unseen, state.used, state.away) == (fresh.unseen, fresh.used, fresh.away)
 
     def drain(self) -> None:
         """Everything ends: nothing is left, and what can start from idle can start."""

@@ -69,7 +69,7 @@ def walk(steps: list[tuple[str, Any, Any]]) -> None:
         elif held:
             id = list(held)[which % len(held)]
             if what == "see":
-                tally.see(held[id])
+                tally.see(held[id], "n1")
                 seen.add(id)
             else:
                 tally.remove(held.pop(id))
@@ -112,8 +112,8 @@ def test_what_is_held_is_claimed_before_anybody_asked_about_quota() -> None:
 def test_seeing_a_pod_twice_counts_once() -> None:
     tally, admission = Tally("t4"), an_admission("a", devices=2)
     tally.add(admission)
-    tally.see(admission)
-    tally.see(admission)
+    tally.see(admission, "n1")
+    tally.see(admission, "n1")
     assert tally.unseen == 0
     tally.remove(admission)
     assert (tally.used, tally.unseen) == (0, 0)
@@ -133,3 +133,14 @@ def test_sums_that_are_not_worked_out_anew_would_be_caught(
     steps = [("add", "ml", 1), *(("look", file, days) for file in FILES for days in range(5))]
     with pytest.raises(AssertionError):
         walk(steps)
+
+
+def test_what_keeps_off_a_node_is_on_its_way_to_another_until_it_is_seen() -> None:
+    tally, first, second = Tally("t4"), an_admission("a", devices=2), an_admission("b")
+    tally.add(first, frozenset({"n1", "n2"}))
+    tally.add(second, frozenset({"n1"}))
+    assert (tally.unseen, tally.away) == (3, {"n1": 3, "n2": 2})
+    tally.see(first, "n3")
+    assert (tally.unseen, tally.away) == (1, {"n1": 1})
+    tally.remove(second)
+    assert (tally.unseen, tally.away, [h.node for h in tally.holdings.values()]) == (0, {}, ["n3"])

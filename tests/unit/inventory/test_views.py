@@ -65,7 +65,7 @@ def cluster(*nodes: dict) -> ClusterView:
     ],
 )
 def test_which_nodes_count_for_a_flavor(node, free):
-    assert list(cluster(node).stock("t4", holding()).nodes) == free
+    assert list(cluster(node).stock("t4", holding()).nodes.values()) == free
 
 
 NODES = (
@@ -99,7 +99,9 @@ NODES = (
     ],
 )
 def test_what_pods_hold_on_a_cluster_is_not_free(pods, free, foreign):
-    assert cluster(*NODES).stock("t4", holding(*pods)) == Stock(tuple(free), foreign)
+    assert cluster(*NODES).stock("t4", holding(*pods)) == Stock(
+        dict(zip(("n1", "n2"), free, strict=True)), foreign
+    )
 
 
 @pytest.mark.parametrize("change", ["gone", "cordoned", "relabelled"])
@@ -111,15 +113,17 @@ def test_a_node_that_leaves_takes_its_devices_along(change):
         "relabelled": read_node(a_node("n1", gpus=4, labels=IS_A100)),
     }
     view.put_node("n1", after[change])
-    assert view.stock("t4", holding()).nodes == (2,)
-    assert sum(view.stock("a100", holding()).nodes) == (12 if change == "relabelled" else 8)
+    assert view.stock("t4", holding()).nodes == {"n2": 2}
+    assert sum(view.stock("a100", holding()).nodes.values()) == (
+        12 if change == "relabelled" else 8
+    )
 
 
 def test_flavors_that_change_sort_the_nodes_anew():
     view = cluster(*NODES)
     view.set_flavors({"any": Flavor("any", "Any", device=GPU)})
-    assert view.stock("any", holding()).nodes == (4, 2, 8)
-    assert view.stock("t4", holding()).nodes == ()
+    assert view.stock("any", holding()).nodes == {"n1": 4, "n2": 2, "n3": 8}
+    assert view.stock("t4", holding()).nodes == {}
 
 
 @pytest.mark.parametrize(
@@ -145,19 +149,19 @@ def test_flavors_that_change_sort_the_nodes_anew():
     ],
 )
 def test_in_a_namespace_the_count_less_what_is_bound_is_free(pods, free, foreign):
-    assert NamespaceView(FLAVORS).stock("t4", holding(*pods)) == Stock((free,), foreign)
+    assert NamespaceView(FLAVORS).stock("t4", holding(*pods)) == Stock({"": free}, foreign)
 
 
 @pytest.mark.parametrize("flavor", ["cpu", "unknown", "uncounted"])
 def test_a_flavor_without_device_or_count_has_nothing_to_give(flavor):
     flavors = {**FLAVORS, "uncounted": Flavor("uncounted", "?", device=GPU)}
-    assert NamespaceView(flavors).stock(flavor, holding()).nodes == ()
-    assert CountedInventory(flavors).stock(flavor).nodes == ()
-    assert ClusterView(flavors).stock(flavor, holding()).nodes == ()
+    assert NamespaceView(flavors).stock(flavor, holding()).nodes == {}
+    assert CountedInventory(flavors).stock(flavor).nodes == {}
+    assert ClusterView(flavors).stock(flavor, holding()).nodes == {}
 
 
 def test_a_counted_inventory_follows_the_campus_file():
     inventory = CountedInventory(FLAVORS)
-    assert inventory.stock("t4") == Stock((6,))
+    assert inventory.stock("t4") == Stock({"": 6})
     inventory.set_flavors({"t4": Flavor("t4", "T4", device=GPU, count=1)})
-    assert inventory.stock("t4") == Stock((1,))
+    assert inventory.stock("t4") == Stock({"": 1})

@@ -17,12 +17,12 @@ async def test_a_sighting_comes_in_the_step_in_which_the_stock_changes(fake, ope
     fake.put("nodes", a_node("n1", gpus=4))
     inventory, _ = await open_on("cluster")
     seen = []
-    inventory._on_sighting = lambda s: seen.append((s.gone, inventory.stock("t4").nodes))
+    inventory._on_sighting = lambda s: seen.append((s.gone, dict(inventory.stock("t4").nodes)))
     pod = a_pod(admission="a1", node="n1", gpus=1)
     fake.put("pods", pod)
     fake.drop("pods", pod)
     await eventually(lambda: len(seen) == 2)
-    assert seen == [(False, (3,)), (True, (4,))]
+    assert seen == [(False, {"n1": 3}), (True, {"n1": 4})]
 
 
 @pytest.mark.parametrize("missing", sorted(CLUSTER_RIGHTS))
@@ -68,14 +68,14 @@ async def test_a_finished_pod_is_told_to_whoever_rebuilds_from_pods(fake, open_o
 async def test_a_campus_file_that_was_read_again_counts_at_once(fake, open_on):
     fake.put("nodes", a_node("n1", gpus=4))
     inventory, _ = await open_on("cluster")
-    assert inventory.stock("t4").nodes == (4,)
+    assert [*inventory.stock("t4").nodes.values()] == [4]
     inventory.set_flavors({"any": Flavor("any", "Any", device=GPU)})
-    assert (inventory.stock("t4").nodes, inventory.stock("any").nodes) == ((), (4,))
+    assert (inventory.stock("t4").nodes, inventory.stock("any").nodes) == ({}, {"n1": 4})
 
 
 def test_before_it_has_started_nothing_is_fresh_and_nothing_is_free():
     inventory = WatchedInventory("auto", {"t4": T4}, HOME)
-    assert inventory.stock("t4").nodes == ()
+    assert [*inventory.stock("t4").nodes.values()] == []
     proof = inventory.proof_of_life()
     assert proof is not None
     assert proof.year == 1970
