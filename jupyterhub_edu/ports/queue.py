@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -69,6 +69,6 @@ class Queue(Protocol):
         """Places that wait for a flavor, of one course or all."""
         ...
 
-    def follow(self, hub_name: str) -> AsyncIterator[Standing | None]:
+    def follow(self, hub_name: str) -> AsyncGenerator[Standing | None, None]:
         """How somebody stands now, then at each change, at most about once a second. Close it when nobody looks any more."""
         ...
