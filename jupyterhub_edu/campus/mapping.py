@@ -115,6 +115,8 @@ def map_campus(
         extend_by=model.extend_by,
         extend_times=model.extend_times,
         ceilings=Ceilings(longest=model.ceilings.longest),
+        reclaim_warning=model.reclaim_warning,
+        starve_after=model.starve_after,
         links=tuple(
             LinkRule(link.source, link.attribute, link.other, link.other_attribute)
             for link in model.links

@@ -8,6 +8,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from jupyterhub_edu.domain.line import STARVE_AFTER
+from jupyterhub_edu.domain.reclaim import WARNING
+
 from .values import (
     AllowanceText,
     ClockTime,
@@ -335,8 +338,13 @@ class WindowModel(Model):
     """When it begins; left out: midnight."""
     until: ClockTime = dt.time()
     """When it ends, on the next day if that is not later than ``from``; left out: midnight."""
-    only: list[Text] = Field(min_length=1)
-    """Profiles that may be started in such windows alone, and end with them."""
+    only: list[Text] = []
+    """Profiles that may be started in such windows alone, and end with them; left out: it restricts none."""
+    reserve: dict[Text, Count] = {}
+    """Devices by flavor that are the course's while the window is open, if it does not own as many; left out: none."""
+    lead_time: Duration | SkipJsonSchema[None] = None
+    """How long before each beginning they are kept for it, at least ``reclaim_warning`` and 10m; left out: as long as
+    that."""
     excluded: list[DaysModel] = Field(default=[], alias="except")
     """Days on which it does not begin, beside the holidays."""
 
@@ -376,7 +384,7 @@ class CourseModel(Model):
     allowance: AllowanceModel = AllowanceModel()
     """GPU hours that device sessions draw on; left out: without limit."""
     windows: list[WindowModel] = []
-    """Times that restrict profiles; left out: they may be started at any time."""
+    """Times that restrict profiles or reserve devices; left out: profiles may be started at any time."""
     image: Text | SkipJsonSchema[None] = None
     """Image with its tag, instead of the profiles'."""
     kubespawner: dict[str, Any] = {}
@@ -418,6 +426,11 @@ class FileModel(Model):
     """How many times they may; left out: not at all."""
     ceilings: CeilingsModel = CeilingsModel()
     """The most that a teacher may give alone."""
+    reclaim_warning: Duration = WARNING
+    """How long before its stop a session is warned whose borrowed devices its owner asks for, from 1m to 1h; left out:
+    5m."""
+    starve_after: Duration = STARVE_AFTER
+    """How long the first in a line waits before devices of one node are kept for it, from 1m to 1d; left out: 15m."""
     stale_after: Duration = dt.timedelta(hours=12)
     """A roster answer older than this starts nothing new on a device, at most 30d; left out: 12h."""
     sources: dict[Text, dict[str, Any]] = Field(json_schema_extra=_SOME)

@@ -23,11 +23,8 @@ LATER: Final = frozenset(
         "grant",
         "grows_to",
         "idle_device_after",
-        "lead_time",
         "locked",
         "no_course",
-        "reserve",
-        "starve_after",
     }
 )
 """Keys that a later version will enforce; here they would be promises that nobody keeps."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from .mistakes import Path, show
 from .models import CourseModel, DaysModel, FileModel, WindowModel
 from .reading import Document
 
-__all__ = ["Calendars", "days_of", "map_windows", "read_calendars"]
+__all__ = ["Calendars", "days_of", "map_windows", "read_calendars", "shortest_lead"]
 
 Calendars = Mapping[tuple[str, int], tuple[Span, ...]]
 """What the calendars of windows say, by the course's key and the window's place in its list."""
@@ -25,6 +26,8 @@ _DAYS: Final[Mapping[str, int]] = {
     day: at for at, day in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))
 }
 _DAY: Final = dt.timedelta(days=1)
+_SHORTEST: Final = dt.timedelta(minutes=10)
+"""A session that is of use to somebody."""
 
 
 def days_of(model: FileModel, course: CourseModel) -> tuple[dt.date | None, dt.date | None]:
@@ -91,9 +94,16 @@ def map_windows(
             if window.days
             else _dated(model, key, window, zone, calendars.get((key, at), ())),
             frozenset(window.only),
+            MappingProxyType(dict(window.reserve)),
+            window.lead_time or shortest_lead(model),
         )
         for at, window in enumerate(windows)
     )
+
+
+def shortest_lead(model: FileModel) -> dt.timedelta:
+    """The shortest lead time: what is lent just before it begins is lent for a session of use, and back in time."""
+    return model.reclaim_warning + _SHORTEST
 
 
 def _weekly(model: FileModel, key: str, window: WindowModel, zone: ZoneInfo) -> Weekly:

@@ -12,8 +12,9 @@ from ..reading import Document
 from ..windows import Calendars
 from .catalogue import check_flavors, check_profiles
 from .context import Checker
-from .courses import check_courses, check_quota
+from .courses import check_courses
 from .people import check_admins, check_links, check_rules, check_sources
+from .promises import check_quota, check_reservations
 from .reach import check_reach
 from .site import check_site
 from .windows import check_windows
@@ -32,6 +33,7 @@ _CHECKS = (
     check_quota,
     check_reach,
     check_windows,
+    check_reservations,
 )
 
 

@@ -83,6 +83,14 @@ class Checker:
         """A flavor that is right on its own."""
         return self.model.flavors.get(key)
 
+    def counts_devices(self, path: Path, flavor: str) -> bool:
+        """Whether a flavor has devices, so that a number may stand at this path; a mistake if not."""
+        found = self.flavor(flavor)
+        if found is None or found.device is not None:
+            return True
+        self.wrong(path, f"counts devices, and flavors.{flavor} has none", "take it out")
+        return False
+
     @cached_property
     def zone(self) -> ZoneInfo:
         """The campus's zone; UTC where the file names none that exists."""

@@ -1,15 +1,13 @@
-"""Courses: names, dates, words, and whether the quotas fit into what there is."""
+"""Courses: names, dates, words."""
 
 from __future__ import annotations
 
-import datetime as dt
 import unicodedata
 from typing import Final
 
 from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.schedule import Period
 
-from ..mapping import dates_of
 from ..mistakes import Path, show
 from ..models import CapsModel, CourseModel, OffersModel, PeopleModel, RoleCapsModel
 from .catalogue import check_image
@@ -17,7 +15,7 @@ from .context import Checker
 from .people import check_person, shared_names
 from .spawner import check_kubespawner
 
-__all__ = ["check_courses", "check_quota"]
+__all__ = ["check_courses"]
 
 _ROLES: Final = ("teacher", "assistant", "student", "observer")
 
@@ -116,13 +114,7 @@ def _role_caps(c: Checker, path: Path, caps: RoleCapsModel) -> None:
 def _caps(c: Checker, path: Path, caps: CapsModel) -> None:
     for key in caps.model_extra or {}:
         if c.known((*path, key), "flavor", key, ["servers", *c.keys("flavors")]):
-            _has_device(c, (*path, key), key)
-
-
-def _has_device(c: Checker, path: Path, key: str) -> None:
-    flavor = c.flavor(key)
-    if flavor is not None and flavor.device is None:
-        c.wrong(path, f"counts devices, and flavors.{key} has none", "take it out")
+            c.counts_devices((*path, key), key)
 
 
 def _people(c: Checker, path: Path, people: PeopleModel) -> None:
@@ -137,34 +129,4 @@ def _people(c: Checker, path: Path, people: PeopleModel) -> None:
 def _flavors(c: Checker, path: Path, course: CourseModel) -> None:
     for key in course.quota:
         if c.known((*path, key), "flavor", key, "flavors"):
-            _has_device(c, (*path, key), key)
-
-
-def check_quota(c: Checker) -> None:
-    """No flavor may be promised beyond its count, at any instant to come."""
-    for key, flavor in c.model.flavors.items():
-        if flavor.device is not None and flavor.count is not None:
-            _clash(c, key, flavor.count)
-
-
-def _clash(c: Checker, flavor: str, count: int) -> None:
-    """Promises change only where a course begins, so the sums are taken there."""
-    always = dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC)
-    spans = []
-    for key, course in c.model.courses.items():
-        own = course.quota.get(flavor)
-        if own is not None and own.nominal and course.state == "open":
-            starts, ends = dates_of(c.model, course, c.zone)
-            spans.append((max(starts or always[0], c.now), ends or always[1], own.nominal, key))
-    for at in sorted({starts for starts, ends, _, _ in spans if starts < ends}):
-        then = [(key, n) for starts, ends, n, key in spans if starts <= at < ends]
-        total = sum(n for _, n in then)
-        if total > count:
-            day = at.astimezone(c.zone).date()
-            parts = " + ".join(f"{key} {n}" for key, n in then)
-            c.wrong(
-                ("courses", then[-1][0], "quota", flavor),
-                f"{parts} = {total} promised on {day}, and flavors.{flavor} has {count}",
-                "lower nominal:, or let a course borrow",
-            )
-            return
+            c.counts_devices((*path, key), key)

@@ -118,9 +118,16 @@ def _most(c: Checker, course: CourseModel, role: CourseRole, flavor: str) -> int
         known.count if known else None,
         caps.devices.get(flavor) if caps else None,
         (c.model.caps.model_extra or {}).get(flavor),
-        quota.nominal + quota.borrow if quota and quota.borrow is not None else None,
+        _owned(course, flavor) + quota.borrow if quota and quota.borrow is not None else None,
     )
     return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _owned(course: CourseModel, flavor: str) -> int:
+    """The most devices of its own that a course has at any time."""
+    quota = course.quota.get(flavor)
+    reserved = (window.reserve.get(flavor, 0) for window in course.windows)
+    return max(quota.nominal if quota else 0, *reserved, 0)
 
 
 def _broken_flavors(c: Checker) -> set[str]:

@@ -12,6 +12,8 @@ from .context import Checker
 
 __all__ = ["check_site"]
 
+_MINUTE: Final = dt.timedelta(minutes=1)
+_HOUR: Final = dt.timedelta(hours=1)
 _LONGEST_STALE: Final = dt.timedelta(days=30)
 _NEEDED: Final = {
     "sources": "nobody can log in",
@@ -42,12 +44,22 @@ def check_site(c: Checker) -> None:
     if late:
         message = f"not longer than sources.{late[0]}.refresh, so every answer would be stale"
         c.wrong(("stale_after",), message, "12h is usual")
+    _lengths(c)
     for key, term in c.model.terms.items():
         if term.until < term.starts:
             c.wrong(
                 ("terms", key, "until"), f"before from ({term.starts})", "the last day, inclusive"
             )
     _same_terms(c)
+
+
+def _lengths(c: Checker) -> None:
+    for key, longest, words in (
+        ("reclaim_warning", _HOUR, "1m to 1h"),
+        ("starve_after", 24 * _HOUR, "1m to 1d"),
+    ):
+        if not _MINUTE <= getattr(c.model, key) <= longest:
+            c.wrong((key,), "too short or too long", f"write {words}")
 
 
 def _time_zone(c: Checker) -> None:

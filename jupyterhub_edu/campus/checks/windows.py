@@ -11,12 +11,14 @@ from jupyterhub_edu.domain.windows import hours
 from ..mapping import dates_of, offers_of
 from ..mistakes import Path, show
 from ..models import CourseModel, DaysModel, WindowModel
-from ..windows import days_of, map_windows
+from ..windows import days_of, map_windows, shortest_lead
 from .context import Checker
 
 __all__ = ["check_windows"]
 
 _YEAR: Final = dt.timedelta(days=366)
+_DAY: Final = dt.timedelta(days=1)
+_MINUTE: Final = dt.timedelta(minutes=1)
 
 
 def check_windows(c: Checker) -> None:
@@ -29,6 +31,7 @@ def check_windows(c: Checker) -> None:
             for n, days in enumerate(window.excluded):
                 _range(c, (*path, "except", n), days)
             _words(c, path, course, window)
+            _reserve(c, path, window)
             _dates(c, (*path, "dates"), course, window)
     if not c.document.mistakes:
         for key, course in c.model.courses.items():
@@ -53,12 +56,35 @@ def _words(c: Checker, path: Path, course: CourseModel, window: WindowModel) -> 
                 f"the course offers {key} to nobody",
                 "take it out, or offer it",
             )
+    if not window.only and not window.reserve:
+        c.lacks(path, "restricts no profile and reserves no devices", "write only: or reserve:")
     if sum(map(bool, (window.days, window.dates, window.ical))) != 1:
         c.lacks(path, "does not say once when it takes place", "write days:, dates: or ical:")
     elif window.dates and window.excluded:
         c.wrong((*path, "except"), "stands beside dates:", "take the days out of dates:")
     elif window.ical and {"starts", "until"} & window.model_fields_set:
         c.wrong(path, "has times beside those of its calendar", "take from: and until: out")
+
+
+def _reserve(c: Checker, path: Path, window: WindowModel) -> None:
+    for key, devices in window.reserve.items():
+        place = (*path, "reserve", key)
+        fits = c.known(place, "flavor", key, "flavors") and c.counts_devices(place, key)
+        if fits and not devices:
+            c.wrong(place, "reserves nothing", "write how many devices, or take it out")
+    if window.lead_time is None:
+        return
+    place, least = (*path, "lead_time"), shortest_lead(c.model)
+    if not window.reserve:
+        c.lacks(place, "stands where nothing is reserved", "take it out, or add reserve:")
+    elif window.lead_time < least:
+        c.wrong(
+            place,
+            "too short for what is lent to be back when it begins",
+            f"the least is {least // _MINUTE}m: reclaim_warning: and ten minutes",
+        )
+    elif window.lead_time > _DAY:
+        c.wrong(place, "longer than a day", "begin the window sooner")
 
 
 def _twice(c: Checker, path: Path, words: Sequence[object]) -> None:

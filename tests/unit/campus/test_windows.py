@@ -138,15 +138,58 @@ WRONG = {
     "a window that restricts nothing": (
         windows("{days: [Tue]}"),
         [
-            "courses.ml.windows[0].only: is missing; add it: Profiles that may be started in such windows alone, "
-            "and end with them",
+            "courses.ml.windows[0]: restricts no profile and reserves no devices; write only: or reserve:",
         ],
     ),
-    "a window that reserves, which nothing enforces yet": (
-        windows('{days: [Tue], from: "10:15", only: [gpu], reserve: {t4: 2}, lead_time: 15m}'),
+    "a reservation of what does not exist": (
+        windows("{days: [Tue], reserve: {t5: 2}}"),
+        ['courses.ml.windows[0].reserve.t5: no such flavor: "t5"; did you mean t4?'],
+    ),
+    "a reservation of what has no devices": (
+        windows("{days: [Tue], reserve: {cpu: 2}}"),
         [
-            "courses.ml.windows[0].lead_time: not known in this version; take it out; nothing enforces it",
-            "courses.ml.windows[0].reserve: not known in this version; take it out; nothing enforces it",
+            "courses.ml.windows[0].reserve.cpu: counts devices, and flavors.cpu has none; take it out"
+        ],
+    ),
+    "a reservation of nothing": (
+        windows("{days: [Tue], reserve: {t4: 0}}"),
+        [
+            "courses.ml.windows[0].reserve.t4: reserves nothing; write how many devices, or take it out"
+        ],
+    ),
+    "a lead time too short for a warning and a session": (
+        windows("{days: [Tue], reserve: {t4: 2}, lead_time: 14m}"),
+        [
+            "courses.ml.windows[0].lead_time: too short for what is lent to be back when it begins; "
+            "the least is 15m: reclaim_warning: and ten minutes"
+        ],
+    ),
+    "a lead time too short for a longer warning": (
+        (
+            TERMS,
+            "reclaim_warning: 20m\n" + TERMS,
+            *windows("{days: [Tue], reserve: {t4: 2}, lead_time: 29m}"),
+        ),
+        [
+            "courses.ml.windows[0].lead_time: too short for what is lent to be back when it begins; "
+            "the least is 30m: reclaim_warning: and ten minutes"
+        ],
+    ),
+    "a lead time longer than a day": (
+        windows("{days: [Tue], reserve: {t4: 2}, lead_time: 25h}"),
+        ["courses.ml.windows[0].lead_time: longer than a day; begin the window sooner"],
+    ),
+    "a lead time of nothing": (
+        windows("{days: [Tue], only: [gpu], lead_time: 20m}"),
+        [
+            "courses.ml.windows[0].lead_time: stands where nothing is reserved; take it out, or add reserve:"
+        ],
+    ),
+    "a warning that is none": (
+        (TERMS, "reclaim_warning: 30s\nstarve_after: 2d\n" + TERMS),
+        [
+            "reclaim_warning: too short or too long; write 1m to 1h",
+            "starve_after: too short or too long; write 1m to 1d",
         ],
     ),
     "a profile that does not exist": (
