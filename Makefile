@@ -19,7 +19,7 @@ PYTEST := $(WITH_PATH) .venv/bin/python -m pytest
 QUICK := HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-quick} $(PYTEST)
 TYPES := .venv/bin/mypy jupyterhub_edu tests $(if $(wildcard benchmarks/*.py),benchmarks)
 # A whole run is three at once: each waits for servers of its own about as long as it computes. The third is the rest.
-SOURCE_TESTS := tests/unit tests/contract tests/postgres tests/providers
+SOURCE_TESTS := tests/unit tests/contract tests/kills tests/postgres tests/providers
 HUB_TESTS := tests/hub tests/browser
 SOURCES := $(wildcard jupyterhub_edu tests benchmarks docs docker deploy tools jupyterhub_config.py)
 
@@ -78,6 +78,10 @@ test-long: ready-dev ## property tests only, more than 1,000,000 steps (hours)
 .PHONY: test-schedule
 test-schedule: ready-dev ## windows and days in every time zone, at each change of its clock 2020-2040 (ten minutes)
 	@HYPOTHESIS_PROFILE=long $(PYTEST) --timeout=0 tests/unit/domain/test_schedule_minutes.py
+
+.PHONY: test-kills
+test-kills: ready-dev ## kill a hub at every await and commit of a server's life, beside 1,000 pods (ten minutes)
+	@HYPOTHESIS_PROFILE=long $(PYTEST) --timeout=0 -s tests/kills
 
 .PHONY: docs
 docs: ready-dev ## build the documentation; warnings are errors

@@ -1,7 +1,8 @@
 """A FAKE of Kubernetes' API: pods, nodes and access reviews in memory, on a Unix socket. No Kubernetes runs here.
 
-It lists (with paging), watches (from a resource version, with bookmarks and ``timeoutSeconds``), deletes, and answers
-access reviews. It knows no admission, defaults, scheduler or kubelet: objects are what a test puts in, and stay so.
+It lists (with paging), watches (from a resource version, with bookmarks and ``timeoutSeconds``), creates, reads, deletes,
+and answers access reviews. It knows no admission or defaults, and its whole scheduler and kubelet are ``runs_on``: objects
+are what a test puts in, and stay so.
 
     async with FakeKubernetes() as fake:
         fake.put("nodes", a_node("gpu-1", gpus=2))
@@ -20,7 +21,7 @@ Faults, each until it is taken back:
     fake.compact()           versions handed out so far are expired: watches from them answer 410
     fake.hang_up()           what is open now is reset
 
-``fake.requests`` holds every request as ``"GET /api/v1/pods watch"``.
+``fake.runs_on`` is the node on which a pod that somebody creates runs at once. ``fake.requests`` holds every request as ``"GET /api/v1/pods watch"``.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
@@ -104,6 +106,19 @@ def a_node(
     }
 
 
+async def connect_client(socket: str) -> ApiClient:
+    """Connect Kubernetes' own client to the fake that listens on this Unix socket, from any process."""
+    # For its own pool, replaced at once, the client would read all of the machine's certificates.
+    bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with patch.object(ssl, "create_default_context", return_value=bare):
+        client = ApiClient(Configuration(host="http://kubernetes.fake"))
+    await client.rest_client.pool_manager.close()
+    client.rest_client.pool_manager = aiohttp.ClientSession(
+        connector=aiohttp.UnixConnector(socket), read_bufsize=2**21
+    )
+    return client
+
+
 class FakeKubernetes:
     """See the module."""
 
@@ -111,6 +126,7 @@ class FakeKubernetes:
         self.fault = ""
         self.forbidden: set[tuple[str, str]] = set()
         self.requests: list[str] = []
+        self.runs_on = "gpu-1"
         self._objects: dict[str, dict[str, Raw]] = {"pods": {}, "nodes": {}}
         self._events: list[tuple[int, str, str, Raw]] = []
         self._version, self._oldest = 1, 0
@@ -142,24 +158,19 @@ class FakeKubernetes:
     def names(self) -> list[str]:
         return [raw["metadata"]["name"] for raw in self._objects["pods"].values()]
 
+    def pods(self) -> list[Raw]:
+        return list(self._objects["pods"].values())
+
     async def connect(self) -> Api:
         """Connect a client to this fake and nothing else."""
-        # For its own pool, replaced at once, the client would read all of the machine's certificates.
-        bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        with patch.object(ssl, "create_default_context", return_value=bare):
-            client = ApiClient(Configuration(host="http://kubernetes.fake"))
-        await client.rest_client.pool_manager.close()
-        client.rest_client.pool_manager = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(self._socket), read_bufsize=2**21
-        )
-        return Api(client, answer_seconds=0.3)
+        return Api(await connect_client(self.socket), answer_seconds=0.3)
 
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
         await self._runner.setup()
-        await web.UnixSite(self._runner, self._socket).start()
+        await web.UnixSite(self._runner, self.socket).start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -168,11 +179,11 @@ class FakeKubernetes:
             await self._runner.cleanup()
         self._folder.cleanup()
 
-    # -- inside ------------------------------------------------------------------------------------------------
-
     @property
-    def _socket(self) -> str:
+    def socket(self) -> str:
         return str(Path(self._folder.name) / "api")
+
+    # -- inside ------------------------------------------------------------------------------------------------
 
     def _happen(self, kind: str, what: str, raw: Raw) -> None:
         self._version += 1
@@ -204,8 +215,11 @@ class FakeKubernetes:
             )
             return web.json_response({"status": {"allowed": where not in self.forbidden}})
         _, _, _, *place = request.path.split("/")
-        if request.method == "DELETE":
-            return self._delete(place[-1], (await request.json())["preconditions"]["uid"])
+        if request.method == "POST":
+            return self._create(place, await request.json())
+        if place[-2:-1] == ["pods"]:
+            delete = await request.json() if request.method == "DELETE" else None
+            return self._one(place[-1], delete)
         namespace = place[1] if place[0] == "namespaces" else ""
         what = place[-1]
         right = ("watch" if watching else "list", what) + ((namespace,) * bool(namespace))
@@ -215,11 +229,33 @@ class FakeKubernetes:
             )
         return await (self._watch if watching else self._list)(request, what, namespace)
 
-    def _delete(self, name: str, uid: str) -> web.Response:
-        raw = self._objects["pods"].get(uid)
-        if raw is None or raw["metadata"]["name"] != name:
+    def _create(self, place: list[str], raw: Raw) -> web.Response:
+        """Pods run at once; of everything else it is only said that it is there."""
+        _, namespace, what = place
+        if what == "pods":
+            if raw["metadata"]["name"] in self.names():
+                return _status(409, f'pods "{raw["metadata"]["name"]}" already exists')
+            raw["metadata"] |= {"namespace": namespace, "uid": f"uid-{self._version}"}
+            raw["spec"]["nodeName"] = self.runs_on
+            state = {"running": {"startedAt": datetime.now(UTC).isoformat(timespec="seconds")}}
+            container = {"name": "notebook", "image": "", "imageID": "", "restartCount": 0}
+            container |= {"ready": True, "state": state}
+            raw["status"] = {
+                "phase": "Running",
+                "podIP": "192.0.2.1",
+                "containerStatuses": [container],
+            }
+            self.put("pods", raw)
+        return web.json_response(raw, status=201)
+
+    def _one(self, name: str, delete: Raw | None) -> web.Response:
+        """Read or delete one pod; to be deleted it must be the very one that is meant."""
+        raw = next((raw for raw in self.pods() if raw["metadata"]["name"] == name), None)
+        meant = ((delete or {}).get("preconditions") or {}).get("uid")
+        if raw is None or meant not in {None, raw["metadata"]["uid"]}:
             return _status(404, f'pods "{name}" not found')
-        self.drop("pods", raw)
+        if delete is not None:
+            self.drop("pods", raw)
         return web.json_response(raw)
 
     async def _list(self, request: web.Request, what: str, namespace: str) -> web.StreamResponse:
