@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.line import Estimate, Place
@@ -15,16 +15,33 @@ __all__ = ["Phase", "Queue", "Standing"]
 
 
 class Phase(StrEnum):
-    """Where somebody's wait is."""
+    """Where somebody's wait is.
 
-    WAITING = "waiting"
-    STARTING = "starting"
-    """The turn has come; the hub starts the server."""
-    SOON = "soon"
+    Attributes:
+        words: the same for people.
+    """
+
+    def __new__(cls, value: str, words: str) -> Self:
+        """Make a member of ``value, words``."""
+        self = str.__new__(cls, value)
+        self._value_, self.words = value, words
+        return self
+
+    words: str
+
+    WAITING = "waiting", "In line"
+    STARTING = "starting", "Your turn has come"
+    """The hub starts the server."""
+    SOON = "soon", "Starting soon"
     """The turn has come; the hub starts as many servers as it may at a time, and is asked again by itself."""
-    STARTED = "started"
-    STRUCK = "struck"
+    STARTED = "started", "Your server has started"
+    STRUCK = "struck", "You are out of the line"
     """Out of the line, or not started; the reasons say why."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a server is still to come of it."""
+        return self not in {Phase.STARTED, Phase.STRUCK}
 
 
 class Standing(NamedTuple):
@@ -43,6 +60,17 @@ class Standing(NamedTuple):
     ahead: int
     estimate: Estimate | None
     reasons: tuple[Reason, ...]
+
+    @property
+    def words(self) -> str:
+        """How they stand, in a few words."""
+        if self.phase is not Phase.WAITING:
+            return self.phase.words
+        if not self.ahead:
+            return "You are next"
+        return (
+            "1 person is before you" if self.ahead == 1 else f"{self.ahead} people are before you"
+        )
 
 
 class Queue(Protocol):
