@@ -83,7 +83,6 @@ def check(
 
 @main.command()
 def explain(
-    campus: Annotated[Path, typer.Option(metavar="FILE", help="Campus file, or folder of files.")],
     person: Annotated[
         str,
         typer.Option(
@@ -91,12 +90,33 @@ def explain(
         ),
     ],
     course: Annotated[str, typer.Option(metavar="COURSE", help="The course's key or code.")],
+    campus: MaybeCampus = None,
     profile: Annotated[
         str | None, typer.Option(metavar="PROFILE", help="Only this profile; left out: all.")
     ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=CHOICE", help="An option chosen; repeatable.")
+    ] = None,
     at: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="When, such as 2026-10-01T10:15; left out: now."),
+        typer.Option(
+            metavar="TIME",
+            help="When, such as 2026-10-01T10:15; left out: now. Of another time every device counts as idle.",
+        ),
+    ] = None,
+    if_grant: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GRANT",
+            help="As if granted hours=5, offer=PROFILE, cap=2 (servers), cap=FLAVOR:2 or longest=PROFILE:8h; repeatable.",
+        ),
+    ] = None,
+    if_quota: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FLAVOR=N[+M]",
+            help="As if the course had N devices of its own, and might borrow M; repeatable.",
+        ),
     ] = None,
     course_role: Annotated[
         str | None,
@@ -105,16 +125,16 @@ def explain(
             help="As if enrolled with this role; the hub's store is then not asked.",
         ),
     ] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=CHOICE", help="An option chosen; repeatable.")
-    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what somebody may start in a course, and why not the rest, as the hub would with all devices idle."""
-    from .explain import Question, explain_file
+    """Say what somebody may start in a course, and why not the rest, as the hub decides."""
+    from jupyterhub_edu.campus.questions import Asked
 
-    question = Question(person, course, profile, at, course_role, tuple(option or ()))
-    if not explain_file(campus, question, as_json=as_json):
+    from .explain import Wish, explain_start_of
+
+    lists = (tuple(texts or ()) for texts in (option, if_grant, if_quota))
+    wish = Wish(person, Asked(course, profile, at, *lists), course_role)
+    if not explain_start_of(campus, wish, as_json=as_json):
         raise typer.Exit(_FAILED)
 
 

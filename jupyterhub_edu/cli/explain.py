@@ -1,107 +1,116 @@
-"""``jupyterhub-edu explain``: the hub's own decision for one person in one course, with every device idle."""
+"""``jupyterhub-edu explain``: the hub's own decision for one person in one course, now, another time, or supposing."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Final
-from zoneinfo import ZoneInfo
+from typing import Any
+from urllib.parse import urlencode
 
 from jupyterhub_edu import campus
 from jupyterhub_edu.campus import CampusError, Loaded
 from jupyterhub_edu.campus.mistakes import did_you_mean
+from jupyterhub_edu.campus.questions import Asked, Unanswerable, read_question
 from jupyterhub_edu.core.book import Book
+from jupyterhub_edu.core.explain import PLENTY, Capacity, Explained, Heard, Knowledge, kept_out
+from jupyterhub_edu.core.explain import explain as explain_start
 from jupyterhub_edu.core.finding import Finder, Found, read_typed
+from jupyterhub_edu.core.ledger import Ledger
 from jupyterhub_edu.core.roll import NameTaken, Roll
 from jupyterhub_edu.domain.campus import Campus
-from jupyterhub_edu.domain.courses import Course
-from jupyterhub_edu.domain.decide import Decision, StartRequest
 from jupyterhub_edu.domain.names import map_username
 from jupyterhub_edu.domain.people import (
     MANUAL,
     CourseRole,
     Enrolment,
-    Exclusion,
     Identity,
     Person,
     person_key,
     source_origin,
 )
-from jupyterhub_edu.domain.profiles import Profile
 from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.identity.roster import RosterFileSource, RosterSettings
 from jupyterhub_edu.inventory.counted import CountedInventory
 from jupyterhub_edu.ports import Clock, Unavailable, utc_now
 
 from .check import print_mistakes
+from .hub import HubSaysNo, ask_hub, is_a_hub_named
 from .output import BAD, say, say_json
-from .remembered import Knowledge, Snapshot, look
-from .story import Answer, Explained, Heard, print_story, to_json
+from .remembered import Snapshot, look
+from .story import print_story
 
-__all__ = ["Question", "explain", "explain_file"]
-
-_PLENTY: Final = 10_000
-"""Devices of a flavor without ``count``: only the running cluster knows how many there are."""
+__all__ = ["Wish", "explain_start_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Wish:
     """What was asked on the command line; text as typed."""
 
     person: str
-    course: str
-    profile: str | None = None
-    at: str | None = None
+    asked: Asked
     course_role: str | None = None
-    options: tuple[str, ...] = ()
 
 
-class Unanswerable(Exception):
-    """The question names something that does not exist; the text says what does."""
-
-
-def explain_file(path: Path, question: Question, *, as_json: bool) -> bool:
-    """Load a file, answer the question in print, and say whether it could be answered."""
+def explain_start_of(file: Path | None, wish: Wish, *, as_json: bool) -> bool:
+    """Answer the question in print, and say whether it could be answered."""
     try:
-        loaded = campus.load(path, SOURCE_TYPES, need_secrets=False)
-        explained = asyncio.run(explain(loaded, question))
-    except CampusError as error:
+        told = asyncio.run(_ask(file, wish))
+    except (CampusError, Unanswerable, HubSaysNo) as error:
         if as_json:
             say_json({"error": str(error)})
-        else:
+        elif isinstance(error, CampusError):
             print_mistakes(error.mistakes)
-        return False
-    except Unanswerable as error:
-        if as_json:
-            say_json({"error": str(error)})
         else:
             say((str(error), BAD), error=True)
         return False
     if as_json:
-        say_json(to_json(explained))
+        say_json(told)
     else:
-        print_story(explained)
+        print_story(told)
     return True
 
 
-async def explain(loaded: Loaded, question: Question) -> Explained:
-    """Answer by the functions that the hub uses, on an empty book and with what the hub's store remembers.
+async def _ask(file: Path | None, wish: Wish) -> dict[str, Any]:
+    """By the hub that runs, if one is named; else from the store, beside a hub that may run."""
+    if file is not None:
+        loaded = campus.load(file, SOURCE_TYPES, need_secrets=False)
+        return (await explain(loaded, wish)).as_json()
+    if not is_a_hub_named():
+        raise Unanswerable(
+            "name the campus file with --campus, or a running hub with JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN"
+        )
+    if wish.course_role:
+        raise Unanswerable("--course-role supposes somebody; ask with --campus")
+    asked = wish.asked
+    query = {
+        "person": wish.person,
+        "course": asked.course,
+        "profile": asked.profile,
+        "at": asked.at,
+    }
+    lists = (("option", asked.options), ("if_grant", asked.grants), ("if_quota", asked.quotas))
+    given = [(key, value) for key, value in query.items() if value is not None]
+    given += [(key, value) for key, values in lists for value in values]
+    answer: dict[str, Any] = await ask_hub("GET", f"explain?{urlencode(given)}")
+    return answer
+
+
+async def explain(loaded: Loaded, wish: Wish) -> Explained:
+    """Answer by the functions that the hub uses, with what the hub's store remembers.
 
     Raises:
         Unanswerable: the question names something that does not exist.
     """
     found = loaded.campus
-    at = _parse_time(question.at, found.zone) if question.at else utc_now()
-    course = _find_course(found, question.course)
-    profiles = _find_profiles(found, question.profile)
-    options = dict(_parse_option(text) for text in question.options)
-    source, login = _parse_person(found, question.person)
-    given = question.course_role and _find_role(question.course_role)
+    question = read_question(found, wish.asked)
+    asked_at, course = utc_now(), question.course
+    at = question.at or asked_at
+    source, login = _parse_person(found, wish.person)
+    given = wish.course_role and _find_role(wish.course_role)
     # A role that is given stands for all that sources say.
-    store, why_not = (Snapshot(at), "") if given else await look(loaded, at)
+    store, why_not = (Snapshot(at), "") if given else await look(loaded, at, course.id)
     roll = Roll(lambda: found, store)
     await roll.load()
     finder = Finder(dict, lambda: found, roll)
@@ -116,38 +125,44 @@ async def explain(loaded: Loaded, question: Question) -> Explained:
         why_not=why_not,
         known_as="listed" if listed else "account" if key else "nobody",
         heard_at=store.heard_of(person.key),
-        kept_out=_kept_out(await store.load_exclusions(), roll, person, course, at),
+        kept_out=kept_out(roll, person, course.id, at),
     )
-    inventory = CountedInventory(
-        {
-            key: flavor if flavor.count is not None else replace(flavor, count=_PLENTY)
-            for key, flavor in found.flavors.items()
-        }
-    )
-    book = Book(lambda: found, roll, store, inventory, lambda: at)
-
-    def decide(profile: Profile, chosen: Mapping[str, str]) -> Decision:
-        return book.decide(StartRequest(person.key, course.id, profile.key, chosen))
-
-    answers = tuple(
-        Answer(
-            profile,
-            decide(profile, options),
-            {
-                (option.key, choice): decide(profile, {option.key: choice})
-                for option in profile.options.values()
-                for choice in option.choices
-            },
-        )
-        for profile in profiles
-    )
+    book, ledger = await _book(found, roll, store, at)
     # A roster file needs no connection and has just been read.
     now = source_origin(source) if isinstance(loaded.sources[source], RosterSettings) else ""
-    told = [
-        Heard(e, None if e.origin == now else store.heard(e))
-        for e in roll.enrolments_in(person, course.id)
-    ]
-    return Explained(found, course, person, at, tuple(told), answers, knowledge)
+    return explain_start(
+        found,
+        question,
+        person,
+        book.glance(person.key, course.id),
+        ledger.used,
+        now=asked_at,
+        capacity=Capacity.KEPT if knowledge.from_store else Capacity.IDLE,
+        knowledge=knowledge,
+        told=[
+            Heard(e, None if e.origin == now else store.heard(e))
+            for e in roll.enrolments_in(person, course.id)
+        ],
+    )
+
+
+async def _book(found: Campus, roll: Roll, store: Snapshot, at: datetime) -> tuple[Book, Ledger]:
+    """The sessions and the usage that the store knows; of devices it knows no more than ``count``."""
+    counted = {
+        key: flavor if flavor.count is not None else replace(flavor, count=PLENTY)
+        for key, flavor in found.flavors.items()
+    }
+    ledger = Ledger(lambda: found, store, lambda: at, _nothing)
+    await ledger.load()
+    book = Book(
+        lambda: found, roll, store, CountedInventory(counted), lambda: at, used=ledger.used
+    )
+    await book.rebuild()
+    return book, ledger
+
+
+async def _nothing() -> None:
+    """Nothing is on its way to the store."""
 
 
 def _parse_person(found: Campus, text: str) -> tuple[str, str]:
@@ -213,62 +228,8 @@ async def _read_roster(
     return answer
 
 
-def _kept_out(
-    exclusions: Iterable[Exclusion], roll: Roll, person: Person, course: Course, at: datetime
-) -> Exclusion | None:
-    keys = {one.key for one in roll.identities(person)}
-    return next(
-        (
-            one
-            for one in exclusions
-            if one.person in keys
-            and one.course == course.id
-            and (one.until is None or at < one.until)
-        ),
-        None,
-    )
-
-
-def _find_course(found: Campus, text: str) -> Course:
-    if text in found.courses:
-        return found.courses[text]
-    named = found.course_index.get(text.casefold(), ())
-    if len(named) == 1:
-        return named[0]
-    if named:
-        keys = ", ".join(course.key for course in named)
-        raise Unanswerable(f"{text} means several courses; name one by its key: {keys}")
-    raise Unanswerable(
-        f"no such course: {text}; {did_you_mean(text, [c.key for c in found.courses.values()])}"
-    )
-
-
-def _find_profiles(found: Campus, text: str | None) -> list[Profile]:
-    if text is None:
-        return list(found.profiles.values())
-    if text not in found.profiles:
-        raise Unanswerable(f"no such profile: {text}; {did_you_mean(text, found.profiles)}")
-    return [found.profiles[text]]
-
-
 def _find_role(text: str) -> CourseRole:
     words = {str(role): role for role in CourseRole}
     if text not in words:
         raise Unanswerable(f"no such course role: {text}; {did_you_mean(text, words)}")
     return words[text]
-
-
-def _parse_option(text: str) -> tuple[str, str]:
-    key, equals, choice = text.partition("=")
-    if not equals or not key:
-        raise Unanswerable(f"--option {text}: write KEY=CHOICE")
-    return key, choice
-
-
-def _parse_time(text: str, zone: ZoneInfo) -> datetime:
-    """An instant; without offset it is local time on the campus."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise Unanswerable(f"--at {text}: write for example 2026-10-01T10:15") from None
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)

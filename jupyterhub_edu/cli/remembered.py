@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal
+from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.campus import Loaded
+from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.people import CourseRole, Enrolment, Exclusion, Listed, Person
+from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, sum_usage
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.store import MemoryStore, open_store
 
-__all__ = ["Knowledge", "Snapshot", "look"]
+__all__ = ["Snapshot", "look"]
 
-
-@dataclass(frozen=True, slots=True)
-class Knowledge:
-    """Where an answer's knowledge of a person comes from.
-
-    Attributes:
-        from_store: whether the hub's store was looked at; ``why_not`` says why it was not, ``""`` if nobody wanted to.
-        known_as: somebody with a hub account, somebody whom a roster names, or nobody.
-        heard_at: when their source last answered about them; None: never, or it was read just now.
-        kept_out: who keeps them out of the course by hand.
-    """
-
-    from_store: bool = False
-    why_not: str = ""
-    known_as: Literal["account", "listed", "nobody"] = "nobody"
-    heard_at: datetime | None = None
-    kept_out: Exclusion | None = None
+_BY = frozenset({By.PERSON, By.COURSE, By.DAY})
 
 
 class Snapshot(MemoryStore):
@@ -50,11 +36,13 @@ class Snapshot(MemoryStore):
         rosters: Mapping[tuple[str, str], datetime] | None = None,
         exclusions: Sequence[Exclusion] = (),
         pins: Mapping[str, str] | None = None,
+        open_admissions: Sequence[Admission] = (),
+        usage: Sequence[Usage] = (),
     ) -> None:
         super().__init__()
         self._at, self._held, self._said = at, people, enrolments
         self._named, self._read_at, self._kept_out = listed, rosters or {}, exclusions
-        self._spelt = pins or {}
+        self._spelt, self._on, self._used = pins or {}, open_admissions, usage
         self._heard = {_key(e): e.answered_at for e in enrolments}
 
     async def load_people(self) -> Sequence[Person]:
@@ -77,6 +65,18 @@ class Snapshot(MemoryStore):
         """Entries of the campus file to people's keys."""
         return self._spelt
 
+    async def load_open_admissions(self) -> Sequence[Admission]:
+        """Admissions not ended."""
+        return self._on
+
+    async def keep_days(self, zone: ZoneInfo, *, anew: bool = False) -> bool:
+        """The days are those of the store, however old their zone is."""
+        return False
+
+    async def load_usage(self, query: UsageQuery) -> Sequence[Usage]:
+        """What ended sessions used in the course that was asked about."""
+        return sum_usage(filter(query.takes, self._used), query.by)
+
     def heard(self, enrolment: Enrolment) -> datetime | None:
         """When the source last said so, of this person or of the whole course; None of what no source says."""
         told = self._heard.get(_key(enrolment))
@@ -88,22 +88,23 @@ class Snapshot(MemoryStore):
         return next((person.answered_at for person in self._held if person.key == key), None)
 
 
-async def look(loaded: Loaded, at: datetime) -> tuple[Snapshot, str]:
+async def look(loaded: Loaded, at: datetime, course: str) -> tuple[Snapshot, str]:
     """Look into the store; takes no lock, so a hub may run.
 
     Args:
         at: when what sources have said counts as said.
+        course: whose usage is asked for, by id.
 
     Returns:
         What it holds; or nothing, and why it cannot be looked at.
     """
     try:
-        return await _look(loaded, at), ""
+        return await _look(loaded, at, course), ""
     except StoreError as error:
         return Snapshot(at), str(error)
 
 
-async def _look(loaded: Loaded, at: datetime) -> Snapshot:
+async def _look(loaded: Loaded, at: datetime, course: str) -> Snapshot:
     store = open_store(
         loaded.settings.store_url,
         on_kubernetes="KUBERNETES_SERVICE_HOST" in os.environ,
@@ -119,6 +120,8 @@ async def _look(loaded: Loaded, at: datetime) -> Snapshot:
             await store.load_rosters(),
             await store.load_exclusions(),
             await store.load_pins(),
+            await store.load_open_admissions(),
+            await store.load_usage(UsageQuery(_BY, course=course)),
         )
     finally:
         await store.close()

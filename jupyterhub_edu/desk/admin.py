@@ -18,12 +18,12 @@ from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 from .sources import source_json, sync_json
 
-__all__ = ["PersonAPI", "SourcesAPI", "SyncAPI", "admin_routes"]
+__all__ = ["AdminAPI", "PersonAPI", "SourcesAPI", "SyncAPI", "admin_routes"]
 
 _WISHES = {"course": str, "accept": bool, "dry_run": bool}
 
 
-class _AdminAPI(API):
+class AdminAPI(API):
     """JSON for site admins alone, looked up anew for each request."""
 
     async def admin_core(self) -> tuple[Core, Person]:
@@ -39,7 +39,7 @@ class _AdminAPI(API):
         return core, person
 
 
-class SourcesAPI(_AdminAPI):
+class SourcesAPI(AdminAPI):
     """``/hub/api/edu/sources``."""
 
     @needs_scope(READ)
@@ -50,7 +50,7 @@ class SourcesAPI(_AdminAPI):
         self.write(json.dumps(found))
 
 
-class SyncAPI(_AdminAPI):
+class SyncAPI(AdminAPI):
     """``/hub/api/edu/sources/<source>/sync``."""
 
     @needs_scope(MANAGE)
@@ -109,7 +109,7 @@ class SyncAPI(_AdminAPI):
             raise DeskError(Code.NOT_WRITTEN) from error
 
 
-class PersonAPI(_AdminAPI):
+class PersonAPI(AdminAPI):
     """``/hub/api/edu/people/<account or key>``."""
 
     @needs_scope(READ)

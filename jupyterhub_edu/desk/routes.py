@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .admin import admin_routes
 from .api import api_routes
+from .explain import explain_routes
 from .pages import page_routes
 from .people import people_routes
 from .session import session_routes
@@ -18,6 +19,7 @@ def desk_routes() -> list[tuple[str, type]]:
         *page_routes(),
         *api_routes(),
         *admin_routes(),
+        *explain_routes(),
         *people_routes(),
         *session_routes(),
         *usage_routes(),

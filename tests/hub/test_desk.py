@@ -267,6 +267,7 @@ def test_administrators_see_the_sources_sync_rosters_and_answer_for_what_is_kept
     for path, method in (
         ("sources", "GET"),
         ("sources/demo/sync", "POST"),
+        ("explain?person=stu&course=ml", "GET"),
         ("people/stu", "GET"),
         ("people/stu", "DELETE"),
     ):
@@ -298,6 +299,14 @@ def test_administrators_see_the_sources_sync_rosters_and_answer_for_what_is_kept
     monkeypatch.setenv("JUPYTERHUB_API_TOKEN", admin)
     command = CliRunner().invoke(main, ["sync", "--course", "ml"])
     assert (command.exit_code, command.stdout) == (0, "demo ml: nothing changed\n")
+    why = ["explain", "--person", "demo:sam", "--course", "ML", "--profile", "gpu"]
+    command = CliRunner().invoke(main, why)
+    assert (command.exit_code, "[course-quota]" in command.stdout) == (0, True), command.output
+    assert "free: 0" in command.stdout
+    supposed = CliRunner().invoke(main, [*why, "--at", "2030-01-01T10:00", "--if-grant", "cap=9"])
+    assert "supposing grant cap=9" in supposed.stdout
+    wrong = CliRunner().invoke(main, [*why, "--if-grant", "cup=9"])
+    assert (wrong.exit_code, "write hours=5" in wrong.stderr) == (2, True), wrong.output
     monkeypatch.setenv("JUPYTERHUB_API_TOKEN", teacher)
     command = CliRunner().invoke(main, ["person", "export", "stu"])
     assert (command.exit_code, "Only administrators" in command.stderr) == (2, True)

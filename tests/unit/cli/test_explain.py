@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.case import EndRule
 from jupyterhub_edu.domain.people import (
     MANUAL,
     CourseRole,
@@ -17,10 +19,13 @@ from jupyterhub_edu.domain.people import (
     Person,
     source_origin,
 )
+from jupyterhub_edu.domain.profiles import Granted
 from jupyterhub_edu.ports import utc_now
 from jupyterhub_edu.store import open_store
+from tests.fakes.campus import some_amounts
 
 AT = ("--at", "2026-11-03T10:00")
+THEN = "at 2026-11-03 10:00 CET, with every device idle; who is on then, what is free and who waits is not known"
 NO_STORE = "There is no store at jupyterhub-edu.sqlite. Start the hub once, and ask in the folder in which it runs."
 
 
@@ -41,7 +46,7 @@ def test_what_a_student_of_the_roster_may_start_and_why_not_the_rest(explain):
         "Eva Næss (roster:eva) in Machine Learning",
         "is student by Visitors",
         f"what the hub remembers was not asked: {NO_STORE}",
-        "at 2026-11-03 10:00 CET, with every device idle",
+        THEN,
         "",
         "yes  notebook  Notebook",
         "     2 CPU, 2 GiB, until 2026-11-03 18:00 (longest session)",
@@ -81,7 +86,7 @@ def test_somebody_outside_the_course_is_told_once(explain):
     assert without_folder(result)[1:] == [
         "has no enrolment in it",
         f"what the hub remembers was not asked: {NO_STORE}",
-        "at 2026-11-03 10:00 CET, with every device idle",
+        THEN,
         "",
         "no   anything",
         "     You are not enrolled in ml.  [not-enrolled]",
@@ -108,6 +113,7 @@ def test_the_same_for_programs(explain):
         {
             "course_role": "student",
             "origin": "source:roster",
+            "by": "Visitors",
             "state": "active",
             "heard_at": None,
         }
@@ -151,7 +157,7 @@ def test_beside_a_hub_its_memory_of_a_directorys_people_is_asked(explain, hub):
         "Kim Aas (ad:kim) in Machine Learning",
         "is assistant by Directory account, as it said 2026-11-03 00:30 (… ago)",
         "as the hub's store has it; Directory account was last heard of them 2026-11-03 00:30 (… ago)",
-        "at 2026-11-03 10:00 CET, with every device idle",
+        THEN,
         "",
         "yes  gpu  GPU notebook",
     ]
@@ -245,6 +251,40 @@ def test_with_a_role_given_the_hub_is_not_asked(explain, hub):
     assert answer["knowledge"]["from_store"] is False
 
 
+def test_sessions_that_the_store_has_hold_what_they_hold(explain, hub):
+    now = utc_now()
+    held = Admission(
+        id="a" * 32,
+        person=KIM.key,
+        hub_name="kim",
+        server="",
+        course="ml",
+        role=CourseRole.ASSISTANT,
+        granted=Granted("gpu", "t4", some_amounts(2), None, {}),
+        own=False,
+        reserved_at=now,
+        ends_at=now + timedelta(hours=1),
+        ends_by=EndRule.LONGEST,
+    )
+    hub(("save_answer", KIM, AD, [KIMS]), ("save_admission", held))
+    arguments = ("--person", "ad:kim", "--course", "ml", "--profile", "gpu")
+    result = explain(*arguments)
+
+    assert "with the sessions that the store knows" in result.stdout
+    assert "the course: owns 1, may hold 2, uses 2, 1 of them spare" in result.stdout
+    assert "[course-quota]" in result.stdout
+    assert "yes  gpu" in explain(*arguments, "--if-quota", "t4=3").stdout
+    assert "yes  gpu" in explain(*arguments, *AT).stdout
+
+
+def test_without_a_file_and_without_a_hub_there_is_nobody_to_ask(run, monkeypatch):
+    monkeypatch.delenv("JUPYTERHUB_API_URL", raising=False)
+    result = run("explain", "--person", "ad:kim", "--course", "ml")
+
+    assert result.exit_code == 2
+    assert "name the campus file with --campus" in result.stderr
+
+
 # -- questions that cannot be answered -----------------------------------------------------------------------------
 
 WRONG = {
@@ -274,6 +314,42 @@ WRONG = {
         "--at yesterday: write for example 2026-10-01T10:15",
     ),
     "an option without choice": (("--option", "devices"), "--option devices: write KEY=CHOICE"),
+    "a grant of nothing": (
+        ("--if-grant", "more"),
+        "--if-grant more: write hours=5, offer=PROFILE, cap=2, cap=FLAVOR:2 or longest=PROFILE:8h",
+    ),
+    "hours that are no number": (
+        ("--if-grant", "hours=many"),
+        "--if-grant hours=many: write GPU hours, such as hours=5 or hours=2.5",
+    ),
+    "an offer that does not exist": (
+        ("--if-grant", "offer=gpuu"),
+        "--if-grant offer=gpuu: no such profile: gpuu; did you mean gpu?",
+    ),
+    "a cap without number": (
+        ("--if-grant", "cap=t4"),
+        "--if-grant cap=t4: write a number of servers, such as cap=2, or of devices, cap=FLAVOR:2",
+    ),
+    "a cap on what is no flavor": (
+        ("--if-grant", "cap=t5:2"),
+        "--if-grant cap=t5:2: no such flavor: t5; did you mean t4?",
+    ),
+    "a length without profile": (
+        ("--if-grant", "longest=8h"),
+        "--if-grant longest=8h: write a profile and a time, such as longest=PROFILE:8h (or 90m, 2d)",
+    ),
+    "a quota without number": (
+        ("--if-quota", "t4"),
+        "--if-quota t4: write FLAVOR=4, or FLAVOR=4+2 with the most to borrow",
+    ),
+    "a quota of what is no flavor": (
+        ("--if-quota", "t5=4"),
+        "--if-quota t5=4: no such flavor: t5; did you mean t4?",
+    ),
+    "a quota of what has no devices": (
+        ("--if-quota", "cpu=4"),
+        "--if-quota cpu=4: cpu has no devices, so it has no quota",
+    ),
 }
 
 
