@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ __all__ = ["Place", "Places"]
 
 _ASYNCHRONOUS = CO_COROUTINE | CO_ASYNC_GENERATOR
 _BEFORE, _WAITING, _AFTER = "before", "waiting", "after"
-_COMMIT = "commit"
+_COMMIT, _COMMIT_SECONDS = "commit", 0.2
+"""A commit takes a while: what is in order only on a quick disk is not."""
 
 
 class Place(NamedTuple):
@@ -73,6 +75,7 @@ class Places:
 
         def do_commit(dialect: Any, connection: Any) -> None:
             self._pass(_COMMIT, _BEFORE)
+            time.sleep(_COMMIT_SECONDS)
             commit(dialect, connection)
             self._pass(_COMMIT, _AFTER)
 
