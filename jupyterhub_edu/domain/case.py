@@ -60,6 +60,7 @@ class EndRule(StrEnum):
     LOST = "enrolment-lost", "no longer enrolled in the course"
     IDLE = "idle", "its GPU has been idle"
     UNUSED = "not-connected", "nobody has opened it"
+    RECLAIMED = "reclaimed", "its spare GPU is called back"
 
     @property
     def is_sooner(self) -> bool:
@@ -67,7 +68,7 @@ class EndRule(StrEnum):
         return self in _SOONER
 
 
-_SOONER = frozenset({EndRule.LOST, EndRule.IDLE, EndRule.UNUSED})
+_SOONER = frozenset({EndRule.LOST, EndRule.IDLE, EndRule.UNUSED, EndRule.RECLAIMED})
 
 
 class StartRequest(NamedTuple):

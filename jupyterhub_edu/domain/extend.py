@@ -144,7 +144,7 @@ def _decide(
         reasons.append(Reason(ExtendCode.RECLAIMED))
     if session.wanted:
         reasons.append(Reason(ExtendCode.OTHERS_WAIT))
-    if session.ends_by.is_sooner:
+    if session.ends_by.is_sooner and not session.reclaimed:
         reasons.append(Reason(ExtendCode.END_FIXED, "", {"why": session.ends_by.words}))
     if case.granted is None:  # no longer offered, so that no end would be left to name
         return Extension(None, reasons=tuple(reasons))

@@ -8,8 +8,9 @@ from .balance import Balance, Keep, Rank, State
 from .fewest import Candidate, fewest
 from .line import Place
 from .pools import Holding, borrowed
+from .reasons import Code
 
-__all__ = ["Prospect", "lent"]
+__all__ = ["Prospect", "is_wanted", "lent"]
 
 
 def lent(state: State) -> dict[str, list[Holding]]:
@@ -23,6 +24,26 @@ def lent(state: State) -> dict[str, list[Holding]]:
         if share is None or not share.exam:
             found[course] = borrowed(holdings, share.nominal if share else 0)
     return found
+
+
+def is_wanted(id: str, places: Iterable[Place], state: State, keeps: Iterable[Keep] = ()) -> bool:
+    """Whether somebody in the line could use what an admission holds, alone or with what others on its node hold.
+
+    Args:
+        places: those that stand in the flavor's line, none of which may start now.
+        keeps: what is kept for places.
+    """
+    prospect, asked = Prospect(state, {}), set[tuple[str, int, str]]()
+    kept = set()
+    for keep in keeps:
+        prospect.keep(keep)
+        kept.add(keep.place)
+    for place in places:
+        kind = place.course, place.devices, place.id if place.id in kept else ""
+        if kind not in asked and prospect.could_use(place, id):
+            return True
+        asked.add(kind)
+    return False
 
 
 class Prospect:
@@ -65,6 +86,16 @@ class Prospect:
         if self._balance is not None:
             self._balance.keep(keep)
 
+    def could_use(self, place: Place, id: str) -> bool:
+        """Whether a place could start once this admission has ended, with others on its node where it alone is too few."""
+        balance = self._without({*self.ended, id})
+        codes = balance.against(place.course, place.devices, place.id)
+        node = self._state.holdings[id].node
+        if codes != (Code.NO_CAPACITY,) or node is None:
+            return not codes
+        beside = (h.id for h in self._state.holdings.values() if h.node == node)
+        return self._without({*self.ended, *beside}).fits(place.devices, place.id)
+
     def may_start(self, place: Place, ids: Collection[str] = ()) -> bool:
         """Whether a place could start, with these ended too."""
         balance = (
@@ -84,10 +115,10 @@ class Prospect:
         fit = [node for node in self._state.nodes if usable(node) >= place.devices]
         return min(fit, key=lambda node: (node not in ours, -usable(node), node), default="")
 
-    def short_of(self, courses: Iterable[str]) -> int:
-        """Devices that these courses' reservations would find taken."""
+    def short_of(self, opening: Mapping[str, int]) -> int:
+        """Devices that reservations, of so many by course, would find taken."""
         balance = self.balance
-        idle = sum(max(0, balance.share(c).reserved - balance.used(c)) for c in courses)
+        idle = sum(max(0, devices - balance.used(c)) for c, devices in opening.items())
         return idle - balance.room
 
     def fewest_for(self, place: Place) -> list[str] | None:

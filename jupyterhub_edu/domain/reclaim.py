@@ -6,8 +6,9 @@ Loans are warned, and stopped when the warning has run out and they are still ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from .balance import Balance, Keep, Rank, State
@@ -109,7 +110,7 @@ def look(
     refused: Callable[[Place], tuple[Reason, ...]] = lambda _: (),
     *,
     kept: Keep | None = None,
-    opening: Collection[str] = (),
+    opening: Mapping[str, int] = MappingProxyType({}),
     warning: timedelta = WARNING,
 ) -> Look:
     """Look at all reclaims of one flavor; call it after each turn of the line that started nobody.
@@ -126,7 +127,7 @@ def look(
         reclaims: what the last look returned.
         refused: reasons against a place that cannot be waited for; such a place reclaims nothing.
         kept: what the last turn keeps for one that has waited long.
-        opening: courses whose reservation is open, or opens within one grace.
+        opening: by course, devices of its reservations that are open, or open within one grace.
         warning: how long before the stop a loan is warned.
 
     Source:
@@ -178,7 +179,7 @@ class _Look:
             return True
         return loan.id in self.lent
 
-    def run(self, opening: Collection[str]) -> Look:
+    def run(self, opening: Mapping[str, int]) -> Look:
         line = in_order(self.places, self.state)
         served_before = {id: number for number, id in enumerate(self.ours)}
         for place in sorted(line, key=lambda p: served_before.get(p.id, len(served_before))):
@@ -234,7 +235,7 @@ class _Look:
                 ids = rest
         return ids
 
-    def _clear(self, opening: Collection[str]) -> None:
+    def _clear(self, opening: Mapping[str, int]) -> None:
         """Let enough loans end that what opens finds its devices free; if all are too few, all."""
         short = self.future.short_of(opening)
         if short > 0:

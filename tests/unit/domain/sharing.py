@@ -300,7 +300,7 @@ class World:
         return turn(line, self.state(), self.now, self.refused, keeps, after)
 
     def look(self, kept: Keep | None) -> Look:
-        opening = [course for course, devices in self.reserved.items() if devices]
+        opening = {course: devices for course, devices in self.reserved.items() if devices}
         return look(
             list(self.places.values()),
             self.state(),

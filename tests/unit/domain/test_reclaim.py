@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jupyterhub_edu.domain.balance import Keep, Share, State
 from jupyterhub_edu.domain.fewest import Candidate, fewest
 from jupyterhub_edu.domain.pools import Holding
-from jupyterhub_edu.domain.prospect import lent
+from jupyterhub_edu.domain.prospect import is_wanted, lent
 from jupyterhub_edu.domain.reasons import Code, Reason
 from jupyterhub_edu.domain.reclaim import Loan, Look, Reclaim, keeps_of, look
 from tests.fakes.campus import NOW
@@ -300,10 +300,16 @@ def test_loans_in_the_way_of_a_reservation(
     free: int, reserved: int, loans: list[str] | None
 ) -> None:
     state = a_state({"n1": free}, *FULL.holdings.values(), db=Share(3, 0, reserved=reserved))
-    seen = look([], state, NOW, opening=["db"])
+    opening = {"db": reserved} if reserved else {}
+    seen = look([], state, NOW, opening=opening)
     assert loans_of(seen) == ({"": loans} if loans is not None else {})
-    _, again = after(1, state, seen, opening=["db"])
+    _, again = after(1, state, seen, opening=opening)
     assert (loans_of(again), again.warn, again.withdraw) == (loans_of(seen), (), ())
+
+
+def test_of_a_reservation_that_grows_later_only_what_opens_now_is_cleared() -> None:
+    state = a_state({"n1": 0}, *FULL.holdings.values(), db=Share(3, 0, reserved=3))
+    assert loans_of(look([], state, NOW, opening={"db": 1})) == {"": ["new"]}
 
 
 def test_a_loan_that_reaches_into_its_own_courses_class_frees_only_the_rest() -> None:
@@ -311,7 +317,61 @@ def test_a_loan_that_reaches_into_its_own_courses_class_frees_only_the_rest() ->
     share = Share(1, 0, reserved=1)
     state = a_state({"n1": 0}, edge, a_loan("plain"), guest=share, db=Share(1, 0, reserved=1))
     assert [h.id for h in lent(state)["guest"]] == ["edge", "plain"]
-    assert loans_of(look([], state, NOW, opening=["db"])) == {"": ["plain"]}
+    assert loans_of(look([], state, NOW, opening={"db": 1})) == {"": ["plain"]}
+
+
+# -- what others wait for ------------------------------------------------------------------------------------------------
+
+ONE, TWO = a_place("ada"), a_place("ada", devices=2)
+MINE = a_session("mine", "db")
+WANTED: dict[str, tuple[State, list[Any], bool]] = {
+    "nobody waits": (a_state({"n1": 0}, MINE), [], False),
+    "somebody waits for one device": (a_state({"n1": 0}, MINE), [ONE], True),
+    "two, of which another session on the node has the other": (
+        a_state({"n1": 0}, MINE, a_session("other")),
+        [TWO],
+        True,
+    ),
+    "two, and the other is on another node": (
+        a_state({"n1": 0, "n2": 0}, MINE, a_session("other", node="n2")),
+        [TWO],
+        False,
+    ),
+    "a course that has as many as it may": (
+        a_state({"n1": 0}, MINE, a_session("theirs"), ml=Share(1, 0)),
+        [ONE],
+        False,
+    ),
+    "a course that has as many as it may, this one among them": (
+        a_state({"n1": 0}, MINE, db=Share(1, 0)),
+        [a_place("bob", "db")],
+        True,
+    ),
+    "what a class holds, which the end of this session would not give to others": (
+        a_state({"n1": 0}, MINE, ml=Share(1, reserved=1), db=Share(1, reserved=1)),
+        [a_place("bob", "guest")],
+        False,
+    ),
+    "one of several who wait": (
+        a_state({"n1": 0}, MINE, a_session("theirs"), ml=Share(1, 0)),
+        [ONE, a_place("bob", "guest")],
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("state", "places", "wanted"), WANTED.values(), ids=WANTED)
+def test_somebody_in_the_line_could_use_its_devices(
+    state: State, places: list[Any], wanted: bool
+) -> None:
+    assert is_wanted("mine", places, state) is wanted
+
+
+def test_nobody_waits_for_a_session_beside_what_is_kept_for_them() -> None:
+    state = a_state({"n1": 1}, MINE)
+    kept = Keep(ONE.id, ONE.course, 1, "n1")
+    assert not is_wanted("mine", [TWO._replace(id="later")], state, [kept])
+    assert is_wanted("mine", [a_place("bob", "guest")], state, [kept])
 
 
 # -- the fewest ---------------------------------------------------------------------------------------------------------
