@@ -19,6 +19,7 @@ from tests.fakes.tokens import AnIssuer, FakeWeb, reply
 from tests.fakes.world import AClock
 
 ISSUER = "https://login.campus.example/realms/uni"
+ACCOUNTS = "https://login.campus.example/admin/realms/uni/users"
 CALLBACK = "https://hub.campus.example/hub/edu/login/kc/callback"
 _BASE = f"{ISSUER}/protocol/openid-connect"
 _EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -44,6 +45,8 @@ class AProvider(FakeWeb):
         userinfo: the same for userinfo.
         makes: what makes an ID token of claims, in the place of an honest signature.
         mapper: whether groups are put into tokens at all.
+        sees: whether the client's own service account may see accounts by the admin API; None: it has none.
+        renamed: ``sub`` is not the id that accounts have there (a pairwise mapper).
     """
 
     def __init__(self, clock: AClock, **metadata: Any) -> None:
@@ -64,6 +67,7 @@ class AProvider(FakeWeb):
                 self.url("certs"): lambda _: self.issuer.jwks(),
                 self.url("token"): self._token,
                 self.url("userinfo"): self._userinfo,
+                f"{ACCOUNTS}?max=1": lambda _: self._as_service() or [{"id": "sub-first"}],
             }
         )
         self.accounts: dict[str, Account] = {}
@@ -73,6 +77,9 @@ class AProvider(FakeWeb):
         self.userinfo_claims: dict[str, Any] = {}
         self.makes: Any = self.issuer.token
         self.mapper = True
+        self.sees: bool | None = True
+        self.service_token = ""
+        self.renamed = False
         self._access: dict[str, Account] = {}
 
     @staticmethod
@@ -85,7 +92,13 @@ class AProvider(FakeWeb):
         """Add an account."""
         account = Account(f"sub-{login}", login, list(groups), claims)
         self.accounts[login] = account
+        self.answers[f"{ACCOUNTS}/{account.sub}"] = lambda _: self._account(account)
         return account
+
+    def delete(self, login: str) -> None:
+        """Delete an account, and so end its sessions."""
+        self.end_session(login)
+        del self.accounts[login]
 
     def code(self, login: str, nonce: str = "n-1") -> CodeGrant:
         """What a browser brings back after this login."""
@@ -122,6 +135,11 @@ class AProvider(FakeWeb):
 
     def _token(self, form: Any) -> Any:
         nonce: str | None = None
+        if form["grant_type"] == "client_credentials":
+            if self.sees is None:
+                return reply({"error": "unauthorized_client"}, 401)
+            self.service_token = secrets.token_hex(8)
+            return {"access_token": self.service_token}
         if form["grant_type"] == "refresh_token":
             account = self.refresh.get(form["refresh_token"])
             if account is None:
@@ -150,6 +168,19 @@ class AProvider(FakeWeb):
             return reply({"error": "invalid_token"}, 401)
         found = self._claims(account) | self.userinfo_claims
         return {name: value for name, value in found.items() if value is not None}
+
+    def _as_service(self) -> Any:
+        """Why the admin API refuses; None if it does not."""
+        if self.headers[-1]["Authorization"] != f"Bearer {self.service_token}":
+            return reply({"error": "HTTP 401 Unauthorized"}, 401)
+        return None if self.sees else reply({"error": "HTTP 403 Forbidden"}, 403)
+
+    def _account(self, account: Account) -> Any:
+        if (refused := self._as_service()) is not None:
+            return refused
+        if self.renamed or account not in self.accounts.values():
+            return reply({"error": "User not found"}, 404)
+        return {"id": account.sub, "username": account.login, "enabled": account.enabled}
 
 
 def _refused(description: str) -> Any:

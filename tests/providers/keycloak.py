@@ -178,6 +178,13 @@ class Realm:
         )
         return str(made).rpartition("/")[2]
 
+    def show_accounts_to(self, client: str) -> None:
+        """Let a client with a service account see the realm's accounts by the admin API; ``client`` is its own id."""
+        account = self.admin("GET", f"/clients/{client}/service-account-user")["id"]
+        management = self.admin("GET", "/clients?clientId=realm-management")[0]["id"]
+        role = self.admin("GET", f"/clients/{management}/roles/view-users")
+        self.admin("POST", f"/users/{account}/role-mappings/clients/{management}", [role])
+
     def add_group(self, path: str) -> str:
         """Add a group with those above it; its id."""
         if path in self._groups:

@@ -184,6 +184,61 @@ async def test_the_end_of_a_session_sends_to_the_login_and_a_deleted_account_fai
     assert isinstance(again, Denied if how is delete else Identity)
 
 
+@pytest.fixture(scope="module")
+def seeing(realm: Realm) -> dict[str, Any]:
+    """Settings with which accounts are looked up."""
+    realm.show_accounts_to(realm.add_client("seeing", SECRET, serviceAccountsEnabled=True))
+    return {"client_id": "seeing", "lookup": "keycloak", "timeout": "20s"}
+
+
+@pytest.mark.parametrize("scope", [["openid", "profile"], ["openid", "profile", "offline_access"]])
+async def test_a_deleted_account_is_gone_where_accounts_are_looked_up(
+    realm, new_source, someone, seeing, scope
+):
+    source = new_source(scope=scope, **seeing)
+    id = someone("ola", ML)
+    assert await source.check() == []
+    _, ola = await arrive(source, "ola")
+    await asyncio.to_thread(realm.delete, id)
+
+    for _ in range(2):
+        answer = await source.reread(ola)
+        assert isinstance(answer, Gone)
+        assert answer.why == "This account is no longer there."
+
+
+async def test_an_ended_session_is_no_more_where_accounts_are_looked_up_until_one_is_disabled(
+    realm, new_source, someone, seeing
+):
+    source = new_source(**seeing)
+    id = someone("ola", ML)
+    _, ola = await arrive(source, "ola")
+    await asyncio.to_thread(realm.end_sessions, id)
+    answer = await source.reread(ola)
+    assert isinstance(answer, Unavailable)
+    assert answer.about == "session"
+
+    with realm.disabled(id):
+        answer = await source.reread(ola)
+        assert isinstance(answer, Gone)
+        assert answer.why == "This account is disabled."
+    assert isinstance(await source.reread(ola), Unavailable)
+    await arrive(source, "ola")
+    assert isinstance(await source.reread(ola), Identity)
+
+
+@pytest.mark.parametrize(
+    ("has_account", "says"), [(False, "gets no token of its own"), (True, "may not see accounts")]
+)
+async def test_what_is_missing_to_look_accounts_up_is_named(realm, new_source, has_account, says):
+    id = f"blind-{has_account}"
+    realm.add_client(id, SECRET, serviceAccountsEnabled=has_account)
+    source = new_source(client_id=id, lookup="keycloak")
+
+    (problem,) = await source.check()
+    assert says in problem
+
+
 async def test_an_account_made_anew_is_somebody_else(realm, source, someone):
     first = someone("ola", ML)
     identity, _ = await arrive(source, "ola")

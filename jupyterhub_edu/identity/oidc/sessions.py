@@ -21,12 +21,14 @@ class Session:
         id_token: the latest, for the logout's hint.
         sid: the provider's id of the session, or ``""``.
         is_over: the provider has ended it.
+        is_found: a look-up has found the account under this subject, so that it may also say that it is not there.
     """
 
     refresh_token: str = field(default="", repr=False)
     id_token: str = field(default="", repr=False)
     sid: str = ""
     is_over: bool = False
+    is_found: bool = False
 
 
 class Sessions:
@@ -45,6 +47,7 @@ class Sessions:
             id_token=kept["id_token"],
             sid=kept.get("sid", ""),
             is_over="is_over" in kept,
+            is_found="is_found" in kept,
         )
 
     async def save(self, subject: str, session: Session) -> None:
@@ -56,9 +59,9 @@ class Sessions:
         before = await self.load(subject)
         if before == session:
             return
-        texts = {name: value for name, value in asdict(session).items() if isinstance(value, str)}
-        over = {"is_over": "yes"} if session.is_over else {}
-        await self._safe.save(f"{self._source}:{subject}", texts | over)
+        values = {name: "yes" if v is True else v for name, v in asdict(session).items()}
+        texts = {name: value for name, value in values.items() if isinstance(value, str)}
+        await self._safe.save(f"{self._source}:{subject}", texts)
         if before is not None and before.sid and before.sid != session.sid:
             await self._safe.save(self._sid(before.sid), None)
         if session.sid and (before is None or before.sid != session.sid):

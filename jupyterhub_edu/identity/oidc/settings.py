@@ -88,6 +88,13 @@ class OidcSettings(BaseModel):
         default=True,
         description="Whether logging out of the hub ends the session at the provider.",
     )
+    lookup: str | None = Field(
+        default=None,
+        description="keycloak: accounts whose session has ended are looked up with the client's own service account, so "
+        "that people who were deleted are seen to be gone. The address of the realm's admin API, such as "
+        "https://admin.example.org/admin/realms/uni, where it is not on the issuer's host. Left out: the end of a session "
+        "and a deleted account look the same.",
+    )
     timeout: Duration = Field(
         default=2.5,
         ge=0.2,
@@ -110,12 +117,38 @@ class OidcSettings(BaseModel):
             raise ValueError(f"there is no file {self.ca_file}")
         if own := sorted(_OURS & set(self.extra_authorize_params)):
             raise ValueError(f"extra_authorize_params: {own[0]} is set by the hub itself")
+        if self.lookup is not None:
+            require_https(self.accounts_url, self.insecure)
+            if self.secret is None:
+                raise ValueError("lookup: the client needs a client_secret for this")
         for name, claim in self.attributes.items():
             if "mail" in (name + claim).casefold():
                 raise ValueError(
                     f"attributes: {name} looks like an e-mail address, which can change hands; use a number"
                 )
         return self
+
+    @property
+    def accounts_url(self) -> str:
+        """Where accounts are looked up; meaningful where ``lookup`` is set.
+
+        Raises:
+            ValueError: neither the issuer nor ``lookup`` is an address of Keycloak's.
+        """
+        lookup = self.lookup or ""
+        if lookup == "keycloak":
+            host, realms, realm = self.issuer.rpartition("/realms/")
+            if not realms:
+                raise ValueError(
+                    "lookup: only Keycloak's accounts can be looked up, and the issuer is not like "
+                    "https://host/realms/<realm>"
+                )
+            lookup = f"{host}/admin/realms/{realm}"
+        elif "/admin/realms/" not in lookup:
+            raise ValueError(
+                "lookup: write keycloak, or an address like https://host/admin/realms/<realm>"
+            )
+        return f"{lookup.rstrip('/')}/users"
 
     @property
     def secret(self) -> str | None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
@@ -26,6 +27,7 @@ from jupyterhub_edu.ports import (
 )
 from jupyterhub_edu.ports.sources import LoginShape
 
+from .accounts import Account, Accounts
 from .claims import Reading, Refusal, Unclear, lacks, read_identity
 from .diagnosis import diagnose
 from .logout import LogoutTokens
@@ -52,7 +54,8 @@ class OidcSource:
           counts only where it speaks of the same ``sub``;
         - a claim that is missing is believed to be empty only if a newer token of somebody else carries it: Keycloak
           leaves out what would be an empty list;
-        - a session that has ended says nothing about the account.
+        - a session that has ended says nothing about the account; where accounts are looked up, one that was found before
+          and is no longer there is gone.
 
     Source:
         OpenID Connect Core 1.0; RFC 6749; RFC 9207; RP-Initiated Logout 1.0; Back-Channel Logout 1.0.
@@ -69,6 +72,10 @@ class OidcSource:
         self._sessions = Sessions(id, safe)
         self._logouts = LogoutTokens(self._provider.checker, clock)
         self._witnesses = Witnesses(self._call_witness, settings.timeout / 3)
+        self._accounts: Accounts | None = None
+        if settings.lookup:
+            patience, url = settings.timeout / 3, settings.accounts_url
+            self._accounts = Accounts(id, url, self._provider, self._web, patience)
         self._under_way: dict[str, asyncio.Task[Reading | None]] = {}
         self._told: dict[str, str] = {}
 
@@ -111,22 +118,10 @@ class OidcSource:
 
     async def reread(self, person: Person) -> Answer:
         """Ask again by the refresh token that is kept; Gone only where the provider says that the account is out of use."""
-        try:
-            async with asyncio.timeout(self._settings.timeout):
-                reading = await self._read_again(person.subject)
-                if reading is None:
-                    return await self._unasked(person.subject)
-                return await self._conclude(reading)
-        except NotGranted as refusal:
-            if not refusal.is_about_grant:
-                return Unavailable(_about_client(refusal))
-            if why := _OUT_OF_USE.get(refusal.description):
-                return Gone(self._clock(), why, person.subject)
-            return Unavailable("the session at the provider has ended", "session")
-        except (Unclear, Refusal) as error:
-            return Unavailable(_why(error), "person")
-        except (NoAnswer, BadToken, TimeoutError) as error:
-            return Unavailable(_why(error))
+        answer = await self._reread(person)
+        if self._accounts and isinstance(answer, Unavailable) and answer.about != "source":
+            return await self._look_up(self._accounts, person.subject) or answer
+        return answer
 
     async def logout_url(self, person: Person, back_to: str) -> str | None:
         """Where a browser ends its session at the provider too (RP-Initiated Logout)."""
@@ -162,7 +157,10 @@ class OidcSource:
 
     async def check(self) -> list[str]:
         """Ask the provider whether everything is as configured, and tell what logins have missed so far."""
-        return [*await diagnose(self._settings, self._provider, self._web), *self._told.values()]
+        problems = await diagnose(self._settings, self._provider, self._web)
+        if self._accounts and not problems:
+            problems += filter(None, [await self._accounts.check()])
+        return [*problems, *self._told.values()]
 
     async def close(self) -> None:
         """Let go of connections, and of questions that are under way."""
@@ -172,6 +170,24 @@ class OidcSource:
         await asyncio.gather(*under_way, return_exceptions=True)
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    async def _reread(self, person: Person) -> Answer:
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                reading = await self._read_again(person.subject)
+                if reading is None:
+                    return await self._unasked(person.subject)
+                return await self._conclude(reading)
+        except NotGranted as refusal:
+            if not refusal.is_about_grant:
+                return Unavailable(_about_client(refusal))
+            if why := _OUT_OF_USE.get(refusal.description):
+                return Gone(self._clock(), why, person.subject)
+            return Unavailable("the session at the provider has ended", "session")
+        except (Unclear, Refusal) as error:
+            return Unavailable(_why(error), "person")
+        except (NoAnswer, BadToken, TimeoutError) as error:
+            return Unavailable(_why(error))
 
     async def _redeem(self, grant: CodeGrant) -> Login:
         metadata = await self._provider.metadata()
@@ -202,6 +218,17 @@ class OidcSource:
         if (kept := await self._sessions.load(subject)) is not None and kept.is_over:
             return Unavailable("the session at the provider has ended", "session")
         return Unavailable("there is no refresh token to ask the provider with", "person")
+
+    async def _look_up(self, accounts: Accounts, subject: str) -> Gone | None:
+        """Gone if the account is disabled or not there any more; None if that is not told."""
+        account = await accounts.look(subject)
+        if account is Account.DISABLED:
+            return Gone(self._clock(), _OUT_OF_USE["User disabled"], subject)
+        if account is Account.NOT_THERE:
+            kept = await self._sessions.load(subject)
+            if kept is not None and kept.is_found:
+                return Gone(self._clock(), "This account is no longer there.", subject)
+        return None
 
     async def _read_again(self, subject: str) -> Reading | None:
         """Ask about one person; callers at the same time share one question, for many refresh tokens hold once.
@@ -293,7 +320,13 @@ class OidcSource:
         sid = claims.get("sid")
         session = Session(refresh_token, id_token, sid if isinstance(sid, str) else "")
         try:
+            before = await self._sessions.load(subject)
+            session = replace(session, is_found=before is not None and before.is_found)
             await self._sessions.save(subject, session)
+            if not self._accounts or session.is_found:
+                return
+            if await self._accounts.look(subject) is Account.IN_USE:
+                await self._sessions.save(subject, replace(session, is_found=True))
         except StoreError:
             _log.exception("source %s: what a re-read needs could not be kept", self._id)
 

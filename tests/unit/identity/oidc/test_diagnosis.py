@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from jupyterhub_edu.identity.oidc import OidcSettings
 from jupyterhub_edu.identity.web import NoAnswer
-from tests.fakes.oidc import ISSUER, AProvider, World
+from tests.fakes.oidc import ACCOUNTS, ISSUER, AProvider, World
 from tests.fakes.tokens import reply
 from tests.said import assert_said, said
 
@@ -20,6 +20,11 @@ TOKEN, CERTS, DISCOVERY = (AProvider.url(name) for name in ("token", "certs", "d
 def refused(error: str, status: int = 400, ahead: float = 0) -> Any:
     date = format_datetime(NOW + timedelta(seconds=ahead))
     return reply({"error": error}, status, TOKEN, Date=date)
+
+
+def only_codes(form: Any) -> Any:
+    by_itself = form["grant_type"] == "client_credentials"
+    return refused("unauthorized_client", 401) if by_itself else refused("invalid_grant")
 
 
 # What is different at the provider, by address or as metadata; settings.
@@ -63,6 +68,18 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "clients may have no secret": (
         {"token_endpoint_auth_methods_supported": ["private_key_jwt"]},
         {},
+    ),
+    "accounts are to be looked up and the client has no service account": (
+        {TOKEN: only_codes},
+        {"lookup": "keycloak"},
+    ),
+    "accounts are to be looked up and the client may not see them": (
+        {f"{ACCOUNTS}?max=1": reply({"error": "HTTP 403 Forbidden"}, 403)},
+        {"lookup": "keycloak"},
+    ),
+    "accounts are to be looked up and the admin API is kept from the hub": (
+        {f"{ACCOUNTS}?max=1": reply(b"<html>", 404, ACCOUNTS)},
+        {"lookup": "keycloak"},
     ),
     "there is no PKCE": ({"code_challenge_methods_supported": ["plain"]}, {}),
 }
@@ -149,6 +166,19 @@ UNSAFE: dict[str, tuple[dict[str, Any], str]] = {
     "an address as attribute": ({"attributes": {"mail": "email"}}, "can change hands"),
     "an address under another name": ({"attributes": {"key": "email"}}, "can change hands"),
     "an empty claim": ({"groups_claims": ["a..b"]}, "no claim"),
+    "accounts of a provider that has no admin API": (
+        {"issuer": "https://op.example", "lookup": "keycloak"},
+        "only Keycloak's accounts",
+    ),
+    "accounts at no address": ({"lookup": "yes"}, "write keycloak, or an address"),
+    "accounts without TLS": (
+        {"lookup": "http://kc.example/admin/realms/uni"},
+        "insecure: i-know",
+    ),
+    "accounts without a secret": (
+        {"lookup": "keycloak", "client_secret": None},
+        "needs a client_secret",
+    ),
     "a wait without unit": ({"timeout": 3}, "say the unit"),
     "a key that is not there": ({"issuers": "x"}, "issuers"),
 }
