@@ -67,7 +67,7 @@ async def _run(folder: Path) -> dict[str, Any]:
     tracemalloc.start()
     before = _traced()
     roll = Roll(lambda: campus, store)
-    syncer = Syncer(lambda: sources, lambda: campus, roll, lambda: NOW)
+    syncer = Syncer(lambda: sources, lambda: campus, roll, store, lambda: NOW)
     rows = []
 
     async def sync() -> None:
@@ -92,7 +92,7 @@ async def _run(folder: Path) -> dict[str, Any]:
 
     roll = Roll(lambda: campus, store)
     row("reading the store", await _watched(roll.load))
-    syncer = Syncer(lambda: sources, lambda: campus, roll, lambda: NOW)
+    syncer = Syncer(lambda: sources, lambda: campus, roll, store, lambda: NOW)
     writes()
     row("a sync that changes nothing", await _watched(sync))
     lms.absent = 5

@@ -99,6 +99,7 @@ class Core:
             lambda: self.refresher.sources,
             lambda: self._campus,
             self.roll,
+            store,
             clock,
             self.settler.retry,
         )
@@ -300,6 +301,7 @@ class Core:
     async def _start(self) -> None:
         await self.store.open()
         await self.roll.load()
+        await self.syncer.load()
         await self.ledger.load()
         await self.inventory.start(self.book.sight)
         await self.book.rebuild()

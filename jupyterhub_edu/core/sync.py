@@ -13,8 +13,16 @@ from jupyterhub_edu.domain.campus import Campus, SourceInfo
 from jupyterhub_edu.domain.courses import Course, CourseState
 from jupyterhub_edu.domain.people import CourseRef, Roster, source_origin
 from jupyterhub_edu.domain.rules import map_course
-from jupyterhub_edu.ports import Clock, IdentitySource, RosterSource, StoreError, Unavailable
+from jupyterhub_edu.ports import (
+    Clock,
+    IdentitySource,
+    RosterSource,
+    Store,
+    StoreError,
+    Unavailable,
+)
 
+from .held import Held, HeldBack
 from .roll import Roll
 from .rosters import Comparison, in_slices
 
@@ -40,17 +48,17 @@ class CourseSync:
     Attributes:
         complete_at: when it was last read and taken in, or None.
         running: it is being read now.
-        held: what the last reading would have changed, if the guard stopped it.
+        held: what the guard holds back of the last reading, or None.
         error: why the last reading gave nothing, or ``""``.
         people: how many the source has in the course.
-        comparison: what the last reading changed, or would have.
+        comparison: what a reading changed, or would have; told once, to whoever asked for it.
     """
 
     source: str
     course: str
     complete_at: datetime | None = None
     running: bool = False
-    held: bool = False
+    held: Held | None = None
     error: str = ""
     people: int = 0
     comparison: Comparison | None = None
@@ -92,14 +100,25 @@ class Syncer:
         sources: Callable[[], Mapping[str, IdentitySource]],
         campus: Callable[[], Campus],
         roll: Roll,
+        store: Store,
         clock: Clock,
         synced: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._sources, self._campus, self._roll, self._clock = sources, campus, roll, clock
         self._synced = synced
+        self._held = HeldBack(store)
         self._locks: dict[str, asyncio.Lock] = {}
         self._of_source: dict[str, SourceSync] = {}
         self._of_course: dict[tuple[str, str], CourseSync] = {}
+
+    async def load(self) -> None:
+        """Read what the guard held when the hub ended.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        for source, course in await self._held.load():
+            self._of_course[source, course] = self._state(source, course)
 
     def sources(self) -> list[SourceInfo]:
         """The sources that have rosters, in the campus file's order."""
@@ -237,34 +256,38 @@ class Syncer:
         comparison = await self._roll.compare_roster(source, course, roster)
         if self._was_replaced(run):
             return self._note(run, course, error=f"{source} was set up anew meanwhile")
+        held = self._hold_back(run, course, comparison)
+        if not held and not run.dry:
+            await self._roll.take_roster(source, course, roster)
+            _tell(run, course, comparison)
+        people = comparison.before if held or run.dry else comparison.after
+        if not run.dry:
+            await self._note_held(run, course, held)
+        return self._note(run, course, held=held, people=people, comparison=comparison, error="")
+
+    def _hold_back(self, run: _Run, course: str, comparison: Comparison) -> Held | None:
+        """What is to be held of a reading; None for one that is to be taken in."""
         gone, before = len(comparison.gone), comparison.before
         vanished = run.lost_courses and gone > 0 and gone == before
-        held = not run.accept and (vanished or _is_too_many(gone, before, run.info.guard))
-        if held and not run.dry:
-            _log.warning(
-                "the roster of %s at %s would lose %d of %d people: held until an admin lets it through",
-                course,
-                source,
-                gone,
-                before,
-            )
-        if held or run.dry:
-            return self._note(
-                run, course, held=held, people=comparison.before, comparison=comparison, error=""
-            )
-        await self._roll.take_roster(source, course, roster)
-        if comparison.moves:
-            _log.info(
-                "the roster of %s at %s: %d added, %d gone, %d changed",
-                course,
-                source,
-                len(comparison.added),
-                len(comparison.gone),
-                len(comparison.changed),
-            )
-        return self._note(
-            run, course, held=False, people=comparison.after, comparison=comparison, error=""
+        if run.accept or not (vanished or _is_too_many(gone, before, run.info.guard)):
+            return None
+        former = self._held.of(run.info.id, course)
+        since = former.since if former else self._clock()
+        return Held(len(comparison.added), gone, since)
+
+    async def _note_held(self, run: _Run, course: str, held: Held | None) -> None:
+        source = run.info.id
+        if held is None:
+            await self._held.release(source, course)
+            return
+        _log.warning(
+            "the roster of %s at %s would lose %d of %d people: held until an admin lets it through",
+            course,
+            source,
+            held.would_lose,
+            self._roll.rosters.count(source_origin(source), course),
         )
+        await self._held.hold(source, course, held)
 
     def _was_replaced(self, run: _Run) -> bool:
         """Whether the campus file has a new source of this name since the sync began."""
@@ -276,7 +299,7 @@ class Syncer:
             source, course, people=self._roll.rosters.count(origin, course)
         )
         complete_at = self._roll.rosters.complete.get((origin, course))
-        return replace(known, complete_at=complete_at)
+        return replace(known, complete_at=complete_at, held=self._held.of(source, course))
 
     def _note(self, run: _Run, course: str, **changes: Any) -> CourseSync:
         """Note how a course stands; a dry run leaves no trace but its answer."""
@@ -284,8 +307,7 @@ class Syncer:
         noted = run.noted if run.dry else self._of_course
         known = noted.get(place) or self._state(*place)
         now = replace(known, **changes)
-        # Who was added is told once; who would be lost, until somebody has looked.
-        noted[place] = now if now.held else replace(now, comparison=None)
+        noted[place] = replace(now, comparison=None)
         return replace(now, running=False, complete_at=self._state(*place).complete_at)
 
     def _note_source(self, source: str, **changes: Any) -> None:
@@ -299,6 +321,18 @@ class _Run:
         self.info, self.source, self.accept, self.dry = info, source, accept, dry
         self.lost_courses = False
         self.noted: dict[tuple[str, str], CourseSync] = {}
+
+
+def _tell(run: _Run, course: str, comparison: Comparison) -> None:
+    if comparison.moves:
+        _log.info(
+            "the roster of %s at %s: %d added, %d gone, %d changed",
+            course,
+            run.info.id,
+            len(comparison.added),
+            len(comparison.gone),
+            len(comparison.changed),
+        )
 
 
 def _is_too_many(gone: int, before: int, guard: int) -> bool:

@@ -43,16 +43,17 @@ def _rosters_json(core: Core, source: SourceInfo) -> dict[str, object]:
 
 
 def _course_json(state: CourseSync) -> dict[str, object]:
-    held = state.comparison if state.held else None
+    held = state.held
     return {
         "course": state.course,
         "people": state.people,
         "complete_at": _iso(state.complete_at),
         "running": state.running,
         "error": state.error,
-        "held": state.held,
-        "would_add": len(held.added) if held else None,
-        "would_lose": len(held.gone) if held else None,
+        "held": held is not None,
+        "held_since": _iso(held.since) if held else None,
+        "would_add": held.would_add if held else None,
+        "would_lose": held.would_lose if held else None,
     }
 
 

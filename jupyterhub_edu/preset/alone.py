@@ -61,7 +61,9 @@ async def offline(loaded: campus.Loaded, *, read_only: bool) -> AsyncIterator[Of
             await store.keep_days(loaded.campus.zone)
         roll = Roll(lambda: loaded.campus, store)
         await roll.load()
-        syncer = Syncer(lambda: alone, lambda: loaded.campus, roll, utc_now)
+        syncer = Syncer(lambda: alone, lambda: loaded.campus, roll, store, utc_now)
+        if not read_only:
+            await syncer.load()
         yield Offline(store, roll, syncer, left_out)
     finally:
         for source in sources.values():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from jupyterhub_edu.core.held import Held
 from jupyterhub_edu.core.roll import Roll
 from jupyterhub_edu.core.sync import CourseSync, Syncer
 from jupyterhub_edu.domain.campus import SourceInfo
@@ -29,8 +31,18 @@ class World:
         self.lms = FakeRosters("lms", self.clock)
         self.sources: dict[str, Any] = {"lms": self.lms, "ad": FakeSource("ad", self.clock)}
         self.configure()
+        self.begin()
+
+    def begin(self) -> None:
         self.roll = Roll(lambda: self.campus, self.store)
-        self.syncer = Syncer(lambda: self.sources, lambda: self.campus, self.roll, self.clock)
+        self.syncer = Syncer(
+            lambda: self.sources, lambda: self.campus, self.roll, self.store, self.clock
+        )
+
+    async def restart(self) -> None:
+        self.begin()
+        await self.roll.load()
+        await self.syncer.load()
 
     def configure(self, **changes: Any) -> None:
         courses = changes.pop("courses", [a_course("ml"), a_course("db"), a_course("art")])
@@ -195,7 +207,7 @@ async def test_too_much_lost_is_held(world, guard, before, after, held):
 
     found = await world.run()
 
-    assert found["ml"].held is held
+    assert bool(found["ml"].held) is held
     assert len(await world.kept()) == (before if held else after)
 
 
@@ -207,16 +219,14 @@ async def test_what_is_held_is_shown_until_an_admin_lets_it_through(world, caplo
     await world.run()
 
     (state,) = world.syncer.states("lms")
-    assert (state.held, state.people, state.complete_at) == (True, 40, complete)
-    assert state.comparison is not None
-    assert len(state.comparison.gone) == 35
+    assert state.held == Held(would_add=1, would_lose=35, since=world.clock())
+    assert (state.people, state.complete_at) == (40, complete)
     assert "would lose 35 of 40 people" in caplog.text
 
     await world.run("ml", accept=True)
 
     (state,) = world.syncer.states("lms")
-    assert (state.held, state.people, state.complete_at) == (False, 6, world.clock())
-    assert state.comparison is None
+    assert (state.held, state.people, state.complete_at) == (None, 6, world.clock())
 
 
 async def test_what_is_held_holds_up_no_other_course_and_passes_by_itself(world):
@@ -265,6 +275,130 @@ async def test_a_dry_run_says_what_would_be_held(world):
     found = await world.run(dry=True)
     assert found["ml"].held
     assert world.held() == []
+
+
+# -- what is held, after a restart ---------------------------------------------------------------------------------
+
+
+async def held_of_ml(world: World, *left: str) -> None:
+    """Forty people were in ml, and the source now names these alone."""
+    world.lms.put("ml", *CROWD)
+    await world.run()
+    world.lms.put("ml", *left)
+    await world.run()
+    assert world.held() == ["ml"]
+
+
+async def test_what_is_held_is_shown_after_a_restart_as_before(world):
+    await held_of_ml(world, "new")
+    (before,) = world.syncer.states("lms")
+    await world.restart()
+
+    (state,) = world.syncer.states("lms")
+    assert state.held == Held(would_add=1, would_lose=40, since=world.clock())
+    assert state == before
+    assert world.lms.calls == ["courses", "ml"] * 2
+
+
+async def test_what_is_let_through_after_a_restart_is_what_the_source_says_then(world):
+    await held_of_ml(world)
+    await world.restart()
+    world.lms.put("ml", *CROWD[:3], "new")
+    await world.run("ml", accept=True)
+
+    assert world.held() == []
+    assert {login for login, _ in await world.kept()} == {*CROWD[:3], "new"}
+    await world.restart()
+    assert world.held() == []
+
+
+async def test_it_is_held_since_it_was_first_held_and_with_the_numbers_of_the_last_reading(world):
+    await held_of_ml(world)
+    since = world.clock()
+    await world.restart()
+    world.lms.put("ml", *CROWD[:2], "new")
+    await world.run()
+    await world.restart()
+
+    (state,) = world.syncer.states("lms")
+    assert state.held == Held(would_add=1, would_lose=38, since=since)
+
+
+async def test_what_passes_by_itself_is_not_held_after_a_restart(world):
+    await held_of_ml(world)
+    await world.restart()
+    world.lms.put("ml", *CROWD)
+    await world.run()
+    await world.restart()
+
+    assert world.held() == []
+
+
+async def test_a_source_that_is_silent_after_a_restart_leaves_it_held(world):
+    await held_of_ml(world)
+    await world.restart()
+    world.lms.silent.add("ml")
+    found = await world.run()
+
+    assert found["ml"].error == "no answer about ml"
+    assert world.held() == ["ml"]
+
+
+async def test_nothing_is_written_while_the_same_is_held_nor_by_a_dry_run(world, monkeypatch):
+    written: list[Any] = []
+    save = world.store.save_records
+
+    async def save_records(*what: Any) -> None:
+        written.append(what)
+        await save(*what)
+
+    monkeypatch.setattr(world.store, "save_records", save_records)
+    await held_of_ml(world)
+    await world.run()
+    await world.run(dry=True)
+    world.lms.put("ml", *CROWD)
+    await world.run(dry=True)
+    assert (len(written), world.held()) == (1, ["ml"])
+
+    await world.run()
+    await world.run()
+    assert (len(written), world.held()) == (2, [])
+
+
+async def test_what_could_not_be_kept_is_held_all_the_same_and_kept_with_the_next_reading(
+    world, monkeypatch
+):
+    async def refuse(*_: Any) -> None:
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.store, "save_records", refuse)
+        await held_of_ml(world)
+    (state,) = world.syncer.states("lms")
+    assert state.error == "it could not be kept: the disk is full"
+    assert len(await world.kept()) == 40
+    await world.run()
+    await world.restart()
+
+    assert world.held() == ["ml"]
+
+
+async def test_what_is_kept_of_it_names_nobody(world):
+    await held_of_ml(world, "new")
+    (record,) = await world.store.load_records("held")
+
+    assert set(record.body) == {"source", "course", "would_add", "would_lose", "since"}
+    assert not any(login in str(record) for login in ("p1", "new"))
+
+
+@pytest.mark.parametrize("wrong", [{"would_lose": "many"}, {"since": "yesterday"}, {"course": 7}])
+async def test_a_record_that_cannot_be_read_stops_the_hub_and_says_which(world, wrong):
+    await held_of_ml(world)
+    (record,) = await world.store.load_records("held")
+    await world.store.save_records([replace(record, body={**record.body, **wrong})])
+
+    with pytest.raises(StoreError, match="'lms ml' of the kind 'held' cannot be read"):
+        await world.restart()
 
 
 @pytest.mark.parametrize("source", ["ad", "nosuch"])
@@ -333,8 +467,6 @@ async def test_ages_are_shown_after_a_restart_before_anything_is_read(world):
     world.lms.put("ml", "ada")
     await world.run()
     complete = world.clock()
-    world.roll = Roll(lambda: world.campus, world.store)
-    await world.roll.load()
-    syncer = Syncer(lambda: world.sources, lambda: world.campus, world.roll, world.clock)
-    (state,) = syncer.states("lms")
+    await world.restart()
+    (state,) = world.syncer.states("lms")
     assert (state.course, state.people, state.complete_at) == ("ml", 1, complete)
