@@ -37,10 +37,12 @@ class Settings:
     Attributes:
         store_url: database address, or None for the usual place; may hold a password, so it is not printed.
         inventory: how devices are counted.
+        device_metrics: address and query of a server that measures their use; the query None: the usual one.
     """
 
     store_url: str | None = field(default=None, repr=False)
     inventory: InventoryKind = "auto"
+    device_metrics: tuple[str, str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +161,15 @@ class _Loader:
         )
         if document.mistakes:
             raise CampusError(_in_order(document))
-        url = model.store.url
+        url, measured = model.store.url, model.device_metrics
         return Loaded(
             campus=map_campus(model, common, self.types, digest, calendars),
             sources=MappingProxyType(settings),
-            settings=Settings(url.get_secret_value() if url else None, model.inventory),
+            settings=Settings(
+                url.get_secret_value() if url else None,
+                model.inventory,
+                (measured.url, measured.query) if measured else None,
+            ),
             files=(*files, *resolver.files, *calendar_files),
             warnings=(*resolver.warnings, *warnings),
         )

@@ -114,6 +114,8 @@ def map_campus(
         warn_at=tuple(sorted(set(model.warn_at), reverse=True)),
         extend_by=model.extend_by,
         extend_times=model.extend_times,
+        idle_after=model.idle_device_after,
+        stops_lost=model.lost_enrolment == "stop",
         ceilings=Ceilings(longest=model.ceilings.longest),
         reclaim_warning=model.reclaim_warning,
         starve_after=model.starve_after,

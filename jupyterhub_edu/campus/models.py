@@ -398,6 +398,16 @@ class CeilingsModel(Model):
     """How long a session may become, from its start, when a teacher or an assistant extends it for somebody."""
 
 
+class DeviceMetricsModel(Model):
+    """Where the use of devices is measured: a server with Prometheus's HTTP API."""
+
+    url: Text
+    """Address of the server; ``/api/v1/query`` is added."""
+    query: Text | SkipJsonSchema[None] = None
+    """Instant query with one value for each pod, labelled ``namespace`` and ``pod``; above zero is work. ``$idle`` stands for
+    ``idle_device_after``. Left out: the highest ``DCGM_FI_DEV_GPU_UTIL`` over that time."""
+
+
 class StoreModel(Model):
     """Where enrolments, admissions and the audit are kept."""
 
@@ -424,6 +434,14 @@ class FileModel(Model):
     """How much longer people may let their own session run each time they ask, from the first warning on; left out: 1h."""
     extend_times: int = Field(default=0, ge=0, le=100)
     """How many times they may; left out: not at all."""
+    idle_device_after: Duration | SkipJsonSchema[None] = None
+    """How long a session may hold a device without work, from 10m to 1d, before it is warned and stopped; left out: as long as
+    it lasts."""
+    device_metrics: DeviceMetricsModel | SkipJsonSchema[None] = None
+    """Where the use of devices is measured; left out: only a server's own word about its kernels and terminals counts."""
+    lost_enrolment: Literal["finish", "stop"] = "finish"
+    """What becomes of a running session when its person is no longer in the course: it goes on to its end, or it is warned and
+    stopped."""
     ceilings: CeilingsModel = CeilingsModel()
     """The most that a teacher may give alone."""
     reclaim_warning: Duration = WARNING

@@ -22,7 +22,6 @@ LATER: Final = frozenset(
         "exams",
         "grant",
         "grows_to",
-        "idle_device_after",
         "locked",
         "no_course",
     }

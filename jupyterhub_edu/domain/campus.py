@@ -66,7 +66,10 @@ class Campus:
         warn_at: how long before its end a session is warned, the longest first.
         extend_by: how much longer a person may let their own session run, each time.
         extend_times: how many times; 0: not at all.
+        idle_after: how long a session may hold a device without work; None: as long as it lasts.
+        stops_lost: sessions of those who are no longer in the course are stopped.
         ceilings: the most that a teacher may give alone.
+        exams_leave: participants' other servers run on when an exam begins.
         reclaim_warning: how long before its stop a loan that is called back is warned.
         starve_after: how long the first in a line waits before devices of one node are kept for it.
     """
@@ -88,7 +91,10 @@ class Campus:
     warn_at: tuple[timedelta, ...] = (timedelta(minutes=10), timedelta(minutes=2))
     extend_by: timedelta = timedelta(hours=1)
     extend_times: int = 0
+    idle_after: timedelta | None = None
+    stops_lost: bool = False
     ceilings: Ceilings = NO_CEILINGS
+    exams_leave: bool = False
     reclaim_warning: timedelta = WARNING
     starve_after: timedelta = STARVE_AFTER
 

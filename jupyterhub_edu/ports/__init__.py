@@ -1,7 +1,8 @@
 """Floor 1: what the core needs from the world, as protocols. No implementation, no third party."""
 
+from .activity import Activity, Devices, Watching
 from .clock import Clock, utc_now
-from .hub import Accounts, Groups, LiveServer, Servers, ServersError
+from .hub import Accounts, Groups, LiveServer, Servers, ServersBusy, ServersError
 from .inventory import Inventory, PodSighting, Stock
 from .queue import Phase, Queue, Standing
 from .sources import (
@@ -29,11 +30,13 @@ from .store import AuditEntry, Record, Store, StoreError
 
 __all__ = [
     "Accounts",
+    "Activity",
     "Answer",
     "AuditEntry",
     "Clock",
     "CodeGrant",
     "Denied",
+    "Devices",
     "FinderSource",
     "FormSource",
     "Gone",
@@ -56,6 +59,7 @@ __all__ = [
     "Safe",
     "Sealer",
     "Servers",
+    "ServersBusy",
     "ServersError",
     "Standing",
     "Stock",
@@ -63,5 +67,6 @@ __all__ = [
     "StoreError",
     "Tool",
     "Unavailable",
+    "Watching",
     "utc_now",
 ]

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.ports import Devices, Watching
 
 from .deadlines import Deadlines
 from .groups import GroupKeeper
+from .idle import Idle
+from .loss import Losses
 from .metrics import campus_in, metrics_in
 from .reconcile import Reconciler
 from .rosters import roster_timers
@@ -19,17 +22,29 @@ from .timers import Timer, TimerState, Warden
 __all__ = ["Timer", "TimerState", "Warden", "default_timers", "roster_timers"]
 
 
-def default_timers(core: Core, *, registry: CollectorRegistry = REGISTRY) -> Sequence[Timer]:
+def default_timers(
+    core: Core,
+    watching: Watching | None = None,
+    devices: Devices | None = None,
+    *,
+    registry: CollectorRegistry = REGISTRY,
+) -> Sequence[Timer]:
     """The timers of a hub. Make them before ``core.begin()``: they listen to the roll and the book.
 
     Args:
+        watching, devices: say what is in use; without either no idle device is released.
         registry: where the campus's metrics and those of the timers go.
     """
     metrics_in(registry).listen(core)
     campus_in(registry).core = core
+    idle = []
+    if watching is not None and devices is not None:
+        idle = [Timer("idle", 30, Idle(core, watching, devices))]
     return (
+        *idle,
         Timer("sources", 20, SourceReader(core)),
         Timer("deadlines", 5, Deadlines(core, metrics_in(registry))),
+        Timer("enrolments", 10, Losses(core)),
         Timer("reconcile", 30, Reconciler(core, metrics_in(registry))),
         Timer("groups", 10, GroupKeeper(core)),
         # Sources that have no rosters are asked again by this alone.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from functools import cache
 from typing import Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from ..mistakes import did_you_mean, show
@@ -45,6 +46,7 @@ def check_site(c: Checker) -> None:
         message = f"not longer than sources.{late[0]}.refresh, so every answer would be stale"
         c.wrong(("stale_after",), message, "12h is usual")
     _lengths(c)
+    _idle(c)
     for key, term in c.model.terms.items():
         if term.until < term.starts:
             c.wrong(
@@ -60,6 +62,20 @@ def _lengths(c: Checker) -> None:
     ):
         if not _MINUTE <= getattr(c.model, key) <= longest:
             c.wrong((key,), "too short or too long", f"write {words}")
+
+
+def _idle(c: Checker) -> None:
+    after, measured = c.model.idle_device_after, c.model.device_metrics
+    if after is not None and not 10 * _MINUTE <= after <= 24 * _HOUR:
+        c.wrong(("idle_device_after",), "too short or too long", "write 10m to 1d")
+    if measured is None:
+        return
+    if after is None:
+        c.lacks(("device_metrics",), "measured for nothing", "add idle_device_after:")
+    parts = urlsplit(measured.url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        fix = "write http://host:port or https://host"
+        c.wrong(("device_metrics", "url"), f"no address: {show(measured.url)}", fix)
 
 
 def _time_zone(c: Checker) -> None:

@@ -56,6 +56,22 @@ def test_caps_count_servers_and_devices(load):
     }
 
 
+def test_what_becomes_of_sessions_that_nobody_needs(load):
+    usual, other = (
+        load(),
+        load(
+            "stale_after",
+            "lost_enrolment: stop\nidle_device_after: 1h\n"
+            "device_metrics: {url: http://metrics:9090}\nstale_after",
+        ),
+    )
+
+    assert (usual.campus.stops_lost, usual.campus.idle_after) == (False, None)
+    assert (other.campus.stops_lost, other.campus.idle_after) == (True, timedelta(hours=1))
+    assert usual.settings.device_metrics is None
+    assert other.settings.device_metrics == ("http://metrics:9090", None)
+
+
 WEIGHTS = {
     "left out": ("", 1000),
     "a part": ("\n    weight: 0.15", 150),

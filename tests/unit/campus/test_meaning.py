@@ -4,6 +4,17 @@ import pytest
 
 # What is replaced in the small campus file, by what (in pairs), and every mistake that is then reported.
 ROWS = {
+    "devices measured for nothing, nowhere": (
+        ["stale_after", "device_metrics: {url: prometheus}\nstale_after"],
+        [
+            "campus.yaml:4: device_metrics: measured for nothing; add idle_device_after:",
+            'campus.yaml:4: device_metrics.url: no address: "prometheus"; write http://host:port or https://host',
+        ],
+    ),
+    "an idle time too short to be one": (
+        ["stale_after", "idle_device_after: 2m\nstale_after"],
+        ["campus.yaml:4: idle_device_after: too short or too long; write 10m to 1d"],
+    ),
     "hours per term in a course without dates": (
         [
             "  intro:\n    term: h26",

@@ -226,7 +226,9 @@ async def test_two_wardens_may_share_one_registry():
     for _ in range(2):
         core = a_core()
         warden = Warden(core, default_timers(core, registry=registry), registry=registry)
-        assert set(warden.states) == {"sources", "deadlines", "reconcile", "groups", "pending"}
+        assert set(warden.states) == {
+            *("sources", "deadlines", "enrolments", "reconcile", "groups", "pending")
+        }
 
 
 # -- timers that come and go with the campus file --------------------------------------------------------------------
