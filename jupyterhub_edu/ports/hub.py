@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-__all__ = ["Accounts", "Groups", "LiveServer", "Servers", "ServersError"]
+__all__ = ["Accounts", "Groups", "LiveServer", "Servers", "ServersBusy", "ServersError"]
 
 
 class ServersError(Exception):
     """The hub did not do it; the text says why."""
+
+
+class ServersBusy(ServersError):
+    """The hub starts, or runs, as many servers as it may at a time: another time it may do it."""
 
 
 @dataclass(frozen=True, slots=True)
