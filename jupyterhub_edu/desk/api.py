@@ -11,6 +11,8 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 
 from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.decide import Decision
+from jupyterhub_edu.hub import refusal_json
 
 from . import views
 from .base import STOPS, Desk
@@ -26,14 +28,19 @@ class API(Desk, APIHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """``{"status", "message", "reasons": [{"code", "sentence", "who", "retry_at"}]}``."""
-        error = (kwargs.get("exc_info") or (None, None))[1]
-        if not isinstance(error, DeskError):
+        error: Any = (kwargs.get("exc_info") or (None, None))[1]
+        decision = getattr(error, "edu_decision", None)
+        if isinstance(error, DeskError):
+            answer = error.as_json()
+        elif isinstance(decision, Decision):
+            answer = refusal_json(decision)
+        else:
             super().write_error(status_code, **kwargs)
             return
         self.set_header("Content-Type", "application/json")
         for name, value in error.headers.items():
             self.set_header(name, value)
-        self.finish(json.dumps(error.as_json()))
+        self.finish(json.dumps(answer))
 
 
 class CoursesAPI(API):

@@ -283,6 +283,14 @@ class Reason(NamedTuple):
         return who_can_change(self.code, self.contact)
 
     @property
+    def way_out(self) -> str:
+        """What to do, or who can change it, as a sentence without its full stop."""
+        person, colon, what = self.who.partition(": ")
+        if colon and person in {"you", "nobody"}:
+            return what[:1].upper() + what[1:]
+        return f"Who can change it: {self.who}"
+
+    @property
     def waitable(self) -> bool:
         """Whether one may wait for this; something never possible is not worth waiting for."""
         return self.row.waitable and self.variant != "never"

@@ -1,6 +1,6 @@
 """Floor 3: the only user of the running hub's internals, and of what differs between its versions."""
 
-from .refusals import late_refusal, reasons_json, refusal
+from .refusals import late_refusal, reasons_json, refusal, refusal_json
 from .rest import HubServers
 from .running import Attached, Route, add_check, add_routes, attach, attached, is_ours, run_checks
 from .running import routes as added_routes
@@ -33,6 +33,7 @@ __all__ = [
     "late_refusal",
     "reasons_json",
     "refusal",
+    "refusal_json",
     "remember_options",
     "run_checks",
 ]

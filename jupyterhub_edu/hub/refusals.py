@@ -11,7 +11,7 @@ from tornado import web
 from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.ports import utc_now
 
-__all__ = ["REFUSALS", "late_refusal", "reasons_json", "refusal"]
+__all__ = ["REFUSALS", "late_refusal", "reasons_json", "refusal", "refusal_json"]
 
 _RETRY_UNKNOWN = 60
 
@@ -66,6 +66,15 @@ def reasons_json(decision: Decision) -> list[dict[str, str | None]]:
         }
         for reason in decision.reasons
     ]
+
+
+def refusal_json(decision: Decision) -> dict[str, object]:
+    """JupyterHub's shape of an error, with our reasons."""
+    return {
+        "status": decision.status,
+        "message": decision.sentence,
+        "reasons": reasons_json(decision),
+    }
 
 
 def _headers(decision: Decision) -> dict[str, str]:

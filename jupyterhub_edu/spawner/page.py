@@ -275,7 +275,7 @@ class _Drawing:
         when = "" if reason.variant in _NOT_SOON else reason.row.retry
         if reason.retry_at is not None:
             when = _local(reason.retry_at, self._core.campus.zone)
-        return ReasonView(reason.sentence, _way_out(reason.who), when)
+        return ReasonView(reason.sentence, reason.way_out, when)
 
 
 def _duration(length: timedelta) -> str:
@@ -295,13 +295,3 @@ def _counted(count: int, word: str) -> str:
 
 def _local(instant: datetime, zone: ZoneInfo) -> str:
     return f"{instant.astimezone(zone):%a %d %b %Y, %H:%M}"
-
-
-def _way_out(who: str) -> str:
-    """``you: stop one`` reads "Stop one"; ``an administrator`` reads "Who can change it: an administrator"."""
-    person, colon, what = who.partition(": ")
-    return (
-        what[:1].upper() + what[1:]
-        if colon and person in {"you", "nobody"}
-        else f"Who can change it: {who}"
-    )
