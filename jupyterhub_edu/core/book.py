@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from jupyterhub_edu.domain.balance import State
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision, EndRule, Facts, Start, StartRequest
+from jupyterhub_edu.domain.exams import Sitting
 from jupyterhub_edu.domain.extend import (
     ExtendTerms,
     Extension,
@@ -27,7 +28,7 @@ from jupyterhub_edu.domain.extend import (
     decide_extend,
     decide_extend_for,
 )
-from jupyterhub_edu.domain.grants import Ceilings
+from jupyterhub_edu.domain.grants import Ceilings, Grant
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.profiles import Amounts, Flavor, Granted
@@ -67,11 +68,17 @@ class Book:
         clock: Clock,
         must_log_in: Callable[[Person], bool] = lambda _: False,
         used: Used = lambda *_: 0,
+        extra: Callable[[str], Mapping[str, int]] = lambda _: {},
+        grants: Callable[[Person, str], tuple[Grant, ...]] = lambda *_: (),
+        sittings: Callable[[Person, Iterable[Admission]], tuple[Sitting, ...]] = lambda *_: (),
     ) -> None:
         """Make an empty book.
 
         Args:
             used: what ended sessions have used.
+            extra: what of it an account has used of the extra hours of grants.
+            grants: those of a course that may be for somebody.
+            sittings: somebody's parts in exams that are not over, by what they hold open.
             must_log_in: whether a person's source will not be asked about them before they log in again.
         """
         self._campus, self._roll, self._store, self._inventory, self._clock = (
@@ -82,15 +89,17 @@ class Book:
             clock,
         )
         self._must_log_in = must_log_in
+        self._grants, self._sittings = grants, sittings
         self._open: dict[str, Admission] = {}
         self._of_account: dict[str, set[str]] = {}
         self._tallies: dict[str, Tally] = {}
-        self._purses = Purses(used)
+        self._purses = Purses(used, extra)
         self._ended: dict[str, asyncio.Event] = {}
         self._leftovers: set[str] = set()
         self._rebuilt = False
         self._unsaved: set[asyncio.Task[None]] = set()
         self.on_admit: list[Callable[[Admission], None]] = []
+        self.on_extend: list[Callable[[Admission], None]] = []
         self.on_end: list[Callable[[Admission], None]] = []
 
     # -- questions ---------------------------------------------------------------------------------------------
@@ -125,6 +134,7 @@ class Book:
         # What somebody holds counts for the account, whichever of its identities asked for it.
         ids = self._of_account.get(known.hub_name, ()) if known is not None else ()
         mine = [self._open[id] for id in ids]
+        held = mine if but is None else [one for one in mine if one.id != but.id]
 
         def budgets() -> Budgets | None:
             if known is None or taught is None:
@@ -135,12 +145,14 @@ class Book:
             campus,
             taught,
             self._roll.enrolments_in(known, course) if known is not None else (),
-            mine if but is None else [one for one in mine if one.id != but.id],
+            held,
             self._pool_of if but is None else partial(self._pool_without, but),
             now,
             # What cannot be asked again is as old as it gets.
             timedelta(0) if known is not None and self._must_log_in(known) else campus.stale_after,
             budgets,
+            self._grants(known, course) if known is not None else (),
+            self._sittings(known, held) if known is not None else (),
         )
 
     def free(self, flavor: str) -> int | None:
@@ -282,6 +294,7 @@ class Book:
             admission.ends_at,
             admission.ends_by,
             admission.extended,
+            exam=admission.exam,
             weight=admission.weight,
         )
         glance = self.glance(admission.person, admission.course, but=admission)
@@ -324,6 +337,7 @@ class Book:
             if self._open.get(id) is longer:
                 self._change(admission)
             raise
+        call_all(self.on_extend, longer, f"admission {id}")
         return extension
 
     async def end(self, id: str, at: datetime | None = None, *, estimated: bool = False) -> None:
@@ -421,7 +435,7 @@ class Book:
     ) -> Pool:
         """The same as if this admission held nothing; its node is not asked."""
         pool = self._pool_of(campus, course, flavor, now)
-        if held.flavor != flavor.key or held.course != course.id:
+        if held.flavor != flavor.key or held.share != course.id:
             return pool
         here = pool.used_here - held.devices
         claimed = pool.claimed - max(pool.used_here, pool.nominal) + max(here, pool.nominal)

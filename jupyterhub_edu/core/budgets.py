@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -27,8 +27,15 @@ class Purses:
           everything as it was.
     """
 
-    def __init__(self, used: Used) -> None:
-        self._used = used
+    def __init__(
+        self, used: Used, extra: Callable[[str], Mapping[str, int]] = lambda _: {}
+    ) -> None:
+        """Make it empty.
+
+        Args:
+            extra: what an account has used of extra hours in sessions that have ended, by the grant's id.
+        """
+        self._used, self._extra = used, extra
         self._of_course: dict[str, dict[Slot, int]] = {}
 
     def add(self, admission: Admission) -> None:
@@ -55,7 +62,7 @@ class Purses:
         allowances = course.allowances
         if allowances.person is None and allowances.course is None:
             return None
-        own: dict[Slot, int] = {}
+        own: dict[Slot, int] = dict(self._extra(hub_name))
         for admission in mine:
             if admission.course == course.id and admission.reserved is not None:
                 _add(own, admission.reserved.person, 1)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.allowances import Budgets
 from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.domain.case import asked_for
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision, Facts, Held, StartRequest, decide_start
+from jupyterhub_edu.domain.exams import Sitting, share_of
+from jupyterhub_edu.domain.grants import Grant
 from jupyterhub_edu.domain.people import Enrolment, EnrolmentState
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.profiles import Flavor
@@ -28,8 +32,8 @@ class Glance:
     """
 
     __slots__ = (
-        *("_budgets", "_budgets_of", "_by_flavor", "_campus", "_course", "_mine", "_pool_of"),
-        "_stale_after",
+        *("_budgets", "_budgets_of", "_by_flavor", "_campus", "_course", "_grants", "_mine"),
+        *("_on", "_pool_of", "_sittings", "_stale_after"),
         *("enrolments", "now"),
     )
 
@@ -43,11 +47,15 @@ class Glance:
         now: datetime,
         stale_after: timedelta,
         budgets: Callable[[], Budgets | None] = lambda: None,
+        grants: tuple[Grant, ...] = (),
+        sittings: tuple[Sitting, ...] = (),
     ) -> None:
         self._campus, self._course, self._mine, self._pool_of = campus, course, mine, pool_of
         self._stale_after, self._budgets_of = stale_after, budgets
+        self._grants, self._sittings = grants, sittings
+        self._on = [sitting for sitting in sittings if sitting.is_on(now)]
         self.enrolments, self.now = enrolments, now
-        self._by_flavor: dict[str, tuple[Held, Pool | None]] = {}
+        self._by_flavor: dict[tuple[str, str], tuple[Held, Pool | None]] = {}
         self._budgets: tuple[Budgets | None] | None = None
 
     def decide(self, request: StartRequest) -> Decision:
@@ -60,7 +68,10 @@ class Glance:
         if key is None and course is not None:
             key = _default_profile(course, self.enrolments, self.now)
         profile = campus.profiles.get(key) if key is not None else None
-        held, pool = self._of(profile.flavor) if profile is not None else (self._held(None), None)
+        if profile is None:
+            held, pool = self._held(None), None
+        else:
+            held, pool = self._of(profile.flavor, self.share(profile.key))
         hours = course.hours.get(profile.key) if course is not None and profile else None
         return Facts(
             course,
@@ -75,11 +86,21 @@ class Glance:
             campus.zone,
             hours.at(self.now) if hours is not None else None,
             self.budgets if pool is not None else None,
+            self._grants,
+            campus.ceilings,
+            self._sittings,
+            campus.exams_leave,
         )
+
+    def share(self, profile: str) -> str:
+        """Whose part of a pool a start of this profile takes: the course's, or that of an exam which goes on."""
+        course = self._course.id if self._course is not None else ""
+        sitting = asked_for(self._on, course, profile) if self._on else None
+        return course if sitting is None else share_of(sitting.exam.id)
 
     def free(self, flavor: Flavor) -> int | None:
         """Devices of this flavor that nobody holds; None where it has none, or that is not known."""
-        _, pool = self._of(flavor)
+        _, pool = self._of(flavor, self._course.id if self._course is not None else "")
         return None if pool is None or pool.stale_since is not None else pool.room
 
     @property
@@ -89,13 +110,15 @@ class Glance:
             self._budgets = (self._budgets_of(),)
         return self._budgets[0]
 
-    def _of(self, flavor: Flavor) -> tuple[Held, Pool | None]:
-        found = self._by_flavor.get(flavor.key)
+    def _of(self, flavor: Flavor, share: str) -> tuple[Held, Pool | None]:
+        found = self._by_flavor.get((flavor.key, share))
         if found is None:
             course, pool = self._course, None
             if course is not None and flavor.device is not None:
-                pool = self._pool_of(self._campus, course, flavor, self.now)
-            found = self._by_flavor[flavor.key] = self._held(flavor.key), pool
+                # In the sums of a pool an exam is a course of its own, which owns what is reserved for it.
+                asks = course if share == course.id else replace(course, id=share, quota={})
+                pool = self._pool_of(self._campus, asks, flavor, self.now)
+            found = self._by_flavor[flavor.key, share] = self._held(flavor.key), pool
         return found
 
     def _held(self, flavor: str | None) -> Held:

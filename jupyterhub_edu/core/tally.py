@@ -52,11 +52,11 @@ class Tally:
         Args:
             avoids: nodes that its server was told to keep off.
         """
-        self._change(admission.course, admission.devices)
+        self._change(admission.share, admission.devices)
         if admission.devices:
             holding = Holding(
                 admission.id,
-                admission.course,
+                admission.share,
                 admission.devices,
                 admission.reserved_at,
                 avoids=avoids,
@@ -84,7 +84,7 @@ class Tally:
     def remove(self, admission: Admission) -> None:
         """Count it no longer."""
         self._open.pop(admission.id, None)
-        self._change(admission.course, -admission.devices)
+        self._change(admission.share, -admission.devices)
         holding = self.holdings.pop(admission.id, None)
         if holding is not None and holding.node is None:
             self._miss(holding, -1)
