@@ -33,6 +33,7 @@ from .book import Book
 from .finding import Finder
 from .glance import Glance
 from .ledger import Ledger
+from .reclaims import Reclaims
 from .refresh import Refresher
 from .revocation import Revocation
 from .roll import NameTaken, Roll
@@ -93,6 +94,7 @@ class Core:
             lambda *which: self.ledger.used(*which),
         )
         self.sooner = Sooner(self.book, store, clock)
+        self.reclaims = Reclaims(lambda: self._campus, self.book, self.sooner, store, clock)
         self.finder = Finder(lambda: self.refresher.sources, lambda: self._campus, self.roll)
         self.tries, self.settler = Tries(clock), Settler(self)
         self.syncer = Syncer(
@@ -303,6 +305,7 @@ class Core:
         await self.roll.load()
         await self.syncer.load()
         await self.ledger.load()
+        await self.reclaims.load()
         await self.inventory.start(self.book.sight)
         await self.book.rebuild()
         await self.sooner.load()
