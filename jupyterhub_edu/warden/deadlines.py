@@ -9,6 +9,7 @@ from typing import Final
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.decide import EndRule
 from jupyterhub_edu.ports import ServersError, StoreError
 
 from .attempts import attempt
@@ -30,7 +31,8 @@ class Deadlines:
         - a session is warned before it is stopped, unless its end has come sooner than a warning could;
         - only the server of exactly this admission is stopped, by the hub's own stop: nothing is deleted;
         - a stop is written to the audit first, once however often it must be tried; one that fails is tried again, and
-          keeps no other from being made.
+          keeps no other from being made;
+        - a loan that is called back is stopped only once a look has said that it is needed still.
     """
 
     def __init__(self, core: Core, metrics: Metrics) -> None:
@@ -52,10 +54,17 @@ class Deadlines:
                 continue
             if admission.ends_at - now <= first and admission.stage is Stage.RUNNING:
                 await self._warn(admission)
-            if admission.ends_at <= now and self._again_at.get(admission.id, now) <= now:
+            if admission.ends_at <= now and self._may_stop(admission, now):
                 overdue.append(admission)
         if overdue:
             await self._stop_all(overdue, now)
+
+    def _may_stop(self, admission: Admission, now: datetime) -> bool:
+        """Whether a session whose end has come is to be stopped now."""
+        if self._again_at.get(admission.id, now) > now:
+            return False
+        reclaims = self._core.reclaims
+        return admission.ends_by is not EndRule.RECLAIMED or reclaims.may_stop(admission.id)
 
     async def _warn(self, admission: Admission) -> None:
         """The person's pages warn by themselves, from the same end; the record says that it was time."""
@@ -80,7 +89,8 @@ class Deadlines:
                     group.create_task(stop(admission))
 
     async def _stop(self, admission: Admission) -> None:
-        rule, audited = str(admission.ends_by), admission.id in self._audited
+        rule, told = str(admission.ends_by), self._core.reclaims.is_told(admission.id)
+        audited = told or admission.id in self._audited
         ended_by = f"{admission.ends_at:%Y-%m-%d %H:%M} UTC ({rule})"
         failure = await attempt(
             self._core.servers.stop(admission.hub_name, admission.server)

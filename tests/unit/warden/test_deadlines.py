@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.decide import EndRule
 from jupyterhub_edu.ports import ServersError, StoreError
 from jupyterhub_edu.warden.deadlines import Deadlines
 from jupyterhub_edu.warden.metrics import metrics_in
@@ -182,6 +183,23 @@ async def test_a_session_past_its_end_is_not_stopped_while(world, hub):
     world.clock.now = session.ends_at
     await world.look()
     assert world.hub.stopped == []
+
+
+async def test_a_loan_is_stopped_once_a_look_has_said_so_which_wrote_it_down(world, monkeypatch):
+    session = await world.runs()
+    await world.core.sooner.move(session.id, EndRule.RECLAIMED, world.clock() + LAST)
+    await world.look()
+    assert world.stage(session) is Stage.WARNED
+    world.clock.now += LAST
+    await world.look()
+    assert world.hub.stopped == [], "nobody has looked whether it is needed still"
+    written = len(await world.store.load_audit())
+    for asked in ("may_stop", "is_told"):
+        monkeypatch.setattr(world.core.reclaims, asked, lambda id: id == session.id)
+    await world.look()
+    assert world.hub.stopped == [("ada", "")]
+    assert world.stops("reclaimed") == 1
+    assert len(await world.store.load_audit()) == written
 
 
 async def test_a_lost_enrolment_stops_nothing(world):
