@@ -30,8 +30,10 @@ from jupyterhub_edu.ports import (
 )
 
 from .book import Book
+from .exams import Exams
 from .finding import Finder
 from .glance import Glance
+from .grants import Grants
 from .ledger import Ledger
 from .reclaims import Reclaims
 from .refresh import Refresher
@@ -39,6 +41,7 @@ from .revocation import Revocation
 from .roll import NameTaken, Roll
 from .settling import Settler, Tries
 from .sooner import Sooner
+from .spared import Spared
 from .sync import Syncer
 
 __all__ = ["Card", "Core", "current_core", "provide"]
@@ -84,6 +87,7 @@ class Core:
         self.groups, self.accounts, self.clock = groups, accounts, clock
         self.roll = Roll(lambda: self._campus, store)
         self.refresher = Refresher(sources, lambda: self._campus, self.roll, clock)
+        self.grants = Grants(self.roll, store, clock)
         self.book = Book(
             lambda: self._campus,
             self.roll,
@@ -92,7 +96,11 @@ class Core:
             clock,
             self.refresher.must_log_in,
             lambda *which: self.ledger.used(*which),
+            lambda hub_name: self.spared.spent(hub_name),
+            self.grants.reaching,
+            lambda *which: self.exams.sittings(*which),
         )
+        self.exams = Exams(lambda: self._campus, self.roll, self.book, store, clock)
         self.sooner = Sooner(self.book, store, clock)
         self.reclaims = Reclaims(lambda: self._campus, self.book, self.sooner, store, clock)
         self.finder = Finder(lambda: self.refresher.sources, lambda: self._campus, self.roll)
@@ -108,8 +116,13 @@ class Core:
         self.revocation = Revocation(
             self.roll, self.book, accounts, servers, lambda admission: self.stop("", admission)
         )
-        self.ledger = Ledger(lambda: self._campus, store, clock, self.book.settle)
-        self.book.on_end.append(self.ledger.charge)
+        self.spared = Spared(lambda: self._campus, store)
+        self.ledger = Ledger(
+            lambda: self._campus, store, clock, self.book.settle, self.spared.between
+        )
+        self.book.on_admit.append(self.spared.mark)
+        self.book.on_extend.append(self.spared.mark)
+        self.book.on_end += [self.spared.end, self.ledger.charge]
         self._ready: asyncio.Task[None] | None = None
 
     @property
@@ -142,6 +155,7 @@ class Core:
         await self.revocation.close()
         await self.ledger.close()
         await self.book.settle()
+        await self.spared.settle()
         await self.store.close()
 
     def replace_campus(
@@ -304,10 +318,15 @@ class Core:
         await self.store.open()
         await self.roll.load()
         await self.syncer.load()
+        await self.grants.load()
+        await self.exams.load()
+        await self.spared.load()
         await self.ledger.load()
         await self.reclaims.load()
         await self.inventory.start(self.book.sight)
         await self.book.rebuild()
+        for admission in self.book.admissions():
+            self.spared.mark(admission)
         await self.sooner.load()
         self.revocation.catch_up()
         _log.info(

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
-from jupyterhub_edu.domain.allowances import Budgets
+from jupyterhub_edu.domain.allowances import Budgets, Drawn
 from jupyterhub_edu.domain.balance import State
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
@@ -68,7 +68,7 @@ class Book:
         clock: Clock,
         must_log_in: Callable[[Person], bool] = lambda _: False,
         used: Used = lambda *_: 0,
-        extra: Callable[[str], Mapping[str, int]] = lambda _: {},
+        extra: Callable[[str], Drawn] = lambda _: {},
         grants: Callable[[Person, str], tuple[Grant, ...]] = lambda *_: (),
         sittings: Callable[[Person, Iterable[Admission]], tuple[Sitting, ...]] = lambda *_: (),
     ) -> None:
@@ -118,6 +118,10 @@ class Book:
         known = self._roll.by_hub_name(hub_name)
         ids = self._of_account.get(hub_name, ()) if known is not None else ()
         return [a for a in map(self._open.__getitem__, sorted(ids)) if a.server == server]
+
+    def held_by(self, hub_name: str) -> list[Admission]:
+        """Admissions of an account that have not ended."""
+        return [self._open[id] for id in sorted(self._of_account.get(hub_name, ()))]
 
     def decide(self, request: StartRequest) -> Decision:
         """Decide, and change nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,7 +28,7 @@ class Purses:
     """
 
     def __init__(
-        self, used: Used, extra: Callable[[str], Mapping[str, int]] = lambda _: {}
+        self, used: Used, extra: Callable[[str], Drawn] = lambda _: {}
     ) -> None:
         """Make it empty.
 
@@ -62,7 +62,8 @@ class Purses:
         allowances = course.allowances
         if allowances.person is None and allowances.course is None:
             return None
-        own: dict[Slot, int] = dict(self._extra(hub_name))
+        own: dict[Slot, int] = {}
+        _add(own, self._extra(hub_name), 1)
         for admission in mine:
             if admission.course == course.id and admission.reserved is not None:
                 _add(own, admission.reserved.person, 1)

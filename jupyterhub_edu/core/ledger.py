@@ -48,13 +48,17 @@ class Ledger:
         store: Store,
         clock: Clock,
         settle: Callable[[], Awaitable[None]],
+        spared: Callable[[str, str | None, date | None, date | None], int] = lambda *_: 0,
     ) -> None:
         """Make an empty ledger.
 
         Args:
             settle: waits until the ends that have been charged here are on their way to the store.
+            spared: what budgets do not pay of the usage of a course by an account (None: everybody), from one day to
+                before another.
         """
         self._campus, self._store, self._clock, self._settle = campus, store, clock, settle
+        self._spared = spared
         self._basis: _Basis | None = None
         self._days: dict[_Key, dict[date, int]] = {}
         self._terms: dict[_Key, int] = {}
@@ -62,7 +66,7 @@ class Ledger:
         self._following: asyncio.Task[None] | None = None
 
     def used(self, course: str, period: Period, at: datetime, hub_name: str | None = None) -> int:
-        """What was used in one period of a course.
+        """What was used in one period of a course, as its budgets are charged.
 
         Args:
             period: the term is the course's own from its first day to its last.
@@ -73,14 +77,16 @@ class Ledger:
             ms x devices x weight in thousandths.
         """
         if period is Period.TERM:
-            return self._terms.get((hub_name, course), 0)
+            used = self._terms.get((hub_name, course), 0)
+            return self._less(used, course, hub_name, *self._days_of_term(course)) if used else 0
         days = self._days.get((hub_name, course))
         if not days or self._basis is None:
             return 0
         zone = self._basis.zone
         span = period_span(period, at, zone, None)
         first, after = (instant.astimezone(zone).date() for instant in span)
-        return sum(used for day, used in days.items() if first <= day < after)
+        used = sum(used for day, used in days.items() if first <= day < after)
+        return self._less(used, course, hub_name, first, after)
 
     def charge(self, ended: Admission) -> None:
         """Count a session that has just ended."""
@@ -121,6 +127,17 @@ class Ledger:
             await asyncio.gather(self._following, return_exceptions=True)
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    def _less(
+        self, used: int, course: str, hub_name: str | None, first: date | None, after: date | None
+    ) -> int:
+        """Usage without what budgets do not pay; an end that was not kept yet is in neither, or in both."""
+        return max(0, used - self._spared(course, hub_name, first, after))
+
+    def _days_of_term(self, course: str) -> _Days:
+        """The first day of a course's term, and the first after it."""
+        first, last = self._basis.terms[course] if self._basis is not None else (None, None)
+        return first, last + timedelta(days=1) if last is not None else None
 
     async def _follow(self) -> None:
         try:

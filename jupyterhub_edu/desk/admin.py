@@ -132,6 +132,9 @@ class PersonAPI(AdminAPI):
             self.log.warning("%s was not erased: %s", who, error)
             raise DeskError(Code.NOT_ERASED) from error
         core.ledger.forget(found.hub_name)
+        core.spared.forget(found.hub_name)
+        core.grants.forget(found.keys, found.hub_name, stand_in)
+        core.exams.forget(found.keys, found.hub_name, stand_in)
         self.write(json.dumps({"erased_as": stand_in}))
 
     async def _find(self, core: Core, who: str) -> Dossier:

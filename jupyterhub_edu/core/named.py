@@ -1,0 +1,55 @@
+"""Who of a course is meant by a name: nobody outside it is found, so nobody learns of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .finding import fold, names_of
+from .roll import Roll
+from .rosters import in_slices
+
+__all__ = ["NotNamed", "find_members", "member_keys"]
+
+
+class NotNamed(Exception):
+    """Names that mean nobody in the course, or several people."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(", ".join(self.names))
+
+
+async def member_keys(roll: Roll, course: str) -> dict[str, tuple[str, ...]]:
+    """Everybody whom any origin has in a course, once for each account, with the keys of all their identities.
+
+    Returns:
+        By the key that requests of theirs carry; of somebody who has never logged in the one that is known.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    async for key in in_slices(sorted(roll.keys_in(course))):
+        person = roll.person(key)
+        account = roll.by_hub_name(person.hub_name) if person else None
+        if account is None:
+            found[key] = (key,)
+        elif account.key not in found:
+            found[account.key] = tuple(one.key for one in roll.identities(account))
+    return found
+
+
+async def find_members(roll: Roll, course: str, names: Iterable[str]) -> dict[str, str]:
+    """Keys of the people of a course by what was typed: hub account, key, login or number; also ``source:...``.
+
+    Raises:
+        NotNamed: some of them mean nobody there, or several.
+    """
+    typed = {name: fold(name) for name in names}
+    wanted, meant = set(typed.values()), dict[str, set[str]]()
+    members = await member_keys(roll, course)
+    async for key, keys in in_slices(members.items()):
+        called = set[str]().union(*(names_of(roll, one) for one in keys))
+        for name in called & wanted:
+            meant.setdefault(name, set()).add(key)
+    wrong = [name for name, folded in typed.items() if len(meant.get(folded, ())) != 1]
+    if wrong:
+        raise NotNamed(wrong)
+    return {name: next(iter(meant[folded])) for name, folded in typed.items()}
