@@ -1,5 +1,6 @@
 """Floor 3: the only user of the running hub's internals, and of what differs between its versions."""
 
+from .activity import HubWatching
 from .refusals import late_refusal, reasons_json, refusal, refusal_json
 from .rest import HubServers
 from .running import Attached, Route, add_check, add_routes, attach, attached, is_ours, run_checks
@@ -20,6 +21,7 @@ __all__ = [
     "HubGroups",
     "HubSealer",
     "HubServers",
+    "HubWatching",
     "Route",
     "add_check",
     "add_routes",

@@ -14,13 +14,16 @@ from jupyterhub_edu.domain.profiles import Flavor
 from .access import Finding, Kind, check, uncounted
 from .api import ApiError, NoCluster
 from .counted import CountedInventory
+from .measured import USUAL_QUERY, MeasuredDevices
 from .watched import WatchedInventory
 
 __all__ = [
+    "USUAL_QUERY",
     "ApiError",
     "CountedInventory",
     "Finding",
     "Kind",
+    "MeasuredDevices",
     "NoCluster",
     "WatchedInventory",
     "check",

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from jupyterhub_edu import campus
@@ -17,11 +18,19 @@ from jupyterhub_edu.hub import (
     HubGroups,
     HubSealer,
     HubServers,
+    HubWatching,
     attach,
     attached,
 )
 from jupyterhub_edu.identity import SOURCE_TYPES, Surroundings
-from jupyterhub_edu.inventory import CountedInventory, Kind, WatchedInventory, open_inventory
+from jupyterhub_edu.inventory import (
+    USUAL_QUERY,
+    CountedInventory,
+    Kind,
+    MeasuredDevices,
+    WatchedInventory,
+    open_inventory,
+)
 from jupyterhub_edu.ports import IdentitySource, Safe, StoreError, utc_now
 from jupyterhub_edu.store import SqlStore, open_store
 from jupyterhub_edu.warden import Timer, Warden, default_timers, roster_timers
@@ -127,7 +136,8 @@ class Wiring:
             accounts=HubAccounts(),
         )
         reload_timer = Timer("campus-file", _LOOK_EVERY, self._reload_if_changed)
-        self._warden = Warden(self._core, [*default_timers(self._core), reload_timer])
+        timers = default_timers(self._core, HubWatching(), MeasuredDevices(self._measured))
+        self._warden = Warden(self._core, [*timers, reload_timer])
         self._warden.keep_beside(roster_timers(self._core))
         self._core.begin().add_done_callback(self._begun)
         return self._core
@@ -161,6 +171,14 @@ class Wiring:
             await source.close()
         _log.info("the campus file was reloaded: %d courses", len(loaded.campus.courses))
         return True
+
+    def _measured(self) -> tuple[str, str, timedelta] | None:
+        """Where the use of devices is measured, with which query, and within which time."""
+        place, idle_after = self._loaded.settings.device_metrics, self._loaded.campus.idle_after
+        if place is None or idle_after is None:
+            return None
+        url, query = place
+        return url, query or USUAL_QUERY, idle_after
 
     def _key_holes(self, loaded: campus.Loaded) -> list[str]:
         kinds = {id: source.type for id, source in loaded.campus.sources.items()}
