@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from .routes import desk_routes
 from .scopes import CUSTOM_SCOPES
+from .use import ends_note
 
-__all__ = ["CUSTOM_SCOPES", "TEMPLATES", "desk_routes"]
+__all__ = ["CUSTOM_SCOPES", "TEMPLATES", "TEMPLATE_VARS", "desk_routes"]
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 """Folder of our pages, for ``JupyterHub.template_paths``; behind an administrator's own folders, whose files win."""
+TEMPLATE_VARS: Final[dict[str, Any]] = {"edu_ends": ends_note}
+"""What our frame of the hub's pages asks for, for ``JupyterHub.template_vars``; the hub calls each with the account."""

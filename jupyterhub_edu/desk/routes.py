@@ -9,6 +9,7 @@ from .pages import page_routes
 from .people import people_routes
 from .session import session_routes
 from .usage import usage_routes
+from .use_pages import use_routes
 
 __all__ = ["desk_routes"]
 
@@ -23,4 +24,5 @@ def desk_routes() -> list[tuple[str, type]]:
         *people_routes(),
         *session_routes(),
         *usage_routes(),
+        *use_routes(),
     ]

@@ -110,6 +110,7 @@ def _set_hub(c: Any, token: str, spawner_class: str) -> None:
     )
     for folder in (desk.TEMPLATES, authenticator.TEMPLATES):
         _append(c.JupyterHub, "template_paths", str(Path(folder)))
+    _merge(c.JupyterHub, "template_vars", desk.TEMPLATE_VARS)
     _merge(c.JupyterHub, "custom_scopes", desk.CUSTOM_SCOPES)
     _add_user_scopes(c.JupyterHub, sorted(desk.CUSTOM_SCOPES))
 

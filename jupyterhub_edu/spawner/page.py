@@ -16,14 +16,13 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.app import Card
 from jupyterhub_edu.core.choices import Wish
 from jupyterhub_edu.core.glance import Glance
-from jupyterhub_edu.domain.allowances import gpu_hours, left_now
+from jupyterhub_edu.core.left import hours_left
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision, EndRule
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.profiles import Granted, Profile, choose
 from jupyterhub_edu.domain.reasons import Reason
-from jupyterhub_edu.domain.schedule import Period
 
 from .selects import ENVIRONMENT, Selects
 
@@ -37,11 +36,6 @@ _ALL_OPEN: Final = 3
 _NOT_SOON: Final = frozenset({"archived", "suspended", "ended", "never", "none"})
 """Variants of reasons for which the table's usual time to try again does not hold."""
 
-_PERIODS: Final = {
-    Period.DAY: "today",
-    Period.WEEK: "this week",
-    Period.TERM: "this term",
-}
 _template = ENVIRONMENT.get_template("start.html")
 _selects = Selects()
 
@@ -71,24 +65,25 @@ class ProfileView(NamedTuple):
 
 
 class HoursView(NamedTuple):
-    """What is left of a person's GPU hours: in words, and in whole percent."""
+    """What is left of GPU hours: in words, in whole percent, and the day of new ones or ``""``."""
 
     words: str
     percent: int
+    renews: str = ""
 
 
 class CourseView(NamedTuple):
     """One course with its cards.
 
     Attributes:
-        hours: the person's own GPU hours there; None: without limit.
+        hours: what is left of GPU hours there; nothing of what is without limit.
     """
 
     title: str
     role: str
     unfolded: bool
     profiles: tuple[ProfileView, ...]
-    hours: HoursView | None = None
+    hours: tuple[HoursView, ...] = ()
 
 
 class View(NamedTuple):
@@ -142,7 +137,7 @@ def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True
 
 def _offer(core: Core, person: Person, course: Course, role: CourseRole) -> _Offer:
     glance = core.book.glance(person.key, course.id)
-    return _Offer(course, role, core.cards(person, course.id, glance), _hours(course, glance))
+    return _Offer(course, role, core.cards(person, course.id, glance), _hours(core, glance))
 
 
 def _course(
@@ -164,16 +159,17 @@ def _course(
     )
 
 
-def _hours(course: Course, glance: Glance) -> HoursView | None:
-    """What is left of the person's own hours; running sessions have reserved theirs up to their end."""
-    budgets = glance.budgets if course.allowances.person else None
-    if budgets is None or budgets.person is None:
-        return None
-    allowance = budgets.person.allowance
-    left = left_now(budgets.person, glance.now)
-    period = _PERIODS[allowance.period]
-    words = f"{gpu_hours(left)} of {gpu_hours(allowance.amount)} GPU hours left {period}"
-    return HoursView(words, left * 100 // allowance.amount if allowance.amount else 0)
+def _hours(core: Core, glance: Glance) -> tuple[HoursView, ...]:
+    """What is left of the person's own hours, and of what the course has for all."""
+    zone = core.campus.zone
+    return tuple(
+        HoursView(
+            left.words,
+            left.percent,
+            f"{left.renews_at.astimezone(zone):%A %-d %B}" if left.renews_at else "",
+        )
+        for left in hours_left(glance.budgets, glance.now)
+    )
 
 
 class _Offer(NamedTuple):
@@ -182,7 +178,7 @@ class _Offer(NamedTuple):
     course: Course
     role: CourseRole
     cards: list[Card]
-    hours: HoursView | None
+    hours: tuple[HoursView, ...]
 
 
 def _chosen(offers: Iterable[_Offer], wish: Wish) -> tuple[str, str] | None:

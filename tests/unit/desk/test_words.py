@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from http.client import responses
 from types import SimpleNamespace
 from typing import Any
@@ -16,10 +17,15 @@ from jinja2 import DictLoader, Environment, FileSystemLoader, PrefixLoader, Stri
 from jinja2.loaders import ChoiceLoader
 from jupyterhub.scopes import scope_definitions
 
+from jupyterhub_edu.core.left import HoursLeft
 from jupyterhub_edu.desk import CUSTOM_SCOPES, TEMPLATES, desk_routes
 from jupyterhub_edu.desk.pages import Page
 from jupyterhub_edu.desk.refusals import ROWS, Code, DeskError
+from jupyterhub_edu.desk.use import LeftRow, PastRow, RunningRow, Use, WeekRow
 from jupyterhub_edu.desk.views import CourseRow, DeviceRow, Membership, Moment, SessionRow
+from jupyterhub_edu.domain.allowances import GPU_HOUR
+from jupyterhub_edu.domain.schedule import Period
+from jupyterhub_edu.domain.usage import Usage
 
 PAGE: Any = SimpleNamespace(hub=SimpleNamespace(base_url="/hub/"))
 HOSTILE = "<img src=x onerror=alert(1)>\"'{{7*7}}"
@@ -108,6 +114,11 @@ COURSE = CourseRow(
 )
 
 
+ENDED: Any = SimpleNamespace(devices=1, estimated=True)
+LEFT = HoursLeft("person", 10, 3, Period.WEEK, None)
+USED = Usage(date(2026, 11, 2), None, HOSTILE, None, None, 1, 0, 0, 3_600_000, GPU_HOUR)
+
+
 class Now:
     """A datetime for the template."""
 
@@ -122,10 +133,21 @@ WHAT: dict[str, dict[str, Any]] = {
     "courses.html": {"person": True, "courses": [COURSE], "is_admin": False},
     "course.html": {"course": COURSE, "sessions": [SESSION], "stopped": SESSION, "now": Now()},
     "stop.html": {"course": COURSE, "session": SESSION, "failed": HOSTILE},
+    "use.html": {
+        "use": Use(
+            [RunningRow(SESSION, "ml", HOSTILE, 60, 600, HOSTILE)],
+            [LeftRow("ml", HOSTILE, LEFT, AT)],
+            [WeekRow(date(2026, 11, 2), HOSTILE, USED)],
+            [PastRow(ENDED, HOSTILE, HOSTILE, AT, AT, GPU_HOUR, HOSTILE)],
+        ),
+        "refused": HOSTILE,
+        "server_url": lambda name: "/user/x/",
+    },
+    "ends.html": {"edu_ends": [RunningRow(SESSION, "ml", HOSTILE, 60, 600, "")]},
 }
 FRAME = (
     "<title>{% block title %}{% endblock %}</title>{% block stylesheet %}{% endblock %}"
-    "{% block scripts %}{% endblock %}{% block nav_bar_left_items %}{% endblock %}"
+    "{% block scripts %}{% endblock %}{% block announcement %}{% endblock %}{% block nav_bar_left_items %}{% endblock %}"
     "{% block main %}{% endblock %}"
 )
 

@@ -427,13 +427,15 @@ async def test_what_is_left_of_the_weeks_hours_stands_above_a_courses_cards():
     await core.ready()
     courses = {"ml": STUDENT, "db": STUDENT}
     (before,) = (await show(core=core, **courses)).select(".edu-hours")
-    assert before.get_text(" ", strip=True) == "10 of 10 GPU hours left this week"
+    assert before.get_text(" ", strip=True) == (
+        "10 of 10 GPU hours left this week, new ones from Monday 9 November 100 %"
+    )
     ada = core.roll.by_hub_name("ada")
     assert ada is not None
     await core.book.admit(StartRequest(ada.key, "ml", "gpu"), ada, "")
 
     (after,) = (await show(core=core, **courses)).select(".edu-hours")
-    assert after.get_text(" ", strip=True) == "6 of 10 GPU hours left this week"
+    assert after.get_text(" ", strip=True).startswith("6 of 10 GPU hours left this week,")
     assert after.select_one("meter")["value"] == "60"
 
 
@@ -447,4 +449,4 @@ async def test_what_is_left_of_the_weeks_hours_stands_above_a_courses_cards():
 async def test_hours_of_other_periods(allowance, words):
     course = a_course(allowances=Allowances(parse_allowance(allowance)))
     (line,) = (await show(a_campus(courses=[course]))).select(".edu-hours")
-    assert line.get_text(" ", strip=True) == words
+    assert line.get_text(" ", strip=True).startswith(f"{words}, new ones from ")

@@ -1,0 +1,287 @@
+"""What somebody uses: their sessions with their ends, what is left of their hours, what they have used and been granted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from jupyterhub_edu.core import Core, current_core
+from jupyterhub_edu.core.left import HoursLeft, hours_left
+from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.allowances import GPU_HOUR, gpu_hours
+from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, charge, sum_usage, usage_json
+
+from . import views
+from .base import STOPS
+from .models import session_json
+from .views import Moment, SessionRow, instant
+
+__all__ = ["Use", "ends_note", "my_sessions", "my_use", "use_json"]
+
+_log = logging.getLogger(__name__)
+_WEEKS: Final = 8
+"""How many weeks of use are shown, this one among them."""
+_PAST: Final = 20
+"""How many sessions that have ended are shown."""
+_DAY: Final = timedelta(days=1)
+
+
+class RunningRow(NamedTuple):
+    """A session of one's own that has not ended.
+
+    Attributes:
+        seconds: until it stops; None: nothing stops it by itself.
+        warn: seconds before its end from which on it is warned.
+        longer: what asking for more time would bring now, in words, or ``""``.
+    """
+
+    session: SessionRow
+    course: str
+    course_title: str
+    seconds: int | None
+    warn: int
+    longer: str
+
+    @property
+    def is_warned(self) -> bool:
+        """Whether its end is near."""
+        return self.seconds is not None and self.seconds <= self.warn
+
+
+class LeftRow(NamedTuple):
+    """What is left of one budget."""
+
+    course: str
+    course_title: str
+    left: HoursLeft
+    renews: Moment | None
+
+
+class WeekRow(NamedTuple):
+    """What was used in one week and one course."""
+
+    first: date
+    course_title: str
+    usage: Usage
+
+    @property
+    def hours(self) -> str:
+        """Hours of sessions, with or without devices."""
+        return gpu_hours(self.usage.running_ms * (GPU_HOUR // 3_600_000))
+
+    @property
+    def gpu_hours(self) -> str:
+        """GPU hours."""
+        return gpu_hours(self.usage.used)
+
+
+class PastRow(NamedTuple):
+    """A session that has ended.
+
+    Attributes:
+        why: the rule that ended it, in words, or ``""``: it ended before its time.
+    """
+
+    admission: Admission
+    course_title: str
+    profile_title: str
+    since: Moment
+    until: Moment
+    used: int
+    why: str
+
+    @property
+    def gpu_hours(self) -> str:
+        """What it used."""
+        return gpu_hours(self.used)
+
+
+class Use(NamedTuple):
+    """All of it."""
+
+    running: Sequence[RunningRow]
+    left: Sequence[LeftRow]
+    weeks: Sequence[WeekRow]
+    past: Sequence[PastRow]
+
+
+async def my_use(core: Core, person: Person) -> Use:
+    """What one person uses, by the same query as the command ``usage``; past sessions by the store.
+
+    Raises:
+        StoreError: what has ended cannot be read.
+    """
+    ended = [
+        one
+        for one in await core.store.load_admissions_of(person.hub_name)
+        if one.stage is Stage.ENDED and one.running_at is not None
+    ]
+    weeks = await _weeks(core, person)
+    return Use(
+        my_sessions(core, person),
+        _left(core, person),
+        weeks,
+        [_past_row(core, one) for one in reversed(ended[-_PAST:])],
+    )
+
+
+def my_sessions(core: Core, person: Person) -> list[RunningRow]:
+    """One's own sessions that have not ended, oldest first."""
+    held = sorted(core.book.held_by(person.hub_name), key=lambda one: (one.reserved_at, one.id))
+    return [_running_row(core, person, one) for one in held]
+
+
+def ends_note(user: Any) -> list[RunningRow]:
+    """For the frame of every page of the hub: the sessions of an account that something stops; none if that is not known."""
+    try:
+        core = current_core()
+        person = core.roll.by_hub_name(user.name) if user is not None else None
+        rows = my_sessions(core, person) if person is not None else []
+    except Exception:  # no page of the hub may fail for this
+        _log.exception("the ends of somebody's sessions are not shown")
+        return []
+    return [row for row in rows if row.seconds is not None and row.session.state == "running"]
+
+
+def _running_row(core: Core, person: Person, admission: Admission) -> RunningRow:
+    row = views.session_row(core, person, admission, STOPS.is_stopping)
+    ends_at, warn_at = admission.ends_at, core.campus.warn_at
+    seconds = (ends_at - core.clock()) // timedelta(seconds=1) if ends_at is not None else None
+    return RunningRow(
+        row,
+        admission.course,
+        _course_title(core, admission.course),
+        seconds if seconds is None else max(0, seconds),
+        max(warn_at, default=timedelta(0)) // timedelta(seconds=1),
+        _longer(core, admission) if row.state == "running" else "",
+    )
+
+
+def _longer(core: Core, admission: Admission) -> str:
+    extension = core.book.may_extend(admission) if core.campus.extend_times else None
+    if extension is None or extension.ends_at is None:
+        return ""
+    return f"Go on until {instant(extension.ends_at, core).text}"
+
+
+def _left(core: Core, person: Person) -> list[LeftRow]:
+    now = core.clock()
+    return [
+        LeftRow(
+            id,
+            _course_title(core, id),
+            left,
+            instant(left.renews_at, core) if left.renews_at else None,
+        )
+        for id in core.roll.courses(person, now)
+        for left in hours_left(core.book.glance(person.key, id).budgets, now)
+    ]
+
+
+async def _weeks(core: Core, person: Person) -> list[WeekRow]:
+    """The last weeks, the newest first; in each by course."""
+    today = core.clock().astimezone(core.campus.zone).date()
+    first = _monday(today) - (_WEEKS - 1) * 7 * _DAY
+    query = UsageQuery(frozenset({By.COURSE, By.DAY}), first=first, person=person.hub_name)
+    days = [
+        usage._replace(day=_monday(usage.day)) if usage.day else usage
+        for usage in await core.store.load_usage(query)
+    ]
+    weeks = sum_usage(days, query.by)
+    return sorted(
+        (WeekRow(u.day, _course_title(core, u.course or ""), u) for u in weeks if u.day),
+        key=lambda row: (-row.first.toordinal(), row.course_title),
+    )
+
+
+def _monday(day: date) -> date:
+    return day - day.weekday() * _DAY
+
+
+def _past_row(core: Core, one: Admission) -> PastRow:
+    profile = core.campus.profiles.get(one.granted.profile)
+    ended = one.ended_at or core.clock()
+    in_time = one.ends_at is not None and ended >= one.ends_at
+    return PastRow(
+        one,
+        _course_title(core, one.course),
+        profile.title if profile else one.granted.profile,
+        instant(one.running_at or one.reserved_at, core),
+        instant(ended, core),
+        sum(usage.used for usage in charge(one, core.campus.zone)),
+        one.ends_by.words if in_time and one.ends_by else "",
+    )
+
+
+def _course_title(core: Core, course: str) -> str:
+    known = core.campus.courses.get(course)
+    return known.title if known else course
+
+
+# -- for programs --------------------------------------------------------------------------------------------------
+
+
+def use_json(core: Core, use: Use) -> dict[str, Any]:
+    """All of it for programs; instants in UTC, amounts exact."""
+    return {
+        "now": core.clock().isoformat(),
+        "time_zone": core.campus.zone.key,
+        "sessions": [_running_json(row) for row in use.running],
+        "left": [_left_json(row) for row in use.left],
+        "weeks": list(_weeks_json(use.weeks)),
+        "past": [_past_json(row) for row in use.past],
+    }
+
+
+def _running_json(row: RunningRow) -> dict[str, Any]:
+    return {
+        **session_json(row.session),
+        "until_why": row.session.until_why,
+        "seconds_left": row.seconds,
+        "warned": row.is_warned,
+        "may_extend": bool(row.longer),
+    }
+
+
+def _left_json(row: LeftRow) -> dict[str, Any]:
+    left = row.left
+    return {
+        "course": row.course,
+        "whose": left.whose,
+        "period": str(left.period),
+        "amount": left.amount,
+        "left": left.left,
+        "gpu_hours_left": float(gpu_hours(left.left)),
+        "renews_at": left.renews_at.isoformat() if left.renews_at else None,
+    }
+
+
+def _weeks_json(rows: Iterable[WeekRow]) -> Iterable[dict[str, Any]]:
+    for row in rows:
+        told = usage_json(row.usage)
+        del told["day"]
+        yield {"week": row.first.isoformat(), **told}
+
+
+def _past_json(row: PastRow) -> dict[str, Any]:
+    one = row.admission
+    return {
+        "session": one.id,
+        "course": one.course,
+        "profile": one.granted.profile,
+        "flavor": one.flavor,
+        "devices": one.devices,
+        "since": _iso(one.running_at),
+        "until": _iso(one.ended_at),
+        "estimated": one.estimated,
+        "ends_by": str(one.ends_by) if row.why and one.ends_by else None,
+        "used": row.used,
+        "gpu_hours": float(gpu_hours(row.used)),
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,0 +1,89 @@
+"""*My use*: the page, and the same for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from jupyterhub.scopes import needs_scope
+from tornado import web
+
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.ports import StoreError
+
+from .api import API
+from .pages import Page
+from .refusals import Code, DeskError
+from .scopes import MANAGE, READ
+from .use import Use, my_use, use_json
+
+__all__ = ["UseAPI", "UsePage", "use_routes"]
+
+
+async def _use(core: Core, person: Person) -> Use:
+    try:
+        return await my_use(core, person)
+    except StoreError as error:
+        raise DeskError(Code.NOT_READY) from error
+
+
+class UseAPI(API):
+    """``/hub/api/edu/use``."""
+
+    @needs_scope(READ)
+    async def get(self) -> None:
+        """One's own sessions, what is left of the hours, and what was used by week and course."""
+        core = await self.ready_core()
+        use = await _use(core, self.require_person(core))
+        self.write(json.dumps(use_json(core, use)))
+
+
+class UsePage(Page):
+    """``/hub/edu/use``."""
+
+    @web.authenticated
+    @needs_scope(READ)
+    async def get(self) -> None:
+        """The page."""
+        await self._show("")
+
+    @web.authenticated
+    @needs_scope(MANAGE)
+    async def post(self) -> None:
+        """Let one's own session go on, as far as the rules do."""
+        core = await self.ready_core()
+        person = self.require_person(core)
+        asked = self.get_body_argument("session", "")
+        admission = core.book.admission(asked)
+        if admission is None or admission.hub_name != person.hub_name:
+            self.redirect(self.address("use"), status=303)
+            return
+        try:
+            longer = core.extend(person.hub_name, admission, self.request.remote_ip or "")
+            await self.require_extended(core, admission, longer)
+        except Exception as error:
+            # Our refusals carry their sentences on either version of the hub.
+            words = getattr(error, "jupyterhub_message", "")
+            if not words:
+                raise
+            self.set_status(getattr(error, "status_code", 409))
+            await self._show(words)
+            return
+        self.redirect(self.address("use"), status=303)
+
+    async def _show(self, refused: str) -> None:
+        core = await self.ready_core()
+        person = self.require_person(core)
+        await self.show(
+            "use.html",
+            use=await _use(core, person),
+            refused=refused,
+            server_url=self.current_user.server_url,
+            zone=str(core.campus.zone),
+        )
+
+
+def use_routes() -> Sequence[tuple[str, type]]:
+    """Patterns below the hub's base address."""
+    return ((r"/edu/use", UsePage), (r"/api/edu/use", UseAPI))
