@@ -42,6 +42,7 @@ class KeycloakPeople:
             "issuer": self.realm.issuer,
             "client_id": _CLIENT,
             "client_secret": {"env": _SECRET},
+            "lookup": "keycloak",
         }
 
     def rules(self) -> list[dict[str, Any]]:
@@ -55,9 +56,13 @@ class KeycloakPeople:
         return {_SECRET: _CLIENT_SECRET, **_SEAL}
 
     def meet(self, hub: Hub) -> None:
-        self.realm.add_client(
-            _CLIENT, _CLIENT_SECRET, redirectUris=[hub.url + _CALLBACK, f"{hub.url}/*"]
+        client = self.realm.add_client(
+            _CLIENT,
+            _CLIENT_SECRET,
+            redirectUris=[hub.url + _CALLBACK, f"{hub.url}/*"],
+            serviceAccountsEnabled=True,
         )
+        self.realm.show_accounts_to(client)
 
     def log_in(self, browser: Browser, login: str, password: str) -> bool:
         return log_in_elsewhere(browser, login, password)

@@ -1,4 +1,4 @@
-"""What a real Keycloak takes away is gone at the hub within a minute, and what it disables is closed."""
+"""What a real Keycloak takes away is gone at the hub within a minute; what it disables or deletes is closed."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def test_keycloak_takes_away_a_course_and_then_an_account(
     story.tell("s-ml has a GPU notebook, a-ml a notebook; refresh is 10s")
     a_course_is_taken_away(school, people, story)
     an_account_is_disabled(school, people, story)
+    an_account_is_deleted(school, people, story)
 
 
 def a_course_is_taken_away(school: School, people: KeycloakPeople, story: Story) -> None:
@@ -71,3 +72,19 @@ def an_account_is_disabled(school: School, people: KeycloakPeople, story: Story)
         story.tell("a new log-in is refused at Keycloak")
     assert people.log_in(school.hub.browser(), "a-ml", people.campus.people["a-ml"].password)
     story.tell("enabled again, a-ml logs in as before")
+
+
+def an_account_is_deleted(school: School, people: KeycloakPeople, story: Story) -> None:
+    """To the refresh token it looks like a session that has ended; the look-up tells them apart."""
+    for login in ("t-ml", "t-stat"):
+        assert school.start(login, f"{login[2:]}/notebook").status_code == 302, school.hub.tail()
+    people.realm.end_sessions(people.id_of("t-stat"))
+    people.realm.delete(people.id_of("t-ml"))
+    began = time.monotonic()
+    until(lambda: "t-ml" not in school.pods(), "t-ml's pod to go")
+    story.tell(f"{time.monotonic() - began:.0f} s after t-ml was deleted the server is stopped")
+    page = school.browser("t-ml").raw("GET", "/hub/home")
+    assert page.status_code == 302
+    assert "/hub/login" in page.headers["location"]
+    assert "t-stat" in school.pods()
+    story.tell("t-stat, whose session at Keycloak has ended too, keeps the server")
