@@ -72,6 +72,14 @@ class Standing(NamedTuple):
             "1 person is before you" if self.ahead == 1 else f"{self.ahead} people are before you"
         )
 
+    @property
+    def note(self) -> str:
+        """The same where it stands among other things; empty for those of whom no server is still to come."""
+        if not self.phase.goes_on:
+            return ""
+        words = self.words
+        return f"In line: {words[0].lower()}{words[1:]}" if self.phase is Phase.WAITING else words
+
 
 class Queue(Protocol):
     """One line for each flavor, at most one place for each account."""
