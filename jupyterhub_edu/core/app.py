@@ -30,6 +30,7 @@ from jupyterhub_edu.ports import (
 )
 
 from .book import Book
+from .examining import STARTED
 from .exams import Exams
 from .finding import Finder
 from .glance import Glance
@@ -271,6 +272,16 @@ class Core:
         write_down = partial(self._extended, actor, address)
         return await self.book.extend(admission.id, self.book.may_extend, write_down, counts=True)
 
+    async def note_exam_start(self, admission: Admission, address: str) -> None:
+        """Write down that somebody has started their server in an exam, and from where.
+
+        Raises:
+            StoreError: it could not be written down.
+        """
+        told = {"exam": admission.exam or ""}
+        entry = self._entry(STARTED, admission.hub_name, admission, address, **told)
+        await self.store.append_audit(entry)
+
     async def extend_for(
         self, actor: Person, admission: Admission, until: datetime, address: str = ""
     ) -> Extension | None:
@@ -300,7 +311,7 @@ class Core:
         return self._entry(Act.EXTEND, actor, before, address, **told)
 
     def _entry(
-        self, act: Act, actor: str, admission: Admission, address: str, **details: str
+        self, act: str, actor: str, admission: Admission, address: str, **details: str
     ) -> AuditEntry:
         return AuditEntry(
             at=self.clock(),

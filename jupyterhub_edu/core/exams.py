@@ -268,7 +268,8 @@ class Exams:
             if end.at <= wanted <= at:
                 return  # as it stands: an exam that began before a warning could leaves time for that one warning
             await sooner.take_back(admission.id, EndRule.EXAM_START)
-        promised = sooner.promised(admission)
+        known = self._book.admission(admission.id)
+        promised = sooner.promised(known) if known is not None else None
         if promised is None or promised.at > at:
             await sooner.move(admission.id, EndRule.EXAM_START, at)
 

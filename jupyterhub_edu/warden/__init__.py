@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
@@ -45,6 +46,7 @@ def default_timers(
         Timer("sources", 20, SourceReader(core)),
         Timer("deadlines", 5, Deadlines(core, metrics_in(registry))),
         Timer("enrolments", 10, Losses(core)),
+        Timer("exams", 20, partial(core.exams.look, core.sooner)),
         Timer("reconcile", 30, Reconciler(core, metrics_in(registry))),
         Timer("groups", 10, GroupKeeper(core)),
         # Sources that have no rosters are asked again by this alone.
