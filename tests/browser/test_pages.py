@@ -19,6 +19,20 @@ def start_gpu(page: Page) -> None:
     page.wait_for_url("**/lab", timeout=120_000)
 
 
+def sees_when_it_stops(page: Page, hub: Hub, picture: Picture) -> None:
+    """The hub's own home page and *My use* say when a server stops, and count down."""
+    page.goto(f"{hub.url}/hub/home")
+    note = page.get_by_role("region", name="When your servers stop")
+    expect(note).to_contain_text("GPU notebook in Machine Learning")
+    expect(note.locator("[data-edu-left]")).to_contain_text("left")
+    picture(page, "home")
+    note.get_by_role("link", name="My use").click()
+    row = page.get_by_role("row", name=re.compile("GPU notebook"))
+    expect(row.locator("[data-edu-left]")).to_contain_text("left")
+    expect(row.get_by_role("link", name=re.compile("Open"))).to_be_visible()
+    picture(page, "use")
+
+
 def test_two_start_the_third_is_refused_and_the_teacher_makes_room(
     demo_hub: Hub, person: People, picture: Picture
 ) -> None:
@@ -30,6 +44,7 @@ def test_two_start_the_third_is_refused_and_the_teacher_makes_room(
     start_gpu(sue)
     expect(stu.locator("#main")).to_be_visible()
     picture(stu, "lab")
+    sees_when_it_stops(stu, demo_hub, picture)
 
     sam_saw.check()
     sam.get_by_role("button", name="Start").click()
@@ -54,6 +69,11 @@ def test_two_start_the_third_is_refused_and_the_teacher_makes_room(
     sam.goto(f"{demo_hub.url}/hub/spawn")
     start_gpu(sam)
 
+    stu.goto(f"{demo_hub.url}/hub/edu/use")
+    past = stu.get_by_role("table", name="Past sessions")
+    expect(past.get_by_role("row", name=re.compile("GPU notebook"))).to_be_visible()
+    picture(stu, "use-past")
+
 
 def test_markup_in_a_course_title_is_text(demo_hub: Hub, person: People) -> None:
     sam = person("sam")
@@ -76,7 +96,7 @@ def test_a_phone_sees_everything_without_scrolling_sideways(
 ) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
     page = person("tea", **phone)
-    for path in ("/hub/spawn", "/hub/edu/", "/hub/edu/courses/ml"):
+    for path in ("/hub/spawn", "/hub/edu/", "/hub/edu/use", "/hub/edu/courses/ml"):
         page.goto(demo_hub.url + path)
         picture(page, "phone" + path.replace("/", "-"))
         wide = page.evaluate(
