@@ -19,9 +19,6 @@ __all__ = ["keys_of", "most_exact", "report", "shape"]
 
 LATER: Final = frozenset(
     {
-        "exams",
-        "grant",
-        "grows_to",
         "locked",
         "no_course",
     }

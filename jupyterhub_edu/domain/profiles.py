@@ -28,6 +28,8 @@ class Flavor:
         count: the most devices to use; None: what the inventory shows.
         nodes: node labels that a pod of this flavor asks for.
         tolerate: taint keys that a pod of this flavor tolerates.
+        grows_to: devices that there may be in all once an autoscaler has added nodes; None: no node is added.
+        per_node: devices of a node that is added.
         weight: what an hour on one device counts for, in thousandths of a GPU hour.
     """
 
@@ -38,6 +40,13 @@ class Flavor:
     nodes: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     tolerate: tuple[str, ...] = ()
     weight: int = 1000
+    grows_to: int | None = None
+    per_node: int = 1
+
+    @property
+    def declared(self) -> int | None:
+        """The most devices that the campus file says there may be, or None."""
+        return self.grows_to if self.count is None else self.count
 
 
 class Amounts(NamedTuple):

@@ -68,7 +68,7 @@ def uncounted(kind: str, flavors: Iterable[Flavor]) -> list[str]:
         f"starts on them; add `count: <number>`"
         + (f", or let the hub see the cluster: {_GRANT}" if kind == "namespace" else "")
         for flavor in flavors
-        if flavor.device and not flavor.count
+        if flavor.device and not flavor.declared
     ]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
+from jupyterhub_edu.domain.pools import still_to_grow
 from jupyterhub_edu.domain.profiles import Flavor
 from jupyterhub_edu.ports import Stock
 
@@ -13,6 +15,9 @@ from .views import EMPTY, unlisted
 
 __all__ = ["ClusterView"]
 
+_TO_COME: Final = "to-come-{}.invalid"
+"""Names of nodes that an autoscaler may add: fit for a label, and no machine's."""
+
 
 class ClusterView:
     """Free devices node by node.
@@ -20,6 +25,8 @@ class ClusterView:
     Always holds:
         - a node counts for a flavor only if it is Ready, not cordoned, has all the flavor's labels, and no taint that
           keeps the flavor's pods out;
+        - a flavor that grows has, beside the nodes that exist, whole nodes up to ``grows_to``; what exists counts whether
+          it is ready or not, so that a node on its way is not counted twice;
         - whoever's pods hold devices on a node, those are not free; a node that promises less than is held has none.
 
     Args:
@@ -61,6 +68,9 @@ class ClusterView:
             name: max(0, count - held.get(name, 0))
             for name, count in self._fitting[flavor].items()
         }
+        if known.grows_to is not None:
+            growing = still_to_grow(known.grows_to, self._shown(known), known.per_node)
+            free |= {_TO_COME.format(n): devices for n, devices in enumerate(growing)}
         foreign = sum(
             count
             for name, count in unlisted(pods, self._flavors, device)
@@ -81,6 +91,15 @@ class ClusterView:
             fact.open
             and flavor.nodes.items() <= fact.labels.items()
             and fact.taints <= self._tolerated.union(flavor.tolerate)
+        )
+
+    def _shown(self, flavor: Flavor) -> int:
+        """Devices of the flavor's nodes that exist, ready or not."""
+        labels, device = flavor.nodes.items(), flavor.device or ""
+        return sum(
+            fact.devices.get(device, 0)
+            for fact in self._nodes.values()
+            if labels <= fact.labels.items()
         )
 
     def _may_be_of(self, name: str, flavor: Flavor) -> bool:

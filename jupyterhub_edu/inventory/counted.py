@@ -21,7 +21,7 @@ class CountedInventory:
 
     Always holds:
         - nothing is seen here: the book subtracts what its own admissions hold;
-        - a flavor that has no device, or no ``count``, has nothing to give.
+        - a flavor that has no device, or neither ``count`` nor ``grows_to``, has nothing to give.
     """
 
     kind = "counted"
@@ -34,7 +34,7 @@ class CountedInventory:
     def set_flavors(self, flavors: Mapping[str, Flavor]) -> None:
         """Take over the flavors of a campus file that was read again."""
         self._stocks = {
-            f.key: Stock({"": f.count}) for f in flavors.values() if f.device and f.count
+            f.key: Stock({"": f.declared}) for f in flavors.values() if f.device and f.declared
         }
 
     async def start(

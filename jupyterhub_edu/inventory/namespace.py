@@ -15,7 +15,7 @@ __all__ = ["NamespaceView"]
 
 
 class NamespaceView:
-    """As many devices as ``count`` says, less what pods in our namespace hold.
+    """As many devices as ``count`` says, or ``grows_to`` where that is left out, less what pods in our namespace hold.
 
     Always holds:
         - nothing is known of nodes: all devices of a flavor stand as if on one, so a start of several devices may be
@@ -38,10 +38,10 @@ class NamespaceView:
         """Nodes are not seen here."""
 
     def stock(self, flavor: str, pods: Holdings) -> Stock:
-        """The flavor's ``count`` less what bound pods hold; nothing if it has none."""
+        """What the campus file declares less what bound pods hold; nothing if it does not."""
         known = self._flavors.get(flavor)
-        if known is None or known.device is None or known.count is None:
+        if known is None or known.device is None or known.declared is None:
             return EMPTY
         ours = sum(pods.home.get(flavor, {}).get(known.device, {}).values())
         foreign = sum(count for _, count in unlisted(pods, self._flavors, known.device))
-        return Stock({"": max(0, known.count - ours - foreign)}, foreign)
+        return Stock({"": max(0, known.declared - ours - foreign)}, foreign)

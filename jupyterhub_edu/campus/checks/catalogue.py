@@ -42,9 +42,11 @@ def check_flavors(c: Checker) -> None:
             c.wrong(path, "a flavor cannot be called servers", "in caps: that word counts servers")
         _placing(c, path, flavor)
         if flavor.device is None:
-            if flavor.count is not None:
-                c.wrong((*path, "count"), "counts devices, and there is no device:", "add it")
+            for what in ("count", "grows_to", "per_node"):
+                if getattr(flavor, what) is not None:
+                    c.wrong((*path, what), "counts devices, and there is no device:", "add it")
             continue
+        _growth(c, path, flavor)
         for other, before in seen.items():
             if before.device == flavor.device and _may_share_nodes(before, flavor):
                 c.wrong(
@@ -54,6 +56,23 @@ def check_flavors(c: Checker) -> None:
                 )
                 break
         seen[key] = flavor
+
+
+def _growth(c: Checker, path: Path, flavor: FlavorModel) -> None:
+    grows_to, per_node, count = flavor.grows_to, flavor.per_node, flavor.count
+    if grows_to is None:
+        if per_node is not None:
+            c.lacks((*path, "per_node"), "of nodes that nobody adds", "add grows_to:")
+        return
+    if per_node is None:
+        c.lacks(
+            (*path, "grows_to"), "how many devices a new node has is not said", "add per_node:"
+        )
+    elif grows_to < per_node:
+        c.wrong((*path, "grows_to"), f"less than one node, which has {per_node}", "raise it")
+    if count is not None and count < grows_to:
+        fix = "lower it, or leave count: out"
+        c.wrong((*path, "grows_to"), f"above count ({count}), the most to use", fix)
 
 
 def _may_share_nodes(one: FlavorModel, other: FlavorModel) -> bool:

@@ -70,8 +70,9 @@ def check_reservations(c: Checker) -> None:
 
 def _counted(c: Checker) -> Iterator[tuple[str, int]]:
     for key, flavor in c.model.flavors.items():
-        if flavor.device is not None and flavor.count is not None:
-            yield key, flavor.count
+        most = flavor.count if flavor.count is not None else flavor.grows_to
+        if flavor.device is not None and most is not None:
+            yield key, most
 
 
 # -- promises ------------------------------------------------------------------------------------------------------

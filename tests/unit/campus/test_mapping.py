@@ -72,6 +72,12 @@ def test_what_becomes_of_sessions_that_nobody_needs(load):
     assert other.settings.device_metrics == ("http://metrics:9090", None)
 
 
+def test_a_flavor_that_grows(load):
+    flavor = load("count: 4", "grows_to: 8\n    per_node: 2").campus.flavors["t4"]
+
+    assert (flavor.count, flavor.grows_to, flavor.per_node, flavor.declared) == (None, 8, 2, 8)
+
+
 WEIGHTS = {
     "left out": ("", 1000),
     "a part": ("\n    weight: 0.15", 150),

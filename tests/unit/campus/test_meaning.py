@@ -11,6 +11,36 @@ ROWS = {
             'campus.yaml:4: device_metrics.url: no address: "prometheus"; write http://host:port or https://host',
         ],
     ),
+    "more devices than are used": (
+        ["count: 4", "count: 4\n    grows_to: 8\n    per_node: 2"],
+        [
+            "campus.yaml:28: flavors.t4.grows_to: above count (4), the most to use; lower it, or leave count: out"
+        ],
+    ),
+    "nodes of a size that nobody knows": (
+        ["count: 4", "grows_to: 8"],
+        [
+            "campus.yaml:27: flavors.t4.grows_to: how many devices a new node has is not said; add per_node:"
+        ],
+    ),
+    "nodes that nobody adds": (
+        ["count: 4", "count: 4\n    per_node: 2"],
+        ["campus.yaml:28: flavors.t4.per_node: of nodes that nobody adds; add grows_to:"],
+    ),
+    "less than one node": (
+        ["count: 4", "grows_to: 4\n    per_node: 8"],
+        ["campus.yaml:27: flavors.t4.grows_to: less than one node, which has 8; raise it"],
+    ),
+    "more promised than there may ever be": (
+        ["count: 4", "grows_to: 2\n    per_node: 1"],
+        [
+            "campus.yaml:63: courses.intro.quota.t4: ml 2 + intro 2 = 4 promised on 2026-11-03, and flavors.t4 has 2; lower nominal:, or let a course borrow"
+        ],
+    ),
+    "growth without devices": (
+        ["  cpu: {}", "  cpu: {grows_to: 4}"],
+        ["campus.yaml:24: flavors.cpu.grows_to: counts devices, and there is no device:; add it"],
+    ),
     "an idle time too short to be one": (
         ["stale_after", "idle_device_after: 2m\nstale_after"],
         ["campus.yaml:4: idle_device_after: too short or too long; write 10m to 1d"],

@@ -34,7 +34,7 @@ terms:
   h26: {from: 2026-08-17, until: 2026-02-30}              # 13
 flavors:
   cpu: {}
-  t4: {device: nvidia.com/gpu, count: 4, grows_to: 6}       # 14
+  t4: {device: nvidia.com/gpu, count: 4, locked: 6}         # 14
   old: {}                                                 # 15
 profiles:
   notebook:

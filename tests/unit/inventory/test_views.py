@@ -165,3 +165,45 @@ def test_a_counted_inventory_follows_the_campus_file():
     assert inventory.stock("t4") == Stock({"": 6})
     inventory.set_flavors({"t4": Flavor("t4", "T4", device=GPU, count=1)})
     assert inventory.stock("t4") == Stock({"": 1})
+
+
+# -- autoscaled nodes ----------------------------------------------------------------------------------------------
+
+GROWING = Flavor("t4", "T4", device=GPU, nodes={PRODUCT: "T4"}, grows_to=12, per_node=4)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "free"),
+    [
+        pytest.param([], [4, 4, 4], id="nothing yet: three nodes may come"),
+        pytest.param([a_node("n1", gpus=4, labels=IS_T4)], [3, 4, 4], id="one is there"),
+        pytest.param(
+            [a_node("n1", gpus=4, labels=IS_T4, ready="False")],
+            [4, 4],
+            id="one is on its way: it is not counted twice, nor used yet",
+        ),
+        pytest.param(
+            [a_node("n1", labels=IS_T4)], [4, 4, 4], id="its devices have not been found yet"
+        ),
+        pytest.param(
+            [a_node("n1", gpus=2, labels=IS_T4)], [1, 4, 4], id="a rest that fills no node is left"
+        ),
+        pytest.param([a_node("n3", gpus=8, labels=IS_A100)], [4, 4, 4], id="others do not count"),
+        pytest.param(
+            [a_node("n1", gpus=8, labels=IS_T4), a_node("n2", gpus=8, labels=IS_T4)],
+            [7, 8],
+            id="more is there than was said",
+        ),
+    ],
+)
+def test_nodes_that_may_still_be_added_are_free(nodes, free):
+    view = ClusterView({"t4": GROWING})
+    for node in nodes:
+        view.put_node(node["metadata"]["name"], read_node(node))
+    stock = view.stock("t4", holding(a_pod(admission="a1", node="n1", gpus=1)))
+    assert list(stock.nodes.values()) == free
+
+
+def test_where_nodes_are_not_seen_all_that_there_may_be_counts():
+    assert NamespaceView({"t4": GROWING}).stock("t4", holding()).nodes == {"": 12}
+    assert CountedInventory({"t4": GROWING}).stock("t4").nodes == {"": 12}
