@@ -16,6 +16,7 @@ from jupyterhub_edu.domain.rules import map_course
 from jupyterhub_edu.ports import (
     Clock,
     IdentitySource,
+    RememberingSource,
     RosterSource,
     Store,
     StoreError,
@@ -139,7 +140,13 @@ class Syncer:
         ]
 
     async def run(
-        self, source: str, course: str | None = None, *, accept: bool = False, dry: bool = False
+        self,
+        source: str,
+        course: str | None = None,
+        *,
+        accept: bool = False,
+        dry: bool = False,
+        lately: bool = False,
     ) -> list[CourseSync]:
         """Read the rosters of one source.
 
@@ -148,6 +155,7 @@ class Syncer:
             course: only this one of our courses.
             accept: let through what the guard holds; of this course alone.
             dry: change nothing, only compare.
+            lately: a source that knows which rosters may have changed since it was last asked need not read the others.
 
         Returns:
             How each course stands now, with what was changed or would be.
@@ -162,6 +170,8 @@ class Syncer:
             raise ValueError("say which course is to be let through")
         async with self._locks.setdefault(source, asyncio.Lock()):
             run = _Run(info, cast(RosterSource, made), accept=accept, dry=dry)
+            if not lately and hasattr(made, "forget_rosters"):
+                cast(RememberingSource, made).forget_rosters()
             self._note_source(source, running=True, began_at=self._clock(), error="")
             try:
                 found = await self._run(run, course)

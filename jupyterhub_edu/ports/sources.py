@@ -25,6 +25,7 @@ __all__ = [
     "LoginShape",
     "Redirect",
     "RedirectSource",
+    "RememberingSource",
     "RosterSource",
     "Safe",
     "Sealer",
@@ -276,6 +277,14 @@ class RosterSource(Protocol):
 
     async def roster(self, course: CourseRef) -> Roster | Unavailable:
         """Everybody in one course, complete."""
+        ...
+
+
+class RememberingSource(RosterSource, Protocol):
+    """A source that reads only such rosters again as may have changed since; what it answers is complete all the same."""
+
+    def forget_rosters(self) -> None:
+        """Read every roster whole the next time."""
         ...
 
 

@@ -32,4 +32,4 @@ def roster_timers(core: Core) -> Sequence[Timer]:
 
 async def _sync(core: Core, source: str) -> None:
     # What a source does not answer is noted by the syncer: trying again sooner would only add to its troubles.
-    await core.syncer.run(source)
+    await core.syncer.run(source, lately=True)

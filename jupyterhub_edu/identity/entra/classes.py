@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from .graph import Bearer, Graph, text
 from .people import map_login, subject_of
 from .settings import EntraSettings, parse_guid
 
-__all__ = ["COURSE_FIELDS", "all_classes", "classes_of", "members_of"]
+__all__ = ["COURSE_FIELDS", "Listing", "all_classes", "classes_of", "members_of"]
 
 COURSE_FIELDS: Final = ("id", "code", "external_id")
 """What rules may go by. Not the name: whoever owns a class may rename it, and would so become teacher of another course."""
@@ -22,6 +23,19 @@ _CLASS: Final = {"$select": "id,displayName,classCode,externalId", "$top": "999"
 _MEMBER: Final = {"$select": "id,displayName,userPrincipalName,accountEnabled", "$top": "999"}
 _NAMES: Final = {"code": "classCode", "external_id": "externalId", "name": "displayName"}
 _LONGEST: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Who is in one class.
+
+    Attributes:
+        members: everybody whose account is in use.
+        ids: object ids of everybody, in lower case.
+    """
+
+    members: tuple[Member, ...]
+    ids: frozenset[str]
 
 
 async def classes_of(
@@ -63,8 +77,8 @@ async def all_classes(graph: Graph, bearer: Bearer, patience: float) -> list[Cou
 
 async def members_of(
     graph: Graph, settings: EntraSettings, course: str, bearer: Bearer, patience: float
-) -> tuple[Member, ...]:
-    """Everybody in one class whose account is in use.
+) -> Listing:
+    """Everybody in one class.
 
     Raises:
         NoAnswer, NotThere
@@ -83,11 +97,12 @@ async def members_of(
     )
     teaches = {text(row, "id") for row in teachers}
     rows = {text(row, "id"): row for row in (*everybody, *teachers)}
-    return tuple(
+    members = tuple(
         _member(row, settings, CourseRole.TEACHER if id in teaches else CourseRole.STUDENT)
         for id, row in rows.items()
         if parse_guid(id) and row.get("accountEnabled") is not False
     )
+    return Listing(members, frozenset(id.lower() for id in rows))
 
 
 def _course(row: Mapping[str, Any]) -> CourseRef:

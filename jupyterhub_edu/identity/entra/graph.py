@@ -17,6 +17,8 @@ _MOST_PAGES: Final = 1_000
 _EVENTUAL: Final = {"ConsistencyLevel": "eventual"}
 _MEMBERSHIPS: Final = 2
 """Units of one page of memberships; that ``$select`` may make it cheaper is not counted on."""
+_CHANGES: Final = 2
+"""Units of one page of changes, as of a page of people; what it really costs is not published."""
 
 
 class NotThere(Exception):
@@ -90,23 +92,30 @@ class Graph:
             NoAnswer: a page is missing, or the list has no end.
             NotThere: the tenant has no such object.
         """
-        found: list[Mapping[str, Any]] = []
-        seen: set[str] = set()
-        url: str | None = f"{self._base}{path}"
-        give_up = time.monotonic() + patience
-        params: Mapping[str, str] | None = query
-        while url:
-            if url in seen or len(seen) >= _MOST_PAGES:
-                raise NoAnswer(f"Graph's list {path} has no end")
-            seen.add(url)
-            left = give_up - time.monotonic()
-            page = await self._get(url, params, bearer, left, units=units, aside=aside)
-            rows, params = page.get("value"), None
-            if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
-                raise NoAnswer(f"Graph's list {path} is none")
-            found += rows
-            url = self._next(page, path)
+        found, _ = await self._pages(path, query, bearer, patience, units=units, aside=aside)
         return found
+
+    async def changes(
+        self, where: str, query: Mapping[str, str] | None, bearer: Bearer, patience: float
+    ) -> tuple[list[Mapping[str, Any]], str]:
+        """Every page of what has changed, and where to ask for what will change from now on.
+
+        Args:
+            where: path of a delta function, below ``/v1.0``; or what an earlier call returned, and then without a query.
+            patience: seconds for all pages together.
+
+        Raises:
+            NoAnswer: a page is missing, or Graph no longer knows from where to count (410).
+            NotThere: the tenant has no such object.
+
+        Source:
+            delta-query-overview.md; group-delta.md; user-delta.md.
+        """
+        found, last = await self._pages(where, query, bearer, patience, units=_CHANGES, aside=True)
+        link = self._link(last, "@odata.deltaLink", where)
+        if link is None:
+            raise NoAnswer("Graph's list of changes does not say how to go on")
+        return found, link
 
     async def one(
         self, path: str, query: Mapping[str, str], bearer: Bearer, patience: float
@@ -120,9 +129,40 @@ class Graph:
             f"{self._base}{path}", query, bearer, patience, units=2, aside=False
         )
 
-    def _next(self, page: Mapping[str, Any], path: str) -> str | None:
-        """The next page's address, followed as it is, if it is Graph's."""
-        url = page.get("@odata.nextLink")
+    async def _pages(
+        self,
+        where: str,
+        query: Mapping[str, str] | None,
+        bearer: Bearer,
+        patience: float,
+        *,
+        units: int,
+        aside: bool,
+    ) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
+        """The rows of all pages, and the last page."""
+        found: list[Mapping[str, Any]] = []
+        seen: set[str] = set()
+        path = where.removeprefix(self._base).partition("?")[0]
+        url: str | None = where if where.startswith(f"{self._base}/") else f"{self._base}{where}"
+        page: Mapping[str, Any] = {}
+        give_up = time.monotonic() + patience
+        params = query
+        while url:
+            if url in seen or len(seen) >= _MOST_PAGES:
+                raise NoAnswer(f"Graph's list {path} has no end")
+            seen.add(url)
+            left = give_up - time.monotonic()
+            page = await self._get(url, params, bearer, left, units=units, aside=aside)
+            rows, params = page.get("value"), None
+            if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+                raise NoAnswer(f"Graph's list {path} is none")
+            found += rows
+            url = self._link(page, "@odata.nextLink", path)
+        return found, page
+
+    def _link(self, page: Mapping[str, Any], name: str, path: str) -> str | None:
+        """An address to go on at, followed as it is, if it is Graph's."""
+        url = page.get(name)
         if url is None:
             return None
         if not isinstance(url, str) or not url.startswith(f"{self._base}/"):

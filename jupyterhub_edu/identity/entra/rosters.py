@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from jupyterhub_edu.domain.people import CourseRef, Roster
 from jupyterhub_edu.identity.web import NoAnswer
@@ -13,6 +13,7 @@ from jupyterhub_edu.ports import Clock, Safe, Unavailable
 from .authority import AppBearer
 from .classes import all_classes, members_of
 from .graph import NotThere
+from .lately import Lately
 from .settings import EntraSettings
 from .source import EntraSource
 
@@ -23,27 +24,41 @@ _SECONDS: Final = 60.0
 
 
 class EntraRosterSource(EntraSource):
-    """Reads classes with the app's own permissions, within the same budget as logins."""
+    """Reads classes with the app's own permissions, within the same budget as logins.
+
+    Where Graph says what has changed, only classes that it concerns are read again.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lately = Lately(self._graph, self._app, self._clock)
 
     async def courses(self) -> Sequence[CourseRef] | Unavailable:
         """Every class of the tenant."""
         try:
             async with asyncio.timeout(_SECONDS):
+                await self._lately.follow(_SECONDS / 2)
                 return await all_classes(self._graph, self._app, _SECONDS)
         except (NoAnswer, NotThere, TimeoutError) as error:
             return _unknown(error)
 
     async def roster(self, course: CourseRef) -> Roster | Unavailable:
         """Everybody in one class whose account is in use."""
+        if (unchanged := self._lately.unchanged(course)) is not None:
+            return unchanged
         at = self._clock()
         try:
             async with asyncio.timeout(_SECONDS):
-                members = await members_of(
+                found = await members_of(
                     self._graph, self._settings, course.id, self._app, _SECONDS
                 )
         except (NoAnswer, NotThere, TimeoutError) as error:
             return _unknown(error)
-        return Roster(course, members, at)
+        return Roster(course, self._lately.note(course, found), at)
+
+    def forget_rosters(self) -> None:
+        """Read every class whole the next time."""
+        self._lately.forget()
 
     @property
     def _app(self) -> AppBearer:

@@ -2,7 +2,7 @@
 
 It copies what is published: the v2 endpoints of a tenant (discovery, keys, authorize, token, logout) with errors in
 AADSTS shape, ID tokens with their claims and the overage of groups, and of Graph what a hub reads: groups with paging,
-people, education classes, the app's registration, throttled by the published buckets. A person is logged in by being
+people, education classes, what has changed (delta), the app's registration, throttled by the published buckets. A person is logged in by being
 named (``login_hint``); nobody has a password.
 
     fake = FakeEntra()                       # a tenant, an app, and some people
@@ -17,13 +17,15 @@ named (``login_hint``); nobody has a password.
     fake.silent.add("graph")                 # that service does not answer
     fake.meddle = lambda service, request: Reply(...)       # or it answers this; None lets the request pass
     fake.bend = lambda claims: claims | {...}               # ID tokens say something else, or are this text
+    fake.graph.changes.forget()              # links to changes are not known any more (410)
     fake.requests                            # every request as "graph GET /v1.0/me/..."
 
 Alone: ``python -m tests.fakes.entra``; against the real thing: ``tests/fakes/entra/live.py``.
 
 Sources: MicrosoftDocs/entra-docs docs/identity-platform/{v2-protocols-oidc,v2-oauth2-auth-code-flow,
 id-token-claims-reference,reference-error-codes,refresh-tokens}.md; microsoftgraph/microsoft-graph-docs-contrib
-concepts/throttling-limits.md, api-reference/v1.0/api/{user-list-transitivememberof,educationuser-list-taughtclasses}.md.
+concepts/throttling-limits.md, api-reference/v1.0/api/{user-list-transitivememberof,educationuser-list-taughtclasses,
+group-delta,user-delta}.md.
 Not copied, because not published: which error wins when several apply, pairwise ``sub``, signatures of access tokens.
 """
 

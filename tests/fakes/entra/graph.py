@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from .authority import Authority, Grant
+from .changes import Changes
 from .directory import SchoolClass, Tenant, User
 from .http import Reply, Request
 from .throttle import EDUCATION, IDENTITY_S, Bucket, cost_of
@@ -16,6 +17,10 @@ from .throttle import EDUCATION, IDENTITY_S, Bucket, cost_of
 _READS_PEOPLE = {"User.Read.All", "Directory.Read.All"}
 _READS_GROUPS = {*_READS_PEOPLE, "GroupMember.Read.All", "Group.Read.All"}
 _READS_CLASSES = {"EduRoster.Read.All", "EduRoster.ReadWrite.All"}
+_READS_CHANGES = {
+    "/groups/delta": {"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"},
+    "/users/delta": _READS_PEOPLE,
+}
 _CAST = "/microsoft.graph.group"
 
 
@@ -42,6 +47,7 @@ class Graph:
         self.origin = authority.graph_origin
         self._authority = authority
         self.identity, self.education = Bucket(units, now), Bucket(EDUCATION, now)
+        self.changes = Changes(lambda: self.origin)
         self.page = 999
         self.retry_after = True
         self.calls = self.refused = 0
@@ -87,6 +93,12 @@ class Graph:
 
     def _content(self, request: Request, path: str, grant: Grant) -> dict[str, Any]:
         tenant = grant.tenant
+        if path in _READS_CHANGES:
+            _require(grant, app=_READS_CHANGES[path])
+            page = self.changes.answer(request, path, tenant)
+            if page is None:
+                raise Problem(410, "syncStateNotFound", "The sync state generation is not found.")
+            return page
         if path == "/education/classes":
             _require(grant, app=_READS_CLASSES)
             return self._listed(request, map(_class, tenant.classes.values()))

@@ -175,6 +175,21 @@ async def test_one_course_alone(world):
     assert world.lms.calls == ["courses", "db"]
 
 
+async def test_only_the_timer_lets_a_source_answer_from_what_it_remembers(world, monkeypatch):
+    def forget() -> None:
+        world.lms.calls.append("forget")
+
+    monkeypatch.setattr(world.lms, "forget_rosters", forget, raising=False)
+    world.lms.put("ml", "ada")
+    await world.run(lately=True)
+    assert world.lms.calls == ["courses", "ml"]
+
+    for how in ({}, {"dry": True}, {"course": "ml", "accept": True}):
+        world.lms.calls.clear()
+        await world.run(**how)
+        assert world.lms.calls == ["forget", "courses", "ml"]
+
+
 async def test_a_dry_run_compares_and_changes_nothing(world):
     world.lms.put("ml", "ada")
     found = await world.run(dry=True)
