@@ -20,6 +20,7 @@ from jupyterhub_edu.domain.windows import hours
 
 from .models import (
     CapsModel,
+    CeilingsModel,
     ChoiceModel,
     CourseModel,
     FileModel,
@@ -116,7 +117,8 @@ def map_campus(
         extend_times=model.extend_times,
         idle_after=model.idle_device_after,
         stops_lost=model.lost_enrolment == "stop",
-        ceilings=Ceilings(longest=model.ceilings.longest),
+        ceilings=_ceilings(model.ceilings),
+        exams_leave=model.exams.leave,
         reclaim_warning=model.reclaim_warning,
         starve_after=model.starve_after,
         links=tuple(
@@ -267,6 +269,19 @@ def _course(
 
 def _role_caps(caps: RoleCapsModel) -> dict[CourseRole, Caps]:
     return {role: _caps(found) for role in CourseRole if (found := getattr(caps, str(role)))}
+
+
+def _ceilings(ceilings: CeilingsModel) -> Ceilings:
+    given = ceilings.grant
+    caps = _caps(given.caps)
+    return Ceilings(
+        hours=given.hours,
+        longest=ceilings.longest,
+        profiles=frozenset(given.profiles),
+        servers=caps.servers or 0,
+        devices=caps.devices,
+        exam=ceilings.exam,
+    )
 
 
 def _caps(caps: CapsModel) -> Caps:

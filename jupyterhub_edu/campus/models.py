@@ -19,6 +19,7 @@ from .values import (
     CpuAmount,
     Day,
     Duration,
+    GpuHours,
     MemoryAmount,
     Percent,
     SiteRoleWord,
@@ -395,11 +396,34 @@ class CourseModel(Model):
     """KubeSpawner settings that the campus file does not govern."""
 
 
+class GrantCeilingsModel(Model):
+    """The most that a teacher may grant alone; what is left out only administrators grant."""
+
+    hours: GpuHours = 0
+    """GPU hours to one student in the course's term, all grants together; left out: none."""
+    profiles: list[Text] = []
+    """Profiles that may be offered by a grant; left out: none."""
+    caps: CapsModel = CapsModel()
+    """Servers, and devices by flavor, that one person may be let have at a time; left out: no more than the course says."""
+
+
 class CeilingsModel(Model):
     """The most that a teacher may give alone; what is left out only administrators give."""
 
     longest: Duration | SkipJsonSchema[None] = None
-    """How long a session may become, from its start, when a teacher or an assistant extends it for somebody."""
+    """How long a session may become, from its start, when a teacher or an assistant extends it for somebody; and how long
+    a grant may let sessions of a profile last."""
+    exam: Duration = dt.timedelta(hours=6)
+    """How long an exam may be, extra time included, at most 7d; left out: 6h."""
+    grant: GrantCeilingsModel = GrantCeilingsModel()
+    """What a grant may give."""
+
+
+class ExamsModel(Model):
+    """What exams do to others."""
+
+    leave: bool = False
+    """Whether other servers of those who take part run on when an exam begins; left out: they are stopped."""
 
 
 class DeviceMetricsModel(Model):
@@ -448,6 +472,8 @@ class FileModel(Model):
     stopped."""
     ceilings: CeilingsModel = CeilingsModel()
     """The most that a teacher may give alone."""
+    exams: ExamsModel = ExamsModel()
+    """How exams are held."""
     reclaim_warning: Duration = WARNING
     """How long before its stop a session is warned whose borrowed devices its owner asks for, from 1m to 1h; left out:
     5m."""

@@ -19,8 +19,6 @@ __all__ = ["keys_of", "most_exact", "report", "shape"]
 
 LATER: Final = frozenset(
     {
-        "exams",
-        "grant",
         "locked",
         "no_course",
     }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from fractions import Fraction
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from jupyterhub_edu.domain.allowances import Allowance, parse_allowance
+from jupyterhub_edu.domain.allowances import GPU_HOUR, Allowance, parse_allowance
 from jupyterhub_edu.domain.quantities import (
     Cpu,
     Memory,
@@ -26,6 +27,7 @@ __all__ = [
     "CpuAmount",
     "Day",
     "Duration",
+    "GpuHours",
     "MemoryAmount",
     "Percent",
     "SiteRoleWord",
@@ -36,6 +38,7 @@ __all__ = [
 
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _PERCENT: Final = re.compile(r"(\d{1,3})%", re.ASCII)
+_HOURS: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?", re.ASCII)
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 YEARS: Final = 1970, 2999
@@ -85,6 +88,14 @@ def _time(value: object) -> object:
     raise ValueError(
         'not a time; write hours and minutes in quotes, such as "08:15"; midnight is "00:00"'
     )
+
+
+def _gpu_hours(value: object) -> object:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    match = _HOURS.fullmatch(str(value)) if number else None
+    if match is None:
+        raise ValueError("not a number of hours; write for example 10 or 2.5")
+    return int(Fraction(match[0]) * GPU_HOUR)
 
 
 def _text(value: object) -> object:
@@ -148,6 +159,11 @@ AllowanceText = Annotated[
             "examples": ["10h per week", "400h per term"],
         }
     ),
+]
+GpuHours = Annotated[
+    int,
+    BeforeValidator(_gpu_hours),
+    WithJsonSchema({"type": "number", "minimum": 0, "examples": [10, 2.5]}),
 ]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 CourseRoleWord = Literal["teacher", "assistant", "student", "observer"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import unicodedata
 from typing import Final
 
@@ -26,6 +27,7 @@ def check_courses(c: Checker) -> None:
     _offers(c, (*defaults, "offers"), c.model.course_defaults.offers)
     _role_caps(c, (*defaults, "caps"), c.model.course_defaults.caps)
     _caps(c, ("caps",), c.model.caps)
+    _ceilings(c)
     for key, course in c.model.courses.items():
         path: Path = ("courses", key)
         _dates(c, path, course)
@@ -115,6 +117,15 @@ def _caps(c: Checker, path: Path, caps: CapsModel) -> None:
     for key in caps.model_extra or {}:
         if c.known((*path, key), "flavor", key, ["servers", *c.keys("flavors")]):
             c.counts_devices((*path, key), key)
+
+
+def _ceilings(c: Checker) -> None:
+    path: Path = ("ceilings", "grant")
+    for at, key in enumerate(c.model.ceilings.grant.profiles):
+        c.known((*path, "profiles", at), "profile", key, "profiles")
+    _caps(c, (*path, "caps"), c.model.ceilings.grant.caps)
+    if not dt.timedelta(minutes=1) <= c.model.ceilings.exam <= dt.timedelta(days=7):
+        c.wrong(("ceilings", "exam"), "too short or too long", "write 1m to 7d")
 
 
 def _people(c: Checker, path: Path, people: PeopleModel) -> None:

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jupyterhub_edu.domain.allowances import GPU_HOUR
 from jupyterhub_edu.domain.campus import FilePerson
 from jupyterhub_edu.domain.courses import Caps, CourseState, Quota
+from jupyterhub_edu.domain.grants import Ceilings
 from jupyterhub_edu.domain.people import CourseRole, Enrolment, LinkRule
 from jupyterhub_edu.domain.quantities import Cpu, Memory
 
@@ -70,6 +72,28 @@ def test_what_becomes_of_sessions_that_nobody_needs(load):
     assert (other.campus.stops_lost, other.campus.idle_after) == (True, timedelta(hours=1))
     assert usual.settings.device_metrics is None
     assert other.settings.device_metrics == ("http://metrics:9090", None)
+
+
+def test_what_a_teacher_gives_alone(load):
+    usual, other = (
+        load().campus,
+        load(
+            "stale_after",
+            "ceilings: {longest: 8h, exam: 2h, grant: {hours: 2.5, profiles: [gpu], caps: {servers: 2, t4: 3}}}\n"
+            "exams: {leave: true}\nstale_after",
+        ).campus,
+    )
+
+    assert (usual.ceilings, usual.exams_leave) == (Ceilings(), False)
+    assert other.exams_leave
+    assert other.ceilings == Ceilings(
+        hours=5 * GPU_HOUR // 2,
+        longest=timedelta(hours=8),
+        profiles=frozenset({"gpu"}),
+        servers=2,
+        devices={"t4": 3},
+        exam=timedelta(hours=2),
+    )
 
 
 def test_a_flavor_that_grows(load):

@@ -41,6 +41,23 @@ ROWS = {
         ["  cpu: {}", "  cpu: {grows_to: 4}"],
         ["campus.yaml:24: flavors.cpu.grows_to: counts devices, and there is no device:; add it"],
     ),
+    "ceilings of what there is not, and an exam of no time": (
+        [
+            "stale_after",
+            "ceilings: {exam: 10s, grant: {profiles: [gpux], caps: {cpu: 1}}}\nstale_after",
+        ],
+        [
+            "campus.yaml:4: ceilings.exam: too short or too long; write 1m to 7d",
+            "campus.yaml:4: ceilings.grant.caps.cpu: counts devices, and flavors.cpu has none; take it out",
+            'campus.yaml:4: ceilings.grant.profiles[0]: no such profile: "gpux"; did you mean gpu?',
+        ],
+    ),
+    "hours that are none": (
+        ["stale_after", "ceilings: {grant: {hours: -1}}\nstale_after"],
+        [
+            "campus.yaml:4: ceilings.grant.hours: not a number of hours; write for example 10 or 2.5",
+        ],
+    ),
     "an idle time too short to be one": (
         ["stale_after", "idle_device_after: 2m\nstale_after"],
         ["campus.yaml:4: idle_device_after: too short or too long; write 10m to 1d"],
