@@ -51,7 +51,8 @@ class CoursesAPI(API):
         """The courses of whoever asks; all of them for site admins."""
         core = await self.ready_core()
         viewer = self.require_person(core)
-        self.write(json.dumps([course_json(row) for row in views.my_courses(core, viewer)]))
+        rows = await views.my_courses(core, viewer)
+        self.write(json.dumps([course_json(row) for row in rows]))
 
 
 class CourseAPI(API):
@@ -75,7 +76,7 @@ class ServersAPI(API):
         core = await self.ready_core()
         viewer = self.require_person(core)
         self.require_course(core, viewer, course_id)
-        rows = views.sessions(core, viewer, course_id, STOPS.is_stopping)
+        rows = await views.sessions(core, viewer, course_id, STOPS.is_stopping)
         self.write(json.dumps([session_json(row) for row in rows]))
 
 

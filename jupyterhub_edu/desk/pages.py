@@ -90,7 +90,7 @@ class CoursesPage(Page):
         await self.show(
             "courses.html",
             person=person,
-            courses=views.my_courses(core, person) if person else [],
+            courses=await views.my_courses(core, person) if person else [],
             is_admin=person is not None and core.roll.site_role(person) is SiteRole.ADMIN,
             notice=core.refresher.notice(person) if person else "",
             campus=core.campus.name,
@@ -112,7 +112,7 @@ class CoursePage(Page):
         await self.show(
             "course.html",
             course=views.course_row(core, viewer, course),
-            sessions=views.sessions(core, viewer, course_id, STOPS.is_stopping),
+            sessions=await views.sessions(core, viewer, course_id, STOPS.is_stopping),
             stopped=stopped,
             notice=core.refresher.notice(viewer),
             now=core.clock().astimezone(core.campus.zone),

@@ -5,13 +5,15 @@ Pages and JSON are made from the same rows. All text is plain: whoever shows it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.acts import Act, decide_act
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.courses import Course, CourseState
 from jupyterhub_edu.domain.people import (
@@ -39,6 +41,10 @@ __all__ = [
     "sessions",
     "stop_sentence",
 ]
+
+_T = TypeVar("_T")
+_SLICE: Final = 25
+"""Rows of a list that are made before others get their turn on the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,34 +140,64 @@ class SessionRow:
     may_stop: bool
 
 
+class _Rights:
+    """What somebody may do in one course now: ``Core.may`` for many rows, its roles worked out once.
+
+    Attributes:
+        role: theirs in the course.
+    """
+
+    def __init__(self, core: Core, viewer: Person, course: str) -> None:
+        there = course in core.campus.courses
+        self.role, self._site = core.roles(viewer, course) if there else (None, None)
+        self._own = {one.key for one in core.roll.identities(viewer)}
+
+    def may(self, act: Act, about: str | None = None) -> bool:
+        return decide_act(act, self.role, self._site, about_self=about in self._own)
+
+    def visible(self, admissions: Iterable[Admission]) -> list[Admission]:
+        """Those of a course's sessions that they may see."""
+        sees_all = self.may(Act.SEE)
+        return [one for one in admissions if sees_all or self.may(Act.SEE, one.person)]
+
+
 def may_look_in(core: Core, viewer: Person, course: str) -> bool:
     """Whether somebody takes part in a course; otherwise it does not exist for them."""
     return core.may(Act.SEE, viewer, course, about=viewer.key)
 
 
-def my_courses(core: Core, viewer: Person) -> list[CourseRow]:
+async def my_courses(core: Core, viewer: Person) -> list[CourseRow]:
     """The courses of one person, those that begin later too; site admins see all. In the campus file's order."""
     now = core.clock()
     mine = {
         e.course for e in core.roll.enrolments(viewer) if e.state(now) is not EnrolmentState.ENDED
     }
     sees_all = core.roll.site_role(viewer) is SiteRole.ADMIN
+    on: dict[str, list[Admission]] = {}
+    for admission in core.book.admissions():
+        on.setdefault(admission.course, []).append(admission)
+    shown = [one for one in core.campus.courses.values() if sees_all or one.id in mine]
     return [
-        course_row(core, viewer, course)
-        for course in core.campus.courses.values()
-        if sees_all or course.id in mine
+        course_row(core, viewer, course, on.get(course.id, ()))
+        async for course in _in_slices(shown)
     ]
 
 
-def course_row(core: Core, viewer: Person, course: Course) -> CourseRow:
-    """One course as this person sees it. Ask ``may_look_in`` before telling anybody."""
+def course_row(
+    core: Core, viewer: Person, course: Course, on: Iterable[Admission] | None = None
+) -> CourseRow:
+    """One course as this person sees it. Ask ``may_look_in`` before telling anybody.
+
+    Args:
+        on: its sessions, where the caller has those of all courses at hand.
+    """
     now, zone = core.clock(), core.campus.zone
-    role, _ = core.roles(viewer, course.id)
-    sees_all = core.may(Act.SEE, viewer, course.id)
+    rights = _Rights(core, viewer, course.id)
+    sees_all = rights.may(Act.SEE)
     return CourseRow(
         id=course.id,
         title=course.title,
-        role=str(role) if role is not None else None,
+        role=str(rights.role) if rights.role is not None else None,
         memberships=[
             _membership(core, enrolment, now)
             for enrolment in core.roll.enrolments_in(viewer, course.id)
@@ -170,22 +206,31 @@ def course_row(core: Core, viewer: Person, course: Course) -> CourseRow:
         state=_state(course, now),
         starts=_first_day(course.starts, zone),
         ends=_last_day(course.ends, zone),
-        may_look=may_look_in(core, viewer, course.id),
+        may_look=rights.may(Act.SEE, viewer.key),
         sees_all=sees_all,
-        may_start=_may_start(course, role, now),
-        on=sum(1 for _ in _visible(core, viewer, course.id)),
+        may_start=_may_start(course, rights.role, now),
+        on=len(rights.visible(core.book.admissions(course.id) if on is None else on)),
         devices=_devices(core, course, now) if sees_all else [],
     )
 
 
-def sessions(
+async def sessions(
     core: Core, viewer: Person, course: str, is_stopping: Callable[[str], bool]
 ) -> list[SessionRow]:
     """Who is on in a course, as far as this person may see it; oldest first."""
+    rights = _Rights(core, viewer, course)
     return [
-        session_row(core, viewer, admission, is_stopping)
-        for admission in _visible(core, viewer, course)
+        _session_row(core, viewer, admission, is_stopping, rights)
+        async for admission in _in_slices(rights.visible(core.book.admissions(course)))
     ]
+
+
+async def _in_slices(things: Sequence[_T]) -> AsyncIterator[_T]:
+    """One by one, and now and then the event loop's other work."""
+    for at, one in enumerate(things):
+        if at and at % _SLICE == 0:
+            await asyncio.sleep(0)
+        yield one
 
 
 def find_session(
@@ -205,6 +250,17 @@ def session_row(
     core: Core, viewer: Person, admission: Admission, is_stopping: Callable[[str], bool]
 ) -> SessionRow:
     """One session as this person sees it. Ask ``find_session`` before telling anybody."""
+    rights = _Rights(core, viewer, admission.course)
+    return _session_row(core, viewer, admission, is_stopping, rights)
+
+
+def _session_row(
+    core: Core,
+    viewer: Person,
+    admission: Admission,
+    is_stopping: Callable[[str], bool],
+    rights: _Rights,
+) -> SessionRow:
     campus = core.campus
     person = core.roll.person(admission.person)
     profile = campus.profiles.get(admission.granted.profile)
@@ -212,7 +268,7 @@ def session_row(
     last = newest(core, admission.hub_name, admission.server)
     is_former = last is not None and last.id != admission.id
     stopping = is_former or is_stopping(admission.id)
-    may = core.may(Act.STOP, viewer, admission.course, about=admission.person)
+    may = rights.may(Act.STOP, admission.person)
     return SessionRow(
         admission=admission.id,
         user=admission.hub_name,
@@ -239,14 +295,6 @@ def stop_sentence(core: Core, admission: Admission) -> str:
         return "Nothing stops this server by itself."
     at, why = instant(admission.ends_at, core).text, admission.ends_by.words
     return f"This server stops at {at} ({why}). Save your work before."
-
-
-def _visible(core: Core, viewer: Person, course: str) -> Iterable[Admission]:
-    return (
-        admission
-        for admission in core.book.admissions(course)
-        if core.may(Act.SEE, viewer, course, about=admission.person)
-    )
 
 
 def newest(core: Core, hub_name: str, server: str) -> Admission | None:

@@ -74,11 +74,12 @@ class World:
         assert person is not None
         return person
 
-    def sees(self, login: str, course: str) -> list[str]:
-        return [row.user for row in views.sessions(self.core, self.who(login), course, is_idle)]
+    async def sees(self, login: str, course: str) -> list[str]:
+        rows = await views.sessions(self.core, self.who(login), course, is_idle)
+        return [row.user for row in rows]
 
-    def may_stop(self, login: str, course: str) -> list[str]:
-        rows = views.sessions(self.core, self.who(login), course, is_idle)
+    async def may_stop(self, login: str, course: str) -> list[str]:
+        rows = await views.sessions(self.core, self.who(login), course, is_idle)
         return [row.user for row in rows if row.may_stop]
 
 
@@ -115,8 +116,8 @@ async def world() -> World:
 async def test_who_sees_whom_and_may_stop_whom(world, who, course, takes_part, sees, may_stop):
     viewer = world.who(who)
     assert views.may_look_in(world.core, viewer, course) is takes_part
-    assert world.sees(who, course) == sees
-    assert world.may_stop(who, course) == may_stop
+    assert await world.sees(who, course) == sees
+    assert await world.may_stop(who, course) == may_stop
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ async def test_a_former_session_of_a_server_is_shown_ending_and_never_meant(worl
     world.clock.pass_(seconds=1)
     session = await world.start(world.who("sa"), "b")
     assert views.find_session(world.core, world.who("teacher"), "a", "sa", "") is None
-    (row,) = views.sessions(world.core, world.who("teacher"), "a", is_idle)
+    (row,) = await views.sessions(world.core, world.who("teacher"), "a", is_idle)
     assert (row.state, row.may_stop) == ("stopping", False)
     own = views.find_session(world.core, world.who("sa"), "b", "sa", "")
     assert own is not None
@@ -158,14 +159,14 @@ async def test_a_pod_that_nobody_knows_is_shown_to_the_teacher_and_left_to_the_w
     teacher = await enrol(core, "tea", ml=TEACHER)
     labels = {"jupyterhub-edu/course": "ml", "jupyterhub-edu/flavor": "t4"}
     inventory.sight(PodSighting("e" * 32, "node1", NOW, labels=labels, hub_name="ghost"))
-    (row,) = views.sessions(core, teacher, "ml", is_idle)
+    (row,) = await views.sessions(core, teacher, "ml", is_idle)
     assert (row.user, row.may_stop) == ("ghost", False)
 
 
 async def test_after_a_negative_answer_nothing_is_seen(world):
     await world.core.roll.lose(world.who("teacher"), Gone(NOW, "disabled"))
     teacher = world.who("teacher")
-    assert views.my_courses(world.core, teacher) == []
+    assert await views.my_courses(world.core, teacher) == []
     assert not views.may_look_in(world.core, teacher, "a")
 
 
@@ -183,7 +184,7 @@ async def test_after_a_negative_answer_nothing_is_seen(world):
     ],
 )
 async def test_my_courses(world, who, courses):
-    rows = views.my_courses(world.core, world.who(who))
+    rows = await views.my_courses(world.core, world.who(who))
     assert {row.id: row.role for row in rows} == courses
 
 
@@ -191,10 +192,10 @@ async def test_only_those_who_see_everybody_learn_what_the_course_uses():
     core = a_core(a_campus(courses=[a_course(quota={"t4": Quota(2)})]))
     teacher, student = await enrol(core, "tea", ml=TEACHER), await enrol(core, "stu", ml=STUDENT)
     await core.book.admit(StartRequest(student.key, "ml", "gpu"), student, "")
-    (row,) = views.my_courses(core, teacher)
+    (row,) = await views.my_courses(core, teacher)
     (device,) = row.devices
     assert (row.on, device.title, device.used, device.own) == (1, "NVIDIA T4", 1, 2)
-    (row,) = views.my_courses(core, student)
+    (row,) = await views.my_courses(core, student)
     assert (row.on, row.devices, row.sees_all) == (1, [], False)
 
 
@@ -209,7 +210,7 @@ async def test_where_an_enrolment_comes_from_and_until_when():
     await core.roll.add_manual(an_enrolment(ada.key, ends=NOW + HOUR, by="tea"))
     await core.roll.add_manual(an_enrolment(ada.key, role=TEACHER, starts=NOW + 2 * DAY))
     await core.roll.add_manual(an_enrolment(ada.key, role=ASSISTANT, ends=NOW))
-    (row,) = views.my_courses(core, ada)
+    (row,) = await views.my_courses(core, ada)
     assert [(m.role, m.words, m.later) for m in row.memberships] == [
         ("student", "added by tea", False),
         ("teacher", "added by hand", True),
@@ -222,7 +223,7 @@ async def test_an_enrolment_that_begins_later_is_told_and_lets_nobody_in():
     core = a_core()
     ada = await enrol(core, "ada")
     await core.roll.add_manual(an_enrolment(ada.key, starts=NOW + DAY))
-    (row,) = views.my_courses(core, ada)
+    (row,) = await views.my_courses(core, ada)
     assert (row.role, row.may_look, row.may_start) == (None, False, False)
     assert row.memberships[0].starts is not None
     assert row.memberships[0].starts.text == "4 Nov 2026"
@@ -241,14 +242,14 @@ async def test_an_enrolment_that_begins_later_is_told_and_lets_nobody_in():
 )
 async def test_the_state_of_a_course(course, state, may_start):
     core = a_core(a_campus(courses=[a_course(**course)]))
-    (row,) = views.my_courses(core, await enrol(core, "ada", ml=STUDENT))
+    (row,) = await views.my_courses(core, await enrol(core, "ada", ml=STUDENT))
     assert (row.state, row.may_start) == (state, may_start)
 
 
 async def test_the_last_day_is_the_day_before_the_first_instant_after():
     midnight_in_oslo = NOW.replace(month=12, day=18, hour=23)
     core = a_core(a_campus(courses=[a_course(ends=midnight_in_oslo)]))
-    (row,) = views.my_courses(core, await enrol(core, "ada", ml=STUDENT))
+    (row,) = await views.my_courses(core, await enrol(core, "ada", ml=STUDENT))
     assert row.ends is not None
     assert row.ends.text == "18 Dec 2026"
     assert row.ends.iso == "2026-12-18T23:00:00+00:00"
@@ -260,7 +261,7 @@ async def test_the_last_day_is_the_day_before_the_first_instant_after():
 async def a_session(core: Core, profile: str = "notebook") -> views.SessionRow:
     ada = await enrol(core, "ada", ml=STUDENT)
     await core.book.admit(StartRequest(ada.key, "ml", profile), ada, "")
-    (row,) = views.sessions(core, ada, "ml", is_idle)
+    (row,) = await views.sessions(core, ada, "ml", is_idle)
     return row
 
 
@@ -294,8 +295,8 @@ async def test_a_session_goes_from_starting_to_running_to_stopping_to_ended():
     assert ada is not None
     states = [row.state]
     await core.book.run(row.admission)
-    states += [r.state for r in views.sessions(core, ada, "ml", is_idle)]
-    states += [r.state for r in views.sessions(core, ada, "ml", lambda _: True)]
+    states += [r.state for r in await views.sessions(core, ada, "ml", is_idle)]
+    states += [r.state for r in await views.sessions(core, ada, "ml", lambda _: True)]
     await core.book.end(row.admission)
     ended = await core.store.find_admission(row.admission)
     assert ended is not None
@@ -309,13 +310,13 @@ async def test_a_session_whose_profile_has_left_the_file_is_still_shown():
     core.replace_campus(a_campus(profiles=[a_profile("other")]), core.refresher.sources)
     ada = core.roll.by_hub_name("ada")
     assert ada is not None
-    (after,) = views.sessions(core, ada, "ml", is_idle)
+    (after,) = await views.sessions(core, ada, "ml", is_idle)
     assert (after.admission, after.profile_title) == (row.admission, "notebook")
 
 
 async def test_json_holds_the_same_as_the_page(world):
     teacher = world.who("teacher")
-    (course,) = views.my_courses(world.core, teacher)
+    (course,) = await views.my_courses(world.core, teacher)
     assert course_json(course) == {
         "id": "a",
         "title": '<script>alert("A")</script>',
@@ -328,7 +329,7 @@ async def test_json_holds_the_same_as_the_page(world):
         "sessions": 1,
         "devices": [],
     }
-    (session,) = views.sessions(world.core, teacher, "a", is_idle)
+    (session,) = await views.sessions(world.core, teacher, "a", is_idle)
     assert session_json(session) == {
         "session": world.session_a.id,
         "user": "sa",
