@@ -36,6 +36,7 @@ from .finding import Finder
 from .glance import Glance
 from .grants import Grants
 from .ledger import Ledger
+from .line import Line
 from .reclaims import Reclaims
 from .refresh import Refresher
 from .revocation import Revocation
@@ -104,6 +105,15 @@ class Core:
         self.exams = Exams(lambda: self._campus, self.roll, self.book, store, clock)
         self.sooner = Sooner(self.book, store, clock)
         self.reclaims = Reclaims(lambda: self._campus, self.book, self.sooner, store, clock)
+        self.line = Line(
+            lambda: self._campus,
+            self.book,
+            self.roll,
+            store,
+            servers,
+            clock,
+            self.reclaims.current,
+        )
         self.finder = Finder(lambda: self.refresher.sources, lambda: self._campus, self.roll)
         self.tries, self.settler = Tries(clock), Settler(self)
         self.syncer = Syncer(
@@ -150,6 +160,7 @@ class Core:
         if self._ready is not None:
             self._ready.cancel()
             await asyncio.gather(self._ready, return_exceptions=True)
+        await self.line.close()
         await self.inventory.close()
         await self.refresher.close()
         await self.settler.close()
@@ -171,6 +182,7 @@ class Core:
         self._campus, self.refresher.sources = campus, dict(sources)
         self.refresher.distrust()
         self.ledger.follow()
+        self.line.reread()
         return [source for id, source in former.items() if sources.get(id) is not source]
 
     # -- logging in --------------------------------------------------------------------------------------------
@@ -334,8 +346,10 @@ class Core:
         await self.spared.load()
         await self.ledger.load()
         await self.reclaims.load()
-        await self.inventory.start(self.book.sight)
+        await self.line.load()
+        await self.inventory.start(self.book.sight, self.line.poke)
         await self.book.rebuild()
+        self.line.begin()
         for admission in self.book.admissions():
             self.spared.mark(admission)
         await self.sooner.load()

@@ -33,10 +33,11 @@ from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.profiles import Amounts, Flavor, Granted
 from jupyterhub_edu.domain.quantities import Cpu, Memory
+from jupyterhub_edu.domain.reasons import Code
 from jupyterhub_edu.ports import AuditEntry, Clock, Inventory, PodSighting, Stock, Store
 
 from .budgets import Purses, Used, both
-from .glance import Glance
+from .glance import Glance, InTurn
 from .listeners import call_all
 from .roll import Roll
 from .tally import Tally
@@ -46,6 +47,9 @@ __all__ = ["STALE_INVENTORY", "Book", "Refused"]
 _log = logging.getLogger(__name__)
 STALE_INVENTORY: Final = timedelta(seconds=30)
 """Age of the last proof of life beyond which nothing new starts on a device (rule 14)."""
+
+_RESERVED: Final = frozenset({Code.PERSON_ALLOWANCE, Code.COURSE_ALLOWANCE})
+"""Rules that are not asked again of what the line has reserved: it has its hours."""
 
 
 class Refused(Exception):
@@ -98,8 +102,14 @@ class Book:
         self._leftovers: set[str] = set()
         self._rebuilt = False
         self._unsaved: set[asyncio.Task[None]] = set()
+        self._waiting: dict[tuple[str, str], tuple[StartRequest, str]] = {}
+        """By account and server: what a turn of the line has reserved, and for which request, until the spawner takes it."""
+        self.in_turn: InTurn | None = None
+        """Who comes before a start; None: nobody."""
         self.on_admit: list[Callable[[Admission], None]] = []
         self.on_extend: list[Callable[[Admission], None]] = []
+        self.on_take: list[Callable[[Admission], None]] = []
+        self.on_run: list[Callable[[Admission], None]] = []
         self.on_end: list[Callable[[Admission], None]] = []
 
     # -- questions ---------------------------------------------------------------------------------------------
@@ -124,7 +134,11 @@ class Book:
         return [self._open[id] for id in sorted(self._of_account.get(hub_name, ()))]
 
     def decide(self, request: StartRequest) -> Decision:
-        """Decide, and change nothing."""
+        """Decide, and change nothing. Where a turn of the line has reserved for exactly this, it may start."""
+        known = self._roll.person(request.person) if self._waiting else None
+        for (account, _), (asked, id) in self._waiting.items():
+            if known is not None and account == known.hub_name and _same(asked, request):
+                return self._decide_held(self._open[id], request)
         return self.glance(request.person, request.course).decide(request)
 
     def glance(self, person: str, course: str, but: Admission | None = None) -> Glance:
@@ -157,6 +171,7 @@ class Book:
             budgets,
             self._grants(known, course) if known is not None else (),
             self._sittings(known, held) if known is not None else (),
+            self.in_turn,
         )
 
     def free(self, flavor: str) -> int | None:
@@ -193,33 +208,80 @@ class Book:
     async def admit(self, request: StartRequest, person: Person, server: str) -> Admission:
         """Decide again, reserve in the same step, and return once the reservation is durable.
 
+        What a turn of the line has reserved for this account, server and request is taken instead of a new reservation.
+
         Raises:
             Refused: a rule refuses; nothing has changed.
             StoreError: it could not be kept; the reservation is released again.
         """
-        admission = self.reserve(request, person, server)
+        if (held := self._take(request, person, server)) is None:
+            return await self.keep(self.reserve(request, person, server))
+        call_all(self.on_take, held, f"admission {held.id}")
+        # Its own write may still be under way, and a server is made only of what is durable.
+        return await self._kept(held)
+
+    async def keep(self, admission: Admission) -> Admission:
+        """Return once a reservation is durable, and tell of it.
+
+        Raises:
+            StoreError: it could not be kept; the reservation is released again.
+        """
+        kept = await self._kept(admission)
+        call_all(self.on_admit, admission, f"admission {admission.id}")
+        return self._open.get(admission.id, kept)
+
+    async def _kept(self, admission: Admission) -> Admission:
         try:
             await self._store.save_admission(admission)
         except BaseException:
             self._drop(admission)
             raise
-        call_all(self.on_admit, admission, f"admission {admission.id}")
         return self._open.get(admission.id, admission)
 
     def reserve(self, request: StartRequest, person: Person, server: str) -> Admission:
         """Decide and reserve without an await between. Use ``admit`` unless you keep it durable yourself.
 
+        What the line has reserved for another request to this server is given up for it.
+
         Raises:
             Refused: a rule refuses; nothing has changed.
         """
-        glance = self.glance(request.person, request.course)
-        decision = glance.decide(request)
+        _, former = self._waiting.get((person.hub_name, server), (None, ""))
+        glance = self.glance(request.person, request.course, but=self._open.get(former))
+        decision, avoids = glance.decide_in_turn(request)
         if decision.start is None:
             raise Refused(decision)
-        weight = self._campus().flavors[decision.start.granted.flavor].weight
-        admission = _admission(decision.start, request, person, server, glance.now, weight)
-        self._add(admission)
+        if (ended := self._end(former, None)) is not None:
+            self._save_later(ended)
+        return self._reserve(decision.start, request, person, server, avoids)
+
+    def hold(
+        self, request: StartRequest, person: Person, server: str, avoids: frozenset[str]
+    ) -> Admission:
+        """Reserve for a place whose turn has come, until its spawner takes it or it ends; ``keep`` it.
+
+        Args:
+            avoids: nodes that the server must keep off.
+
+        Raises:
+            Refused: a rule refuses; nothing has changed.
+        """
+        decision = self.glance(request.person, request.course).decide_alone(request)
+        if decision.start is None:
+            raise Refused(decision)
+        admission = self._reserve(decision.start, request, person, server, avoids)
+        self._waiting[person.hub_name, server] = request, admission.id
         return admission
+
+    def is_held(self, id: str) -> bool:
+        """Whether what the line has reserved still waits for its spawner."""
+        return any(held == id for _, held in self._waiting.values())
+
+    def avoids(self, id: str) -> frozenset[str]:
+        """The nodes that the server of an admission must keep off, because what is free there is kept for others."""
+        admission = self._open.get(id)
+        held = self._tally(admission.flavor).holdings.get(id) if admission is not None else None
+        return held.avoids if held is not None else frozenset()
 
     async def run(self, id: str) -> None:
         """The server answers: the session has begun. Nothing happens if that is known or the admission has ended."""
@@ -418,6 +480,56 @@ class Book:
         now = self._clock()
         return max((at for at in told if at <= now), default=now)
 
+    def _reserve(
+        self,
+        start: Start,
+        request: StartRequest,
+        person: Person,
+        server: str,
+        avoids: frozenset[str],
+    ) -> Admission:
+        weight = self._campus().flavors[start.granted.flavor].weight
+        admission = _admission(start, request, person, server, self._clock(), weight)
+        self._add(admission, avoids)
+        return admission
+
+    def _take(self, request: StartRequest, person: Person, server: str) -> Admission | None:
+        """What the line has reserved for this very start, which waits no longer; None: nothing.
+
+        Raises:
+            Refused: meanwhile a rule refuses that cannot be waited for; it waits on.
+        """
+        asked, id = self._waiting.get((person.hub_name, server), (None, ""))
+        if asked is None or not _same(asked, request):
+            return None
+        decision = self._decide_held(self._open[id], request)
+        if decision.start is None:
+            raise Refused(decision)
+        del self._waiting[person.hub_name, server]
+        return self._open[id]
+
+    def _decide_held(self, admission: Admission, request: StartRequest) -> Decision:
+        """Decide again about what is reserved: its devices and hours it has, and the rest must still allow it."""
+        glance = self.glance(request.person, request.course, but=admission)
+        against = tuple(
+            reason
+            for reason in glance.decide_alone(request).reasons
+            if not reason.waitable and reason.code not in _RESERVED
+        )
+        if against:
+            return Decision(None, against)
+        return Decision(
+            Start(
+                admission.granted,
+                admission.role,
+                admission.own,
+                admission.ends_at,
+                admission.ends_by,
+                admission.reserved,
+                admission.exam,
+            )
+        )
+
     def _pool_of(self, campus: Campus, course: Course, flavor: Flavor, now: datetime) -> Pool:
         tally = self._tally(flavor.key)
         stock = self._inventory.stock(flavor.key)
@@ -432,6 +544,7 @@ class Book:
             claimed=tally.claimed(campus, now),
             stale_since=self.stale_since(now),
             frees_at=tally.frees_at(),
+            away=tuple((stock.nodes.get(node, 0), off) for node, off in tally.away.items()),
         )
 
     def _pool_without(
@@ -468,10 +581,10 @@ class Book:
             tally = self._tallies[flavor] = Tally(flavor)
         return tally
 
-    def _add(self, admission: Admission) -> None:
+    def _add(self, admission: Admission, avoids: frozenset[str] = frozenset()) -> None:
         self._open[admission.id] = admission
         self._of_account.setdefault(admission.hub_name, set()).add(admission.id)
-        self._tally(admission.flavor).add(admission)
+        self._tally(admission.flavor).add(admission, avoids)
         self._purses.add(admission)
 
     def _change(self, admission: Admission) -> None:
@@ -485,6 +598,8 @@ class Book:
         if (held := self._open.pop(admission.id, None)) is None:
             return
         self._purses.remove(held)
+        if self.is_held(admission.id):
+            del self._waiting[admission.hub_name, admission.server]
         ids = self._of_account[admission.hub_name]
         ids.discard(admission.id)
         if not ids:
@@ -496,6 +611,7 @@ class Book:
     def _set_running(self, admission: Admission, at: datetime) -> Admission:
         running = replace(admission, stage=Stage.RUNNING, running_at=at)
         self._open[admission.id] = running
+        call_all(self.on_run, running, f"admission {admission.id}")
         return running
 
     def _end(self, id: str, at: datetime | None, *, estimated: bool = False) -> Admission | None:
@@ -559,6 +675,11 @@ class Book:
         task = asyncio.get_running_loop().create_task(save())
         self._unsaved.add(task)
         task.add_done_callback(self._unsaved.discard)
+
+
+def _same(asked: StartRequest, request: StartRequest) -> bool:
+    """Whether one is the other, by whichever identity of the account."""
+    return asked[1:] == request[1:]
 
 
 def _admission(

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final, TypeAlias
 
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.allowances import Budgets
 from jupyterhub_edu.domain.campus import Campus
-from jupyterhub_edu.domain.case import asked_for
+from jupyterhub_edu.domain.case import Case, asked_for
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision, Facts, Held, StartRequest, decide_start
 from jupyterhub_edu.domain.exams import Sitting, share_of
 from jupyterhub_edu.domain.grants import Grant
 from jupyterhub_edu.domain.people import Enrolment, EnrolmentState
 from jupyterhub_edu.domain.pools import Pool
-from jupyterhub_edu.domain.profiles import Flavor
+from jupyterhub_edu.domain.profiles import Flavor, Granted
 
-__all__ = ["Glance"]
+__all__ = ["Glance", "InTurn"]
+
+InTurn: TypeAlias = Callable[
+    [StartRequest, Facts, Decision, datetime], tuple[Decision, frozenset[str]]
+]
+"""What becomes of a start on devices that the rules allow once those come first who stand in line, and the nodes that its
+server must keep off: ``Line.may_start_now``."""
+_NOWHERE: Final = frozenset[str]()
 
 
 class Glance:
@@ -33,7 +41,7 @@ class Glance:
 
     __slots__ = (
         *("_budgets", "_budgets_of", "_by_flavor", "_campus", "_course", "_grants", "_mine"),
-        *("_on", "_pool_of", "_sittings", "_stale_after"),
+        *("_in_turn", "_on", "_pool_of", "_sittings", "_stale_after"),
         *("enrolments", "now"),
     )
 
@@ -49,9 +57,10 @@ class Glance:
         budgets: Callable[[], Budgets | None] = lambda: None,
         grants: tuple[Grant, ...] = (),
         sittings: tuple[Sitting, ...] = (),
+        in_turn: InTurn | None = None,
     ) -> None:
         self._campus, self._course, self._mine, self._pool_of = campus, course, mine, pool_of
-        self._stale_after, self._budgets_of = stale_after, budgets
+        self._stale_after, self._budgets_of, self._in_turn = stale_after, budgets, in_turn
         self._grants, self._sittings = grants, sittings
         self._on = [sitting for sitting in sittings if sitting.is_on(now)]
         self.enrolments, self.now = enrolments, now
@@ -59,7 +68,19 @@ class Glance:
         self._budgets: tuple[Budgets | None] | None = None
 
     def decide(self, request: StartRequest) -> Decision:
-        """Decide about one start of this person in this course."""
+        """Decide about one start of this person in this course; it passes nobody who stands in line."""
+        return self.decide_in_turn(request)[0]
+
+    def decide_in_turn(self, request: StartRequest) -> tuple[Decision, frozenset[str]]:
+        """The same, with the nodes that the server must keep off."""
+        facts = self.facts(request.profile)
+        decision = decide_start(request, facts, self.now)
+        if self._in_turn is None or decision.start is None or facts.pool is None:
+            return decision, _NOWHERE
+        return self._in_turn(request, facts, decision, self.now)
+
+    def decide_alone(self, request: StartRequest) -> Decision:
+        """Decide as though nobody stood in line."""
         return decide_start(request, self.facts(request.profile), self.now)
 
     def facts(self, key: str | None) -> Facts:
@@ -91,6 +112,14 @@ class Glance:
             self._sittings,
             campus.exams_leave,
         )
+
+    def granted(self, request: StartRequest) -> Granted | None:
+        """What a start of this person in this course would get; None where nothing of the kind is offered to them."""
+        facts, now = self.facts(request.profile), self.now
+        active = [e for e in self.enrolments if e.state(now) is EnrolmentState.ACTIVE]
+        if facts.course is None or not active:
+            return None
+        return Case(request, facts, facts.course, active, now).granted
 
     def share(self, profile: str) -> str:
         """Whose part of a pool a start of this profile takes: the course's, or that of an exam which goes on."""

@@ -55,6 +55,7 @@ class Pool(NamedTuple):
         reserved_until: when the first reservation of another course ends, or None.
         peak: the most that the course may hold in some window to come, if that is above ``most``.
         reclaims: whether lent devices are reclaimed, so that idle quota may be lent.
+        away: of each node that some of ``unseen`` keep off: its free devices, and how many keep off it.
 
     Devices kept for another request count as not free (in ``nodes`` and ``room``) and as used by its course.
     """
@@ -73,6 +74,7 @@ class Pool(NamedTuple):
     reserved_until: datetime | None = None
     peak: int = 0
     reclaims: bool = False
+    away: Sequence[tuple[int, int]] = ()
 
 
 class Holding(NamedTuple):
@@ -155,7 +157,8 @@ def fits_a_node(devices: int, pool: Pool) -> bool:
             spoiled_by += free - devices + 1
             if spoiled_by > pool.unseen:
                 return True
-    return False
+    # A node that most of them keep off may have enough, wherever the others go.
+    return any(free >= devices + pool.unseen - away for free, away in pool.away)
 
 
 def still_to_grow(grows_to: int, shown: int, per_node: int) -> tuple[int, ...]:

@@ -126,12 +126,14 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             course="Choose a course: {choices}.",
             exam="{option} is fixed to {value} in this exam.",
             unreadable="This choice cannot be read: {what}.",
+            free="{profile} needs nothing that anybody waits for: start it.",
         ),
         Code.EXAM_RUNNING: _row(
             6,
             "You take part in an exam until {until}; until then only its own server starts.",
             "the teacher who holds the exam",
             "the exam's end",
+            shared="A server of an exam is shared with nobody.",
             beside="You already have your server in this exam; there is one for each.",
         ),
         Code.OUTSIDE_WINDOW: _row(
@@ -148,6 +150,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             "after one of your servers has stopped",
             status=409,
             devices="With this start you would hold {wanted} {flavor}; you may have {cap} at a time.",
+            running="This server of yours runs already, or is just stopping.",
         ),
         Code.COURSE_QUOTA: _row(
             9,
@@ -189,6 +192,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             waitable=True,
             status=409,
             quota="The cluster's own quota for this hub is used up.",
+            line="The free {flavor} are for others, who stand in line before you.",
         ),
         Code.INVENTORY_STALE: _row(
             14,

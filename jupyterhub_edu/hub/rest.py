@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from jupyterhub_edu.ports import LiveServer, ServersError
+from jupyterhub_edu.ports import LiveServer, ServersBusy, ServersError
 
 from .running import attached
 
@@ -30,7 +30,7 @@ class HubServers:
 
     Args:
         token: our service's API token.
-        patience: seconds to follow a start or a stop.
+        patience: seconds to follow a stop.
     """
 
     def __init__(self, token: str, patience: float = 300) -> None:
@@ -38,25 +38,17 @@ class HubServers:
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self, hub_name: str, server: str, options: Mapping[str, Any]) -> None:
-        """Start a server for somebody and follow it to the end; 429 is retried."""
-        path = _server_path(hub_name, server)
-        async with self._deadline(f"{hub_name}'s server did not start"):
-            while True:
-                status, body, retry = await self._call("POST", path, json=dict(options))
-                if status != 429:
-                    break
-                await asyncio.sleep(retry)
-            if status not in {201, 202}:
-                raise ServersError(_message(status, body))
-            await self._follow(hub_name, server, lambda found: found is None or not found.pending)
-            found = await self._find(hub_name, server)
-            if found is None or not found.ready:
-                raise ServersError(f"{hub_name}'s server did not start")
+        """Let the hub begin to start a server for somebody. One that starts already is success."""
+        status, body = await self._call("POST", _server_path(hub_name, server), json=dict(options))
+        if status == 429:
+            raise ServersBusy(_message(status, body))
+        if status not in {201, 202}:
+            raise ServersError(_message(status, body))
 
     async def stop(self, hub_name: str, server: str) -> None:
         """Stop a server and follow it to the end. Never deletes anything. Already stopped is success."""
         async with self._deadline(f"{hub_name}'s server did not stop"):
-            status, body, _ = await self._call("DELETE", _server_path(hub_name, server))
+            status, body = await self._call("DELETE", _server_path(hub_name, server))
             if status == 404 or (status == 400 and await self._find(hub_name, server) is None):
                 return
             if status not in {202, 204}:
@@ -69,7 +61,7 @@ class HubServers:
         found: list[LiveServer] = []
         offset: int | None = 0
         while offset is not None:
-            status, body, _ = await self._call(
+            status, body = await self._call(
                 "GET",
                 "users",
                 params={"state": "active", "limit": str(_PAGE), "offset": str(offset)},
@@ -96,15 +88,15 @@ class HubServers:
             await asyncio.sleep(_POLL)
 
     async def _find(self, hub_name: str, server: str) -> LiveServer | None:
-        status, body, _ = await self._call("GET", f"users/{quote(hub_name, safe='')}")
+        status, body = await self._call("GET", f"users/{quote(hub_name, safe='')}")
         if status == 404:
             return None
         if status != 200 or not isinstance(body, dict):
             raise ServersError(_message(status, body))
         return next((one for one in _live(body) if one.server == server), None)
 
-    async def _call(self, method: str, path: str, **how: Any) -> tuple[int, Any, float]:
-        """One request: status, decoded body (None if it is no JSON), seconds to wait before a retry."""
+    async def _call(self, method: str, path: str, **how: Any) -> tuple[int, Any]:
+        """One request: status and decoded body, None if it is no JSON."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers={
@@ -112,19 +104,19 @@ class HubServers:
                     "Accept": "application/jupyterhub-pagination+json",
                 },
                 timeout=aiohttp.ClientTimeout(total=30),
-                connector=aiohttp.TCPConnector(ssl=_own_certificates()),
+                # How many starts are under way at a time is the hub's own to limit.
+                connector=aiohttp.TCPConnector(limit=0, ssl=_own_certificates()),
             )
         try:
             async with self._session.request(
                 method, f"{attached().api_url}/{path}", **how
             ) as reply:
                 text = await reply.text()
-                retry = reply.headers.get("Retry-After", "")
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ServersError(
                 f"the hub's API does not answer: {type(error).__name__}: {error}"
             ) from error
-        return reply.status, _decoded(text), float(retry) if retry.isdecimal() else 5.0
+        return reply.status, _decoded(text)
 
     def _deadline(self, sentence: str) -> _Deadline:
         return _Deadline(self._patience, sentence)

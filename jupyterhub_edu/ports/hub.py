@@ -42,9 +42,10 @@ class Servers(Protocol):
     """Drives the hub's own REST API with our service's token."""
 
     async def start(self, hub_name: str, server: str, options: Mapping[str, Any]) -> None:
-        """Start a server for somebody and follow it to the end; 429 is retried.
+        """Let the hub begin to start a server for somebody. One that starts already is success.
 
         Raises:
+            ServersBusy: not now.
             ServersError: the hub refused or could not.
         """
         ...

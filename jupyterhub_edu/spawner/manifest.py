@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyterhub_edu.domain.profiles import Amounts
 from jupyterhub_edu.domain.quantities import parse_cpu, parse_memory
 
-__all__ = ["Expected", "breaches", "differences"]
+__all__ = ["Expected", "breaches", "differences", "keep_off"]
 
 Raw = Mapping[str, Any]
 
@@ -124,6 +124,30 @@ def _devices(container: Raw, expected: Expected, count: int) -> Iterator[str]:
         asked = (limits.get(name, 0), requests.get(name, limits.get(name, 0)))
         if any(str(value) != wanted for value in asked):
             yield f"container {container['name']} asks for {asked[0]} {name} instead of {wanted}"
+
+
+def keep_off(affinity: Raw | None, nodes: Collection[str]) -> dict[str, Any]:
+    """An affinity that keeps off these nodes and asks for everything else that it did.
+
+    Terms are alternatives and what stands in one must hold together, so each gets a requirement for each node. Fields are
+    asked, not labels: a node's ``kubernetes.io/hostname`` need not be its name.
+
+    Args:
+        affinity: ``v1/Affinity`` as JSON, or None.
+        nodes: names, at least one.
+    """
+    asked, required = affinity or {}, "requiredDuringSchedulingIgnoredDuringExecution"
+    of_nodes = asked.get("nodeAffinity") or {}
+    off = [
+        # Kubernetes takes one value for each.
+        {"key": "metadata.name", "operator": "NotIn", "values": [node]}
+        for node in sorted(nodes)
+    ]
+    terms = [
+        {**term, "matchFields": [*(term.get("matchFields") or ()), *off]}
+        for term in (of_nodes.get(required) or {}).get("nodeSelectorTerms") or [{}]
+    ]
+    return {**asked, "nodeAffinity": {**of_nodes, required: {"nodeSelectorTerms": terms}}}
 
 
 def breaches(pod: Raw) -> list[str]:

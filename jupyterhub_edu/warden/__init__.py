@@ -48,6 +48,7 @@ def default_timers(
         Timer("enrolments", 10, Losses(core)),
         Timer("exams", 20, partial(core.exams.look, core.sooner)),
         Timer("reconcile", 30, Reconciler(core, metrics_in(registry))),
+        Timer("line", 5, core.line.tend),
         Timer("groups", 10, GroupKeeper(core)),
         # Sources that have no rosters are asked again by this alone.
         Timer("pending", 900, core.settler.retry, within=3600),

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from jupyterhub_edu.hub import HubServers, attach, rest, running
 from jupyterhub_edu.hub.rest import _live
-from jupyterhub_edu.ports import ServersError
+from jupyterhub_edu.ports import ServersBusy, ServersError
 from tests.eventually import eventually
 
 Reply = tuple[int, Any] | tuple[int, Any, dict[str, str]]
@@ -153,54 +153,39 @@ async def test_a_name_is_one_part_of_the_address(hub, servers, name, server, pat
 
 # -- starting ------------------------------------------------------------------------------------------------------
 
-BUSY: Reply = (429, {"message": "too many"}, {"Retry-After": "0"})
-STARTS: dict[str, tuple[list[Reply], list[Reply], str]] = {
-    "ready at once": ([(201, None)], [(200, user(_=READY))], ""),
-    "followed until it is ready": (
-        [(202, None)],
-        [(200, user(_=STARTING)), (200, user(_=STARTING)), (200, user(_=READY))],
-        "",
-    ),
-    "asked again while the hub is busy": (
-        [BUSY, BUSY, (201, None)],
-        [(200, user(_=READY))],
-        "",
-    ),
+STARTS: dict[str, tuple[Reply, type[Exception] | None, str]] = {
+    "ready at once": ((201, None), None, ""),
+    "begun": ((202, None), None, ""),
+    "not now": ((429, {"message": "too many"}), ServersBusy, "the hub answered 429: too many"),
     "refused": (
-        [(409, {"message": "All T4 are in use."})],
-        [],
+        (409, {"message": "All T4 are in use."}),
+        ServersError,
         "the hub answered 409: All T4 are in use.",
     ),
-    "begun and failed": (
-        [(202, None)],
-        [(200, user(_=STARTING)), (200, user(_=DOWN))],
-        "ada's server did not start",
-    ),
-    "begun and the account is gone": ([(202, None)], [(404, None)], "ada's server did not start"),
+    "the account is gone": ((404, None), ServersError, "the hub answered 404"),
 }
 
 
-@pytest.mark.parametrize(("start", "look", "problem"), STARTS.values(), ids=STARTS)
-async def test_start(hub, servers, start, look, problem):
-    hub.says("POST", "users/ada/server", *start)
-    hub.says("GET", "users/ada", *look)
+@pytest.mark.parametrize(("reply", "error", "problem"), STARTS.values(), ids=STARTS)
+async def test_start(hub, servers, reply, error, problem):
+    hub.says("POST", "users/ada/server", reply)
     options = {"course": "ml", "profile": "gpu"}
-    if problem:
-        with pytest.raises(ServersError) as error:
-            await servers.start("ada", "", options)
-        assert str(error.value) == problem
-    else:
+    if error is None:
         await servers.start("ada", "", options)
+    else:
+        with pytest.raises(ServersError) as raised:
+            await servers.start("ada", "", options)
+        assert (raised.type, str(raised.value)) == (error, problem)
     assert hub.bodies[0] == options
     assert hub.headers["Authorization"] == "token t0ken"
 
 
 async def test_patience_ends(hub):
-    hub.says("POST", "users/ada/server", (202, None))
-    hub.says("GET", "users/ada", (200, user(_=STARTING)))
+    hub.says("DELETE", "users/ada/server", (202, None))
+    hub.says("GET", "users/ada", (200, user(_=STOPPING)))
     impatient = HubServers("t", patience=0.05)
-    with pytest.raises(ServersError, match=r"^ada's server did not start within 0.05 s$"):
-        await impatient.start("ada", "", {})
+    with pytest.raises(ServersError, match=r"^ada's server did not stop within 0.05 s$"):
+        await impatient.stop("ada", "")
     await impatient.close()
 
 
