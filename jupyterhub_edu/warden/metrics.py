@@ -11,6 +11,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.shares import shares
+from jupyterhub_edu.domain.allowances import GPU_HOUR, Slot
+from jupyterhub_edu.domain.exams import share_of
+from jupyterhub_edu.domain.schedule import period_span
 
 __all__ = ["CampusMetrics", "Metrics", "campus_in", "metrics_in"]
 
@@ -73,6 +77,16 @@ class CampusMetrics(Collector):
         owned = _gauge("devices_owned", "Devices that a course owns now", "flavor", "course")
         free = _gauge("devices_free", "Devices that nobody holds; absent if unknown", "flavor")
         lent = _gauge("devices_on_loan", "Devices held as loans", "flavor")
+        reserved = _gauge(
+            "devices_reserved", "Devices that windows and exams hold now", "flavor", "course"
+        )
+        borrowed = _gauge(
+            "devices_borrowed",
+            "Devices that a course uses beyond what it owns now",
+            "flavor",
+            "course",
+        )
+        hours = _hours()
         age = _gauge("source_age_seconds", "Since a source's last complete answer", "source")
         failing = _gauge(
             "source_failing_seconds", "Since a source failed first; 0: none", "source"
@@ -85,6 +99,8 @@ class CampusMetrics(Collector):
                     free.add_metric([flavor], room)
                 for course, devices in core.campus.nominal(flavor, core.clock()).items():
                     owned.add_metric([flavor, course], devices)
+                self._share(core, flavor, reserved, borrowed)
+            _count_hours(core, *hours)
             for source in core.campus.sources:
                 health, now = core.refresher.health(source), core.clock()
                 if health.answered_at is not None:
@@ -94,7 +110,27 @@ class CampusMetrics(Collector):
                 )
                 failing.add_metric([source], silent)
             people.add_metric([], sum(p.active and not p.linked_to for p in core.roll.people()))
-        yield from (servers, used, owned, free, lent, age, failing, people)
+        yield from (servers, used, owned, free, lent, reserved, borrowed, *hours)
+        yield from (age, failing, people)
+
+    def _share(
+        self,
+        core: Core,
+        flavor: str,
+        reserved: GaugeMetricFamily,
+        borrowed: GaugeMetricFamily,
+    ) -> None:
+        """What is held for whom, and who has more than their own; an exam's counts for its course."""
+        now, held, more = core.clock(), Multiset[str](), Multiset[str]()
+        parts = core.exams.with_exams(shares(core.campus, flavor, now), flavor, now)
+        for key, share in parts.items():
+            held[_course(core, key)] += share.reserved
+        for key, used in core.book.state(flavor).used.items():
+            nominal = parts[key].nominal if key in parts else 0
+            more[_course(core, key)] += max(0, used - nominal)
+        for family, counts in ((reserved, held), (borrowed, more)):
+            for course, devices in (+counts).items():
+                family.add_metric([flavor, course], devices)
 
     def _count(
         self,
@@ -114,6 +150,45 @@ class CampusMetrics(Collector):
         for flavor in core.campus.flavors.values():
             if flavor.device is not None:
                 lent.add_metric([flavor.key], loans[flavor.key])
+
+
+def _course(core: Core, share: str) -> str:
+    """The course of a share of a pool, which is the course's own or an exam's."""
+    exam = core.exams.find(share.removeprefix(share_of("")))
+    return exam.exam.course if exam is not None else share
+
+
+def _hours() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+    labels = ("course", "period")
+    return (
+        _gauge("allowance_gpu_hours", "What a course has for all in a period", *labels),
+        _gauge(
+            "allowance_used_gpu_hours",
+            "What was used in the period that goes on, of a course that counts hours",
+            *labels,
+        ),
+        _gauge("allowance_reserved_gpu_hours", "What sessions hold of it besides", *labels),
+    )
+
+
+def _count_hours(
+    core: Core, limit: GaugeMetricFamily, used: GaugeMetricFamily, reserved: GaugeMetricFamily
+) -> None:
+    """Of all together: no line tells what one person has used."""
+    now, zone, held = core.clock(), core.campus.zone, Multiset[tuple[str, Slot]]()
+    for one in core.book.admissions():
+        drawn = one.reserved.course if one.reserved is not None else None
+        for slot, amount in (drawn or {}).items():
+            held[one.course, slot] += amount
+    for id, course in core.campus.courses.items():
+        allowances = course.allowances
+        if (pooled := allowances.course) is not None:
+            labels, period = [id, str(pooled.period)], pooled.period
+            slot = period_span(period, now, zone, course.term_span).starts
+            limit.add_metric(labels, pooled.amount / GPU_HOUR)
+            reserved.add_metric(labels, held[id, slot] / GPU_HOUR)
+        for period in {one.period for one in allowances if one is not None}:
+            used.add_metric([id, str(period)], core.ledger.used(id, period, now) / GPU_HOUR)
 
 
 @cache

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
+from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.book import STALE_INVENTORY
-from jupyterhub_edu.domain.courses import Quota
+from jupyterhub_edu.domain.allowances import parse_allowance
+from jupyterhub_edu.domain.courses import Allowances, Quota
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
+from jupyterhub_edu.domain.windows import Weekly, Window
 from jupyterhub_edu.ports import Unavailable
 from jupyterhub_edu.warden import default_timers
 from tests.fakes.campus import T4, a_campus, a_core, a_course, a_profile, an_identity, enrol
@@ -68,6 +71,50 @@ async def test_servers_and_devices_are_counted_by_course_and_never_by_person():
     page = shown(registry)
     assert page['admissions_ended_total{estimated="false",flavor="t4"}'] == 1
     assert 'devices_used{course="ml",flavor="t4"}' not in page
+
+
+async def test_a_courses_hours_are_counted_together_and_never_by_person():
+    hours = Allowances(parse_allowance("10h per week"), parse_allowance("40h per day"))
+    campus = a_campus(
+        courses=[a_course("ml", allowances=hours), a_course("db")],
+        profiles=[a_profile(), a_profile("gpu", flavor=T4)],
+    )
+    core, registry = a_core(campus), CollectorRegistry()
+    default_timers(core, registry=registry)
+    await core.ready()
+    ended = await start(core, "ada", "ml", "gpu")
+    await core.book.run(ended)
+    core.clock.pass_(hours=2)  # type: ignore[attr-defined]
+    await core.book.end(ended)
+    await start(core, "ada", "ml", "gpu")
+    await start(core, "bob", "ml", "gpu")
+
+    page = shown(registry)
+    assert page['allowance_gpu_hours{course="ml",period="day"}'] == 40
+    assert page['allowance_used_gpu_hours{course="ml",period="day"}'] == 2
+    assert page['allowance_used_gpu_hours{course="ml",period="week"}'] == 2
+    assert page['allowance_reserved_gpu_hours{course="ml",period="day"}'] == 8
+    assert not any("allowance" in line and "db" in line for line in page)
+
+
+async def test_what_a_course_has_beyond_its_own_is_borrowed_whoever_came_first():
+    core, registry = a_watched_core()
+    await core.ready()
+    await start(core, "ada", "ml", "gpu")
+    assert 'devices_borrowed{course="ml",flavor="t4"}' not in shown(registry)
+    await start(core, "bob", "db", "gpu")
+    assert shown(registry)['devices_borrowed{course="db",flavor="t4"}'] == 1
+
+
+async def test_what_a_window_holds_is_told_while_it_is_open():
+    tuesday = Weekly(frozenset({1}), time(10, 15), time(12), ZoneInfo("Europe/Oslo"))
+    course = a_course(windows=(Window("class", tuesday, reserve={"t4": 2}),))
+    core, registry = a_core(a_campus(courses=[course])), CollectorRegistry()
+    default_timers(core, registry=registry)
+    await core.ready()
+    assert shown(registry)['devices_reserved{course="ml",flavor="t4"}'] == 2
+    core.clock.pass_(hours=2)  # type: ignore[attr-defined]
+    assert 'devices_reserved{course="ml",flavor="t4"}' not in shown(registry)
 
 
 async def test_what_is_free_is_absent_while_the_cluster_is_silent():
