@@ -83,6 +83,7 @@ class Exams:
         self._shares: dict[
             str, tuple[Mapping[str, Share], Mapping[str, Share], dict[str, int]]
         ] = {}
+        self._addresses: dict[str, str] = {}
         self._counting = asyncio.Lock()
         self.turn = asyncio.Lock()
         """Held by whoever changes an exam, from the first look at it."""
@@ -177,6 +178,15 @@ class Exams:
         held = (id for id in self._held(flavor, now) if share_of(id) != but)
         return min((self._seats[id].ends[-1] for id in held), default=None)
 
+    def opening(self, flavor: str, now: datetime, grace: timedelta) -> dict[str, int]:
+        """By key as in the shares, what exams hold that have begun, or begin within ``grace``."""
+        soon = now + grace
+        return {
+            share_of(id): devices
+            for id, devices in self._held(flavor, now).items()
+            if self._known[id].exam.starts <= soon
+        }
+
     def held_beside(self, exam: Exam, flavor: str) -> int:
         """Devices that other exams hold when this one begins."""
         return sum(n for id, n in self._held(flavor, exam.starts).items() if id != exam.id)
@@ -222,6 +232,14 @@ class Exams:
         await self._store.save_records((), gone, entry)
         del self._known[exam.id]
         await self._changed(exam)
+
+    def note_address(self, hub_name: str, address: str) -> None:
+        """Remember from where somebody asks for their server in an exam; the line may start it in their place."""
+        self._addresses[hub_name] = address
+
+    def take_address(self, hub_name: str) -> str:
+        """From where somebody asked last, or ``""``."""
+        return self._addresses.pop(hub_name, "")
 
     def forget(self, keys: Collection[str], hub_name: str, stand_in: str) -> None:
         """Know nothing of somebody any more; ``store.erase`` has made it so for good."""

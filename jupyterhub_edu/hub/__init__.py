@@ -13,6 +13,7 @@ from .tables import (
     groups_beside,
     has_nothing_to_write,
     remember_options,
+    unshare,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "refusal_json",
     "remember_options",
     "run_checks",
+    "unshare",
 ]

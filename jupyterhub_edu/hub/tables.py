@@ -19,6 +19,7 @@ __all__ = [
     "groups_beside",
     "has_nothing_to_write",
     "remember_options",
+    "unshare",
 ]
 
 _OWN_CLIENT: Final = "jupyterhub"
@@ -117,6 +118,23 @@ class HubGroups:
 def groups_beside(has: Iterable[str], ours: Iterable[str]) -> list[str]:
     """The groups that an account shall have: those it has that are not ours, and these."""
     return sorted({name for name in has if not is_our_group(name)} | set(ours))
+
+
+def unshare(spawner: Any) -> int:
+    """Take back all that lets others at a server: shares, and codes that would become shares.
+
+    Returns:
+        How many there were.
+    """
+    server = spawner.orm_spawner
+    if server is None:
+        return 0
+    found = [*server.shares, *server.share_codes]
+    for one in found:
+        attached().app.db.delete(one)
+    if found:
+        attached().app.db.commit()
+    return len(found)
 
 
 def remember_options(spawner: Any, options: object) -> None:

@@ -17,7 +17,7 @@ from jupyterhub_edu import authenticator, campus, desk
 from jupyterhub_edu.core import provide
 from jupyterhub_edu.hub import add_check, add_routes
 from jupyterhub_edu.inventory import Kind
-from jupyterhub_edu.spawner import spawn_routes
+from jupyterhub_edu.spawner import sharing_routes, spawn_routes
 
 from .checks import final_holes
 from .locate import NoCampus, locate
@@ -80,7 +80,8 @@ def setup(
     )
     provide(wiring.make_core)
     add_check(lambda app: final_holes(app, SERVICE, wiring))
-    add_routes([*spawn_routes(), *desk.desk_routes(), *authenticator.LAUNCH_ROUTES])
+    add_routes([*spawn_routes(), *sharing_routes(), *desk.desk_routes()])
+    add_routes(authenticator.LAUNCH_ROUTES)
     _log.info(
         "%s: %d courses from %s",
         SERVICE,

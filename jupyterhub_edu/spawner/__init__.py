@@ -5,11 +5,13 @@ from .convert import convert_profile_list
 from .kube import EduSpawner
 from .local import EduLocalSpawner
 from .routes import spawn_routes
+from .sharing import sharing_routes
 
 __all__ = [
     "AdmissionMixin",
     "EduLocalSpawner",
     "EduSpawner",
     "convert_profile_list",
+    "sharing_routes",
     "spawn_routes",
 ]

@@ -78,6 +78,9 @@ class AdmissionMixin(HasTraits):
     enforces_limits: ClassVar[bool] = True
     """Whether the system holds servers to CPU and memory as granted; told on the start page if not."""
 
+    closes_exams: ClassVar[bool] = True
+    """Whether servers of an exam get its image and its label for the network; told in the log if not."""
+
     _held = ""
     """The admission that this server holds until it is surely gone."""
     _granted: Mapping[str, Any] = {}
@@ -225,11 +228,29 @@ class AdmissionMixin(HasTraits):
         try:
             person, request = request_of(core, self.user.name, self.user_options)
             campus = core.campus
-            return await core.book.admit(request, person, self.name), campus
+            admission = await core.book.admit(request, person, self.name)
+            if admission.exam is not None:
+                await self._begin_in_exam(core, admission)
+            return admission, campus
         except Refused as refused:
             raise hub.late_refusal(self, refused.decision) from None
         except StoreError as error:
             raise unavailable(core, error) from error
+
+    async def _begin_in_exam(self, core: Core, admission: Admission) -> None:
+        """Take back what lets others at the server, and write down who has started; both before there is one."""
+        self._held = admission.id
+        shared = hub.unshare(self)
+        if shared:
+            self.log.warning("%s: %d shares taken back for an exam", self._log_name, shared)
+        if not self.closes_exams:
+            self.log.warning(
+                "%s is in an exam: this kind of spawner fixes neither its image nor its network",
+                self._log_name,
+            )
+        request = getattr(self.handler, "request", None)
+        address = core.exams.take_address(admission.hub_name)
+        await core.note_exam_start(admission, address or getattr(request, "remote_ip", "") or "")
 
     async def _let_go(self) -> None:
         try:

@@ -207,6 +207,7 @@ def _labels(admission: Admission) -> dict[str, str]:
         "profile": admission.granted.profile,
         "flavor": admission.flavor,
         "admission": admission.id,
+        **({"exam": admission.course} if admission.exam is not None else {}),
     }
     return {
         f"{_LABEL}{name}": value if is_valid_label(value) else make_course_id(value)

@@ -19,12 +19,14 @@ class EduLocalSpawner(AdmissionMixin, SimpleLocalProcessSpawner):
     """Starts what the campus file allows as local processes; no Unix accounts needed.
 
     GPUs are counted, not handed out; CPU and memory are told to the server (``CPU_LIMIT``, ``MEM_LIMIT``) and not
-    enforced. People are not isolated from each other: for trying out and teaching among people who trust each other::
+    enforced. People are not isolated from each other: for trying out and teaching among people who trust each other. In an
+    exam neither the image nor the network is fixed::
 
         c.JupyterHub.spawner_class = "edu-local"
     """
 
     enforces_limits: ClassVar[bool] = False
+    closes_exams: ClassVar[bool] = False
 
     async def start(self) -> Any:
         """Admit and start; the session begins with the process."""

@@ -18,7 +18,7 @@ from jupyterhub.scopes import needs_scope
 from tornado import web
 
 from jupyterhub_edu import hub
-from jupyterhub_edu.core import Refused, request_of
+from jupyterhub_edu.core import Core, Refused, request_of
 from jupyterhub_edu.core.choices import Unreadable, parse_wish
 from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.domain.reasons import Code
@@ -56,6 +56,8 @@ class _Asking:
         if not decision.allowed:
             self._refused(user, options)
             raise hub.refusal(decision)
+        if decision.start is not None and decision.start.exam is not None:
+            self._note_address(core, user)
         return await super().spawn_single_user(user, server_name, *args, **kwargs)  # type: ignore[misc]
 
     async def _prepare(self, user: Any, server_name: str) -> None:
@@ -72,6 +74,12 @@ class _Asking:
         if spawner is None or not spawner.active:
             former = [admission.id for admission in core.book.of_server(user.name, server_name)]
             await core.book.wait_ended(former, _FORMER_ENDS_WITHIN)
+
+    def _note_address(self, core: Core, user: Any) -> None:
+        """Where somebody is who starts their own server in an exam; that of a service which acts for them tells nothing."""
+        asks: Any = self
+        if getattr(asks.current_user, "name", None) == user.name:
+            core.exams.note_address(user.name, asks.request.remote_ip or "")
 
     def _refused(self, user: Any, options: object) -> None:
         """What a page remembers of a refused choice."""

@@ -25,6 +25,7 @@ from jupyterhub_edu.hub import (
     is_ours,
     run_checks,
     running,
+    unshare,
 )
 
 
@@ -95,6 +96,25 @@ def names_in_the_database(session: Any, account: str) -> list[str]:
         session.query(orm.Group.name).join(orm.Group.users).filter(orm.User.name == account)
     ).order_by(orm.Group.name)
     return [name for (name,) in query]
+
+
+def test_what_lets_others_at_a_server_is_taken_back(ada_in_groups: Any) -> None:
+    attach(an_app(ada_in_groups))
+    ada, eve = (orm.User.find(ada_in_groups, name) for name in ("ada", "eve"))
+    servers = [orm.Spawner(name=name, user=ada) for name in ("", "other")]
+    ada_in_groups.add_all(servers)
+    ada_in_groups.commit()
+    for server in servers:
+        scopes = [f"access:servers!server=ada/{server.name}"]
+        orm.Share.grant(ada_in_groups, server, eve, scopes=scopes)
+        orm.ShareCode.new(ada_in_groups, server, scopes=scopes, expires_in=600)
+    mine, other = servers
+    assert unshare(SimpleNamespace(orm_spawner=mine)) == 2
+    ada_in_groups.expire_all()
+    assert (mine.shares, mine.share_codes) == ([], [])
+    assert (len(other.shares), len(other.share_codes)) == (1, 1)
+    assert unshare(SimpleNamespace(orm_spawner=mine)) == 0
+    assert unshare(SimpleNamespace(orm_spawner=None)) == 0
 
 
 async def test_groups_are_written_to_an_account_that_exists(ada_in_groups: Any) -> None:
