@@ -47,6 +47,8 @@ __all__ = ["STALE_INVENTORY", "Book", "Refused"]
 _log = logging.getLogger(__name__)
 STALE_INVENTORY: Final = timedelta(seconds=30)
 """Age of the last proof of life beyond which nothing new starts on a device (rule 14)."""
+_SLICE: Final = 100
+"""Rows that are taken up before others get their turn on the event loop."""
 
 _RESERVED: Final = frozenset({Code.PERSON_ALLOWANCE, Code.COURSE_ALLOWANCE})
 """Rules that are not asked again of what the line has reserved: it has its hours."""
@@ -454,12 +456,14 @@ class Book:
         as used until it is gone.
         """
         rows = await self._store.load_open_admissions()
+        at_work = self._last_at_work(rows)
+        for at, row in enumerate(rows):
+            if at % _SLICE == 0:
+                await asyncio.sleep(0)
+            self._add(row)
         # No await from here to the last sighting: a pod that goes meanwhile is either in this view or sighted after it.
         pods = self._inventory.pods()
         lost = [row for row in rows if self._inventory.sees_pods and row.id not in pods]
-        at_work = self._last_at_work(rows)
-        for row in rows:
-            self._add(row)
         self._rebuilt = True
         for sighting in list(pods.values()):
             self.sight(sighting)
