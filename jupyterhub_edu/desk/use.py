@@ -8,9 +8,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from jupyterhub_edu.core import Core, current_core
-from jupyterhub_edu.core.left import HoursLeft, hours_left
+from jupyterhub_edu.core.left import HoursLeft, given, hours_left
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.allowances import GPU_HOUR, gpu_hours
+from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.domain.grants import Cap, Grant, Hours, Lift, Longest, Offer
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, charge, sum_usage, usage_json
 
@@ -60,6 +62,21 @@ class LeftRow(NamedTuple):
     renews: Moment | None
 
 
+class GrantRow(NamedTuple):
+    """Something that was granted beyond what the course gives to everybody.
+
+    Attributes:
+        starts: when it begins, if it has not yet.
+    """
+
+    course: str
+    course_title: str
+    grant: Grant
+    words: str
+    starts: Moment | None
+    ends: Moment
+
+
 class WeekRow(NamedTuple):
     """What was used in one week and one course."""
 
@@ -104,6 +121,7 @@ class Use(NamedTuple):
 
     running: Sequence[RunningRow]
     left: Sequence[LeftRow]
+    grants: Sequence[GrantRow]
     weeks: Sequence[WeekRow]
     past: Sequence[PastRow]
 
@@ -123,6 +141,7 @@ async def my_use(core: Core, person: Person) -> Use:
     return Use(
         my_sessions(core, person),
         _left(core, person),
+        _grants(core, person),
         weeks,
         [_past_row(core, one) for one in reversed(ended[-_PAST:])],
     )
@@ -168,7 +187,6 @@ def _longer(core: Core, admission: Admission) -> str:
 
 
 def _left(core: Core, person: Person) -> list[LeftRow]:
-    now = core.clock()
     return [
         LeftRow(
             id,
@@ -176,9 +194,46 @@ def _left(core: Core, person: Person) -> list[LeftRow]:
             left,
             instant(left.renews_at, core) if left.renews_at else None,
         )
-        for id in core.roll.courses(person, now)
-        for left in hours_left(core.book.glance(person.key, id).budgets, now)
+        for id in core.roll.courses(person, core.clock())
+        for left in hours_left(core.book.glance(person.key, id), person.key)
     ]
+
+
+def _grants(core: Core, person: Person) -> list[GrantRow]:
+    now = core.clock()
+    return [
+        GrantRow(
+            id,
+            _course_title(core, id),
+            one.grant,
+            _grant_words(core.campus, one.what),
+            instant(one.grant.starts, core) if now < one.grant.starts else None,
+            instant(one.grant.ends, core),
+        )
+        for id in core.roll.courses(person, now)
+        for one in given(core.book.glance(person.key, id), person.key)
+    ]
+
+
+def _grant_words(campus: Campus, what: Lift) -> str:
+    match what:
+        case Hours(amount):
+            return f"{gpu_hours(amount)} GPU hours more"
+        case Offer(profile):
+            return _profile_title(campus, profile)
+        case Cap(most, None):
+            return f"up to {most} servers at a time"
+        case Cap(most, flavor):
+            known = campus.flavors.get(flavor or "")
+            return f"up to {most} {known.title if known else flavor} at a time"
+        case Longest(profile, length):
+            hours = f"{length / timedelta(hours=1):g}"
+            return f"{_profile_title(campus, profile)}: sessions of up to {hours} hours"
+
+
+def _profile_title(campus: Campus, profile: str) -> str:
+    known = campus.profiles.get(profile)
+    return known.title if known else profile
 
 
 async def _weeks(core: Core, person: Person) -> list[WeekRow]:
@@ -202,13 +257,12 @@ def _monday(day: date) -> date:
 
 
 def _past_row(core: Core, one: Admission) -> PastRow:
-    profile = core.campus.profiles.get(one.granted.profile)
     ended = one.ended_at or core.clock()
     in_time = one.ends_at is not None and ended >= one.ends_at
     return PastRow(
         one,
         _course_title(core, one.course),
-        profile.title if profile else one.granted.profile,
+        _profile_title(core.campus, one.granted.profile),
         instant(one.running_at or one.reserved_at, core),
         instant(ended, core),
         sum(usage.used for usage in charge(one, core.campus.zone)),
@@ -231,6 +285,7 @@ def use_json(core: Core, use: Use) -> dict[str, Any]:
         "time_zone": core.campus.zone.key,
         "sessions": [_running_json(row) for row in use.running],
         "left": [_left_json(row) for row in use.left],
+        "grants": [_grant_json(row) for row in use.grants],
         "weeks": list(_weeks_json(use.weeks)),
         "past": [_past_json(row) for row in use.past],
     }
@@ -254,8 +309,21 @@ def _left_json(row: LeftRow) -> dict[str, Any]:
         "period": str(left.period),
         "amount": left.amount,
         "left": left.left,
-        "gpu_hours_left": float(gpu_hours(left.left)),
+        "granted": left.granted,
+        "gpu_hours_left": float(gpu_hours(left.left + left.granted)),
         "renews_at": left.renews_at.isoformat() if left.renews_at else None,
+    }
+
+
+def _grant_json(row: GrantRow) -> dict[str, Any]:
+    grant = row.grant
+    return {
+        "course": row.course,
+        "what": row.words,
+        "starts": _iso(grant.starts),
+        "ends": _iso(grant.ends),
+        "by": grant.by,
+        "why": grant.why,
     }
 
 

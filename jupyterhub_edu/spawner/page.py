@@ -137,7 +137,9 @@ def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True
 
 def _offer(core: Core, person: Person, course: Course, role: CourseRole) -> _Offer:
     glance = core.book.glance(person.key, course.id)
-    return _Offer(course, role, core.cards(person, course.id, glance), _hours(core, glance))
+    return _Offer(
+        course, role, core.cards(person, course.id, glance), _hours(core, person, glance)
+    )
 
 
 def _course(
@@ -159,7 +161,7 @@ def _course(
     )
 
 
-def _hours(core: Core, glance: Glance) -> tuple[HoursView, ...]:
+def _hours(core: Core, person: Person, glance: Glance) -> tuple[HoursView, ...]:
     """What is left of the person's own hours, and of what the course has for all."""
     zone = core.campus.zone
     return tuple(
@@ -168,7 +170,7 @@ def _hours(core: Core, glance: Glance) -> tuple[HoursView, ...]:
             left.percent,
             f"{left.renews_at.astimezone(zone):%A %-d %B}" if left.renews_at else "",
         )
-        for left in hours_left(glance.budgets, glance.now)
+        for left in hours_left(glance, person.key)
     )
 
 

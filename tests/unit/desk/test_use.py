@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +14,9 @@ from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.allowances import GPU_HOUR, parse_allowance
 from jupyterhub_edu.domain.courses import Allowances
 from jupyterhub_edu.domain.decide import StartRequest
+from jupyterhub_edu.domain.grants import Cap, Grant, Hours, Lift, Longest, Offer
 from jupyterhub_edu.domain.people import CourseRole, Person
+from jupyterhub_edu.ports import AuditEntry
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, enrol
 from tests.fakes.world import AClock
 
@@ -72,8 +74,8 @@ async def test_what_is_left_used_and_past_stands_by_course(core: Core) -> None:
 
     use = await my_use(core, ada)
     assert [row.left.words for row in use.left] == [
-        "10 of 10 GPU hours left this week".replace("10 of", "6 of"),
-        "34 of 40 GPU hours left this term for all",
+        "6 of 10 GPU hours left this week",
+        "34 of 40 GPU hours left this term for the whole course",
     ]
     assert use.left[0].renews is not None
     assert use.left[1].renews is None
@@ -87,6 +89,33 @@ async def test_what_is_left_used_and_past_stands_by_course(core: Core) -> None:
         ("Machine Learning", 1, ""),
         ("Machine Learning", 1, ""),
     ]
+
+
+async def test_what_was_granted_stands_beside_what_is_left(core: Core) -> None:
+    ada, bob = await enrol(core, "ada", ml=STUDENT), await enrol(core, "bob", ml=STUDENT)
+    day = timedelta(days=1)
+    given: list[tuple[str | None, Lift, datetime]] = [
+        (ada.key, Hours(5 * GPU_HOUR), NOW),
+        (None, Cap(2, "t4"), NOW),
+        (ada.key, Longest("gpu", timedelta(hours=8)), NOW + day),
+        (bob.key, Offer("gpu"), NOW),
+    ]
+    for at, (person, what, starts) in enumerate(given):
+        grant = Grant(
+            f"g{at}", "ml", what, starts, NOW + 3 * day, "tea", "thesis", person, approved=True
+        )
+        await core.grants.save(grant, AuditEntry(NOW, "tea", "grant", "ml"))
+
+    use = await my_use(core, ada)
+    assert use.left[0].left.words == "10 of 10 GPU hours left this week, and 5 granted"
+    shown = [(row.words, row.starts is None, row.ends.text) for row in use.grants]
+    assert sorted(shown) == [
+        ("5 GPU hours more", True, "Fri 6 Nov 11:00"),
+        ("Gpu: sessions of up to 8 hours", False, "Fri 6 Nov 11:00"),
+        ("up to 2 NVIDIA T4 at a time", True, "Fri 6 Nov 11:00"),
+    ]
+    told = use_json(core, use)
+    assert (told["left"][0]["gpu_hours_left"], told["grants"][0]["by"]) == (15.0, "tea")
 
 
 async def test_a_session_that_reached_its_end_says_by_which_rule(core: Core) -> None:

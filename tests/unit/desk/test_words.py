@@ -21,7 +21,7 @@ from jupyterhub_edu.core.left import HoursLeft
 from jupyterhub_edu.desk import CUSTOM_SCOPES, TEMPLATES, desk_routes
 from jupyterhub_edu.desk.pages import Page
 from jupyterhub_edu.desk.refusals import ROWS, Code, DeskError
-from jupyterhub_edu.desk.use import LeftRow, PastRow, RunningRow, Use, WeekRow
+from jupyterhub_edu.desk.use import GrantRow, LeftRow, PastRow, RunningRow, Use, WeekRow
 from jupyterhub_edu.desk.views import CourseRow, DeviceRow, Membership, Moment, SessionRow
 from jupyterhub_edu.domain.allowances import GPU_HOUR
 from jupyterhub_edu.domain.schedule import Period
@@ -115,6 +115,7 @@ COURSE = CourseRow(
 
 
 ENDED: Any = SimpleNamespace(devices=1, estimated=True)
+GRANT: Any = SimpleNamespace(by=HOSTILE, why=HOSTILE)
 LEFT = HoursLeft("person", 10, 3, Period.WEEK, None)
 USED = Usage(date(2026, 11, 2), None, HOSTILE, None, None, 1, 0, 0, 3_600_000, GPU_HOUR)
 
@@ -137,6 +138,7 @@ WHAT: dict[str, dict[str, Any]] = {
         "use": Use(
             [RunningRow(SESSION, "ml", HOSTILE, 60, 600, HOSTILE)],
             [LeftRow("ml", HOSTILE, LEFT, AT)],
+            [GrantRow("ml", HOSTILE, GRANT, HOSTILE, AT, AT)],
             [WeekRow(date(2026, 11, 2), HOSTILE, USED)],
             [PastRow(ENDED, HOSTILE, HOSTILE, AT, AT, GPU_HOUR, HOSTILE)],
         ),
