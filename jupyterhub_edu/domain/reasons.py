@@ -134,7 +134,6 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             "the teacher who holds the exam",
             "the exam's end",
             shared="A server of an exam is shared with nobody.",
-            shared="A server of an exam is shared with nobody.",
             beside="You already have your server in this exam; there is one for each.",
         ),
         Code.OUTSIDE_WINDOW: _row(
