@@ -20,6 +20,7 @@ from jupyterhub_edu.domain.people import (
 )
 from jupyterhub_edu.ports import Store
 
+from .taken import Taken, TakenRosters
 from .told import Told
 
 __all__ = ["Comparison", "Move", "Rosters", "Standing", "in_slices"]
@@ -106,7 +107,7 @@ class Rosters:
         self._listed: dict[str, Listed] = {}
         self._kept_at: dict[tuple[str, str], datetime] = {}
         self._unkept: set[tuple[str, str]] = set()
-        self._gathering: list[set[str]] = []
+        self._taken = TakenRosters()
 
     async def load(self) -> None:
         """Read ages and names; before the enrolments are read."""
@@ -148,15 +149,17 @@ class Rosters:
     def arrived(self, key: str) -> None:
         """Their source has answered about them: a person from now on."""
         self._listed.pop(key, None)
-        self._note(key)
+        self._taken.hear(key)
 
     async def compare(self, source: str, course: str, roster: Roster) -> Comparison:
         """Say what a roster would change, in no certain order; changes nothing."""
-        origin, said = source_origin(source), await _said(source, course, roster)
+        origin = source_origin(source)
+        news, before = await self._news(source, (origin, course), roster)
+        said = await _said(source, course, news)
         logins: dict[str, tuple[str, str]] = {}
-        async for one in in_slices(roster.members):
+        async for one in in_slices(news.members):
             logins[person_key(source, one.subject)] = (one.login, one.name)
-        before = set(self._told.keys(origin, course))
+        everybody = self.count(origin, course)
         moves: list[Move] = []
         after = 0
         async for key, enrolments in _everybody(said, before):
@@ -167,7 +170,7 @@ class Rosters:
             if _standing(then) != _standing(now):
                 login, name = called or self._names(key)
                 moves.append(Move(key, login, name, _standing(now), _standing(then)))
-        return Comparison(tuple(moves), len(before), after)
+        return Comparison(tuple(moves), everybody, everybody - len(before) + after)
 
     async def take(self, source: str, course: str, roster: Roster) -> None:
         """Take a complete roster in.
@@ -175,26 +178,60 @@ class Rosters:
         Always holds:
             - only what this source said of this course is replaced; nobody is seen half-way;
             - an answer about one person that is newer than the roster stands;
-            - a roster that says what it said before writes nothing but, once an hour, its age.
+            - a roster that says what it said before writes nothing but, once an hour, its age;
+            - one that has the very members of the last one costs no more than their new age, and a look at those of whom
+              something else was heard since.
 
         Raises:
             StoreError: it holds in memory and could not be kept; the next roster is kept as a whole.
         """
-        origin, said = source_origin(source), await _said(source, course, roster)
-        place = (origin, course)
-        self._told.rosters[place] = max(roster.at, self._told.rosters.get(place, roster.at))
-        async for member in in_slices(roster.members):
-            self._list(
-                Listed(person_key(source, member.subject), member.login, member.name), place
-            )
-        async for key, enrolments in _everybody(said, self._told.keys(*place)):
-            self._take_person(key, place, enrolments, roster.at)
-        await self._keep(place, roster.at)
+        place = (source_origin(source), course)
+        last = self._taken.same(place, roster)
+        with self._taken.listening() as heard_of:
+            news, before = await self._news(source, place, roster)
+            self._taken.forget(place)
+            said = await _said(source, course, news)
+            self._told.rosters[place] = max(roster.at, self._told.rosters.get(place, roster.at))
+            async for member in in_slices(news.members):
+                key = person_key(source, member.subject)
+                self._list(Listed(key, member.login, member.name), place)
+            async for key, enrolments in _everybody(said, before):
+                self._take_person(key, place, enrolments, roster.at)
+                if (answer := self._told.answer(key)) is not None and answer.at >= roster.at:
+                    heard_of.add(key)  # the same roster, asked for later, may count against it
+            if last is not None:
+                await self._confirm(place, before, last, roster.at)
+            await self._keep(place, roster.at)
+            self._taken.note(place, roster, heard_of)
 
     def forget(self, key: str) -> None:
         """Take away the name of somebody."""
         self._listed.pop(key, None)
-        self._note(key)
+        self._taken.hear(key)
+
+    async def _news(
+        self, source: str, place: tuple[str, str], roster: Roster
+    ) -> tuple[Roster, set[str]]:
+        """What a roster may say that is new, and who was in the course of whom it may say it.
+
+        All of it; or where it has the very members of the last one, whom something else was heard of since.
+        """
+        before, last = self._told.keys(*place), self._taken.same(place, roster)
+        if last is None:
+            return roster, set(before)
+        heard_of = frozenset(last.heard_of)
+        among = roster.members if heard_of else ()
+        members = [
+            one async for one in in_slices(among) if person_key(source, one.subject) in heard_of
+        ]
+        return replace(roster, members=tuple(members)), before & heard_of
+
+    async def _confirm(
+        self, place: tuple[str, str], looked_at: set[str], last: Taken, at: datetime
+    ) -> None:
+        """Give all others of a course whose roster has not changed its new age."""
+        async for key in in_slices(self._told.keys(*place) - looked_at):
+            self._told.confirm(key, *place, last.at, at)
 
     def _take_person(
         self, key: str, place: tuple[str, str], said: Iterable[Enrolment], at: datetime
@@ -227,22 +264,13 @@ class Rosters:
 
     async def _all_of(self, place: tuple[str, str]) -> tuple[list[Listed], list[Enrolment]]:
         """A roster to be kept, as it is when this returns: what others changed meanwhile is gathered once more."""
-        meanwhile: set[str] = set()
         found: dict[str, list[Enrolment]] = {}
-        self._gathering.append(meanwhile)
-        try:
+        with self._taken.listening() as meanwhile:
             async for key in in_slices(list(self._told.keys(*place))):
                 found[key] = self._now(key, *place)
-        finally:
-            self._gathering.remove(meanwhile)
         found |= {key: self._now(key, *place) for key in meanwhile}
         listed = [self._listed[key] for key in found if key in self._listed]
         return listed, [enrolment for of_one in found.values() for enrolment in of_one]
-
-    def _note(self, key: str) -> None:
-        """Somebody was changed by other means than a roster."""
-        for meanwhile in self._gathering:
-            meanwhile.add(key)
 
     def _now(self, key: str, origin: str, course: str) -> list[Enrolment]:
         return [e for e in self._told.of(key) if (e.origin, e.course) == (origin, course)]

@@ -259,7 +259,8 @@ class Syncer:
             rosters.append(roster)
         members = tuple(member for roster in rosters for member in roster.members)
         oldest = min((roster.at for roster in rosters), default=began)
-        return Roster(CourseRef(course), members, oldest)
+        kept = bool(rosters) and all(roster.kept for roster in rosters)
+        return Roster(CourseRef(course), members, oldest, kept)
 
     async def _take(self, run: _Run, course: str, roster: Roster) -> CourseSync:
         source = run.info.id

@@ -125,6 +125,18 @@ class Told:
         others = (e for e in self.of(key) if (e.origin, e.course) != (origin, course))
         self._put(key, (*others, *enrolments))
 
+    def confirm(self, key: str, origin: str, course: str, former: datetime, at: datetime) -> None:
+        """What a roster said of a person in a course at ``former`` is so at a later instant too."""
+        answer = self._answers.get(key)
+        by_rules = answer.by_rules if answer else ()
+        self._of[key] = tuple(
+            replace(e, answered_at=at)
+            if (e.answered_at, e.course, e.origin) == (former, course, origin)
+            and (course, e.role) not in by_rules
+            else e
+            for e in self.of(key)
+        )
+
     def _stands(self, former: Enrolment, answer: PersonalAnswer) -> bool:
         """Whether an answer takes nothing from what its source said before."""
         return (

@@ -188,11 +188,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Everybody in one course as one source has it: complete, at one instant."""
+    """Everybody in one course as one source has it: complete, at one instant.
+
+    Attributes:
+        kept: the source keeps these very objects for its next answer, so that the same members are told by identity.
+    """
 
     course: CourseRef
     members: tuple[Member, ...]
     at: datetime
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,16 +79,22 @@ class Lately:
     def unchanged(self, course: CourseRef) -> Roster | None:
         """The roster of a class that is as it was, told once for each ``follow``; None for one that must be read."""
         at = self._unchanged.pop(course.id, None)
-        return None if at is None else Roster(course, self._classes[course.id].listing.members, at)
+        if at is None:
+            return None
+        return Roster(course, self._classes[course.id].listing.members, at, kept=True)
 
-    def note(self, course: CourseRef, found: Listing) -> tuple[Member, ...]:
-        """Remember a class that was just read whole; who is in it, one object for one person in many classes."""
+    def note(self, course: CourseRef, found: Listing, at: datetime) -> Roster:
+        """Remember a class that was just read whole.
+
+        Returns:
+            Its roster; people in it are the same objects as in others, and as before.
+        """
         members = tuple(self._people.setdefault(one, one) for one in found.members)
         if self._links:
             former = self._classes.get(course.id)
             due = max(former.due - 1, 0) if former else 0
             self._classes[course.id] = _Class(Listing(members, found.ids), due)
-        return members
+        return Roster(course, members, at, kept=bool(self._links))
 
     def forget(self) -> None:
         """Know nothing, so that every class is read whole the next time."""

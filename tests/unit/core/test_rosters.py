@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import random
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -354,3 +357,83 @@ async def test_one_of_two_that_learn_at_once_is_not_lost_in_the_middle_of_a_larg
     await taking
     assert world.of("p299") == {("db", STUDENT, "source:lms")}
     assert ("lms:id-p299", "ml", STUDENT) not in await world.kept()
+
+
+# -- the same roster again ---------------------------------------------------------------------------------------------
+
+
+def known(world: World) -> tuple[Any, ...]:
+    """Everything that is known of everybody, with its ages."""
+    keys = [f"lms:id-p{number}" for number in range(12)]
+    listed = sorted((one.key, one.login) for one in world.roll.rosters.everybody_listed())
+    told = {(e.person, e.course, e.role, e.answered_at) for e in world.roll.told_of(keys)}
+    return told, listed, dict(world.roll.rosters.complete)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_a_roster_that_is_told_again_is_worth_what_a_new_reading_is_worth(seed):
+    """Whatever else is heard in between: of two worlds, only one is told that the members are the very same."""
+    chance = random.Random(seed)  # noqa: S311 - the same story every time
+    again, anew = World(), World()
+    crowd = [member(f"p{number}") for number in range(12)]
+    rosters = {course: tuple(crowd[:8]) for course in ("ml", "db")}
+    for minute in range(60):
+        who, course = f"p{chance.randrange(12)}", chance.choice(("ml", "db"))
+        what = chance.randrange(8)
+        at = after(minute - chance.choice((0, 0, 0, 3)))
+        if what == 0:
+            rosters[course] = tuple(chance.sample(crowd, chance.randrange(13)))
+        elif what <= 3:
+            said = claims(*(ref for ref in (ML, DB) if chance.random() < 0.5))
+            covers = chance.choice((None, frozenset({ML}), frozenset()))
+            groups = chance.choice((frozenset(), frozenset({"tutors-ml"}), None))
+            for world in (again, anew):
+                await world.learn(who, claims=said, covers=covers, groups=groups, at=at)
+        elif what == 4 and (person := anew.roll.by_hub_name(who)) is not None:
+            for world in (again, anew):
+                await world.roll.lose(person, Gone(at, "suspended"))
+        elif what > 4:
+            told = Roster(CourseRef(course), rosters[course], at, kept=True)
+            new = replace(told, members=tuple(map(copy.copy, told.members)), kept=False)
+            assert _as_sets(await again.compare(told, course)) == _as_sets(
+                await anew.compare(new, course)
+            )
+            await again.take(told, course)
+            await anew.take(new, course)
+        assert known(again) == known(anew)
+    assert await again.kept() == await anew.kept()
+
+
+def _as_sets(found: Comparison) -> Any:
+    return frozenset(found.moves), found.before, found.after
+
+
+async def test_a_large_roster_that_is_told_again_leaves_the_loop_to_others_too(world):
+    members = tuple(member(f"p{number}") for number in range(1_000))
+    await world.take(Roster(ML, members, NOW, kept=True))
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(count())
+    await world.take(Roster(ML, members, after(1), kept=True))
+    other.cancel()
+    assert turns >= 10
+
+
+async def test_two_courses_that_are_kept_at_once_each_hear_of_what_happens_meanwhile(world):
+    """Both have heard nothing when the first is done: it must not take the other's ears."""
+    crowd = [member(f"p{number}") for number in range(250)]
+    few = asyncio.create_task(world.take(roster(*crowd[:90], course="db"), "db"))
+    many = asyncio.create_task(world.take(roster(*crowd)))
+    await few
+    for _ in range(20):
+        await world.learn("p0", claims=claims(DB), at=after(1))
+        await asyncio.sleep(0)
+    await many
+
+    assert ("lms:id-p0", "ml", STUDENT) not in await world.kept()
