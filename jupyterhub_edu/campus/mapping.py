@@ -118,6 +118,13 @@ def map_campus(
         idle_after=model.idle_device_after,
         stops_lost=model.lost_enrolment == "stop",
         ceilings=_ceilings(model.ceilings),
+        no_course=MappingProxyType(
+            {
+                role: tuple(keys)
+                for role in SiteRole
+                if (keys := getattr(model.no_course, str(role)))
+            }
+        ),
         exams_leave=model.exams.leave,
         reclaim_warning=model.reclaim_warning,
         starve_after=model.starve_after,

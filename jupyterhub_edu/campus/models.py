@@ -426,6 +426,22 @@ class ExamsModel(Model):
     """Whether other servers of those who take part run on when an exam begins; left out: they are stopped."""
 
 
+class NoCourseModel(Model):
+    """Profiles by site role; the first of a list is the role's default. A role left out gets nothing."""
+
+    kind: ClassVar[str] = "site role"
+    guest: list[Text] = []
+    """What guests may start."""
+    student: list[Text] = []
+    """What students of the campus may start."""
+    teacher: list[Text] = []
+    """What teachers of the campus may start."""
+    manager: list[Text] = []
+    """What managers may start."""
+    admin: list[Text] = []
+    """What administrators may start."""
+
+
 class DeviceMetricsModel(Model):
     """Where the use of devices is measured: a server with Prometheus's HTTP API."""
 
@@ -497,8 +513,10 @@ class FileModel(Model):
     """What can be started."""
     course_defaults: DefaultsModel = DefaultsModel()
     """What every course has unless it says otherwise."""
+    no_course: NoCourseModel = NoCourseModel()
+    """What may be started outside any course."""
     caps: CapsModel = CapsModel()
-    """The most that one person may hold in all courses together."""
+    """The most that one person may hold in all courses together, and outside them."""
     courses: dict[Text, CourseModel] = Field(json_schema_extra=_SOME)
     """The courses, in the order of the start page."""
     store: StoreModel = StoreModel()

@@ -20,7 +20,6 @@ __all__ = ["keys_of", "most_exact", "report", "shape"]
 LATER: Final = frozenset(
     {
         "locked",
-        "no_course",
     }
 )
 """Keys that a later version will enforce; here they would be promises that nobody keeps."""

@@ -217,7 +217,7 @@ class Core:
         Args:
             glance: at this person in this course, of the same step; None: a new one.
         """
-        course = self._campus.courses.get(course_id)
+        course = self.roll.course(person, course_id)
         if course is None:
             return []
         glance = glance or self.book.glance(person.key, course_id)

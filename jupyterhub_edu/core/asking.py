@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jupyterhub_edu.domain.decide import Decision, StartRequest
+from jupyterhub_edu.domain.outside import SITE
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.reasons import Code, Reason
 
@@ -14,10 +15,15 @@ __all__ = ["nowhere", "request_of"]
 
 
 def _courses_of(core: Core, person: Person) -> dict[str, str]:
-    """Titles by id of the courses that a person may mean when none is named: those that are open, else all."""
+    """Titles by id of the courses that a person may mean when none is named: those that are open, else all.
+
+    Somebody who is in none means what they may start outside any.
+    """
     now, courses = core.clock(), core.campus.courses
     mine = [courses[id] for id in core.roll.courses(person, now)]
     meant = [course for course in mine if course.is_open(now)] or mine
+    if not meant and (outside := core.roll.course(person, SITE)) is not None:
+        meant = [outside]
     return {course.id: course.title for course in meant}
 
 

@@ -150,7 +150,7 @@ class Book:
             but: an open admission of theirs that counts as if it held nothing; what it has reserved stays reserved.
         """
         campus, known, now = self._campus(), self._roll.person(person), self._clock()
-        taught = campus.courses.get(course)
+        taught = self._roll.course(known, course)
         # What somebody holds counts for the account, whichever of its identities asked for it.
         ids = self._of_account.get(known.hub_name, ()) if known is not None else ()
         mine = [self._open[id] for id in ids]

@@ -13,8 +13,10 @@ from datetime import datetime
 from types import MappingProxyType
 
 from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import role_in
 from jupyterhub_edu.domain.names import course_group, site_group
+from jupyterhub_edu.domain.outside import SITE, course_of, enrolment_of
 from jupyterhub_edu.domain.people import (
     MANUAL,
     CourseRole,
@@ -143,7 +145,18 @@ class Roll:
 
     def enrolments_in(self, person: Person, course: str) -> tuple[Enrolment, ...]:
         """This person's enrolments in one course."""
+        if course == SITE:
+            return self._outside(person)
         return tuple([e for e in self.enrolments(person) if e.course == course])
+
+    def course(self, person: Person | None, id: str) -> Course | None:
+        """A course of the campus; by the name of ``SITE`` what this person may start outside any."""
+        campus = self._campus()
+        if id != SITE or person is None:
+            return campus.courses.get(id)
+        role = self.site_role(person)
+        profiles = campus.no_course.get(role) if role is not None else None
+        return course_of(role, profiles) if role is not None and profiles else None
 
     def course_role(self, person: Person, course: str, now: datetime) -> CourseRole | None:
         """The strongest role in a course now, or None."""
@@ -285,6 +298,16 @@ class Roll:
             self.exclusions.rename_author(hub_name, stand_in)
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    def _outside(self, person: Person) -> tuple[Enrolment, ...]:
+        """What lets a person start servers outside any course: one enrolment, or none."""
+        campus, role = self._campus(), self.site_role(person)
+        if role is None or not campus.no_course.get(role):
+            return ()
+        active = [one for one in self.identities(person) if one.active]
+        pinned = any(self.entries.is_one_of(one.key, campus.admins) for one in active)
+        holders = [] if pinned else [one for one in active if one.site_role is role]
+        return (enrolment_of(person.key, role, holders),)
 
     def _linked(self, identity: Identity, hub_name: str, site_role: SiteRole | None) -> Person:
         """The person of an answer, with the account that they have or get."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from .courses import Caps, Course
 from .grants import NO_CEILINGS, Ceilings
 from .line import STARVE_AFTER
-from .people import Enrolment, LinkRule
+from .people import Enrolment, LinkRule, SiteRole
 from .profiles import Flavor, Profile
 from .promises import Promises
 from .reclaim import WARNING
@@ -69,6 +69,7 @@ class Campus:
         idle_after: how long a session may hold a device without work; None: as long as it lasts.
         stops_lost: sessions of those who are no longer in the course are stopped.
         ceilings: the most that a teacher may give alone.
+        no_course: profiles that may be started outside any course, by site role; the first is the default.
         exams_leave: participants' other servers run on when an exam begins.
         reclaim_warning: how long before its stop a loan that is called back is warned.
         starve_after: how long the first in a line waits before devices of one node are kept for it.
@@ -95,6 +96,7 @@ class Campus:
     stops_lost: bool = False
     ceilings: Ceilings = NO_CEILINGS
     exams_leave: bool = False
+    no_course: Mapping[SiteRole, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
     reclaim_warning: timedelta = WARNING
     starve_after: timedelta = STARVE_AFTER
 

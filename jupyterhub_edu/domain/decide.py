@@ -11,6 +11,7 @@ from .case import Carried, Case, Decision, EndRule, Facts, Held, Start, StartReq
 from .courses import Caps, Course, CourseState
 from .ends import foresee, start_end
 from .grants import lifted_cap
+from .outside import SITE
 from .people import CourseRole, Enrolment, EnrolmentState
 from .pools import Claim, fits_a_node, is_held_for_others
 from .reasons import Code, Reason
@@ -79,6 +80,8 @@ def role_in(enrolments: Iterable[Enrolment], now: datetime) -> CourseRole | None
 
 def not_enrolled(request: StartRequest, facts: Facts, now: datetime) -> Reason:
     """Rule 1. A title is told only to those who have, had or will have an enrolment."""
+    if request.course == SITE:
+        return Reason(Code.NOT_ENROLLED, "outside", contact=facts.contact)
     if facts.course is None or not facts.enrolments:
         return Reason(Code.NOT_ENROLLED, "", {"course": request.course}, contact=facts.contact)
     starts = min((e.starts for e in facts.enrolments if e.starts and e.starts > now), default=None)

@@ -91,6 +91,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             later="Your enrolment in {course} begins on {starts}.",
             ended="Your enrolment in {course} ended on {ended}.",
             nowhere="You are not enrolled in any course here.",
+            outside="You may start nothing outside a course.",
         ),
         Code.ROSTER_STALE: _row(
             2,

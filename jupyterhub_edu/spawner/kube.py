@@ -114,9 +114,10 @@ class EduSpawner(AdmissionMixin, KubeSpawner):
 
     def _apply_additions(self, admission: Admission, campus: Campus) -> None:
         """What the campus file does not govern itself: the profile's, and on top of it the course's."""
+        course = campus.courses.get(admission.course)  # None outside any course
         for settings in (
             campus.profiles[admission.granted.profile].kubespawner,
-            campus.courses[admission.course].kubespawner,
+            course.kubespawner if course is not None else {},
         ):
             for name, value in settings.items():
                 self._put(name, merge_setting(name, getattr(self, name), value))

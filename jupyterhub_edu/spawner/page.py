@@ -20,6 +20,7 @@ from jupyterhub_edu.core.left import hours_left
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision, EndRule
+from jupyterhub_edu.domain.outside import SITE
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.profiles import Granted, Profile, choose
 from jupyterhub_edu.domain.reasons import Reason
@@ -76,6 +77,7 @@ class CourseView(NamedTuple):
     """One course with its cards.
 
     Attributes:
+        role: the person's, or ``""`` outside any course.
         hours: what is left of GPU hours there; nothing of what is without limit.
     """
 
@@ -119,8 +121,8 @@ def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True
     Args:
         wish: what to choose beforehand if it is still allowed: what was asked for last, or a course alone.
     """
-    campus, roles = core.campus, core.roll.courses(person, core.clock())
-    offers = [_offer(core, person, campus.courses[id], role) for id, role in roles.items()]
+    campus = core.campus
+    offers = list(_offers(core, person))
     chosen = _chosen(offers, wish)
     return View(
         campus=campus.name,
@@ -133,6 +135,15 @@ def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True
         startable=chosen is not None,
         enforces_limits=enforces_limits,
     )
+
+
+def _offers(core: Core, person: Person) -> Iterator[_Offer]:
+    """The person's courses in the campus file's order, then what they may start outside any."""
+    for id, role in core.roll.courses(person, core.clock()).items():
+        yield _offer(core, person, core.campus.courses[id], role)
+    if (outside := core.roll.course(person, SITE)) is not None:
+        (role,) = outside.offers
+        yield _offer(core, person, outside, role)
 
 
 def _offer(core: Core, person: Person, course: Course, role: CourseRole) -> _Offer:
@@ -154,7 +165,7 @@ def _course(
     drawing = _Drawing(core, course, role, chosen, wish)
     return CourseView(
         title=course.title,
-        role=str(role),
+        role="" if course.id == SITE else str(role),
         unfolded=unfolded or course.id in {wish.course, chosen[0] if chosen else None},
         profiles=tuple(drawing.card(at, card) for at, card in enumerate(cards, 1)),
         hours=hours,

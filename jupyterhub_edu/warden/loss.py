@@ -9,6 +9,7 @@ from typing import Final
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.decide import EndRule
+from jupyterhub_edu.domain.outside import SITE
 from jupyterhub_edu.domain.people import source_origin
 
 __all__ = ["Losses"]
@@ -47,10 +48,15 @@ class Losses:
             elif self._core.sooner.wanted(admission.id, EndRule.LOST) is not None:
                 await self._core.sooner.take_back(admission.id, EndRule.LOST)
 
+    def _has(self, course: str) -> bool:
+        """Whether the campus file has the course, or offers anything outside all of them."""
+        campus = self._core.campus
+        return course in campus.courses or (course == SITE and bool(campus.no_course))
+
     def _is_lost(self, admission: Admission, now: datetime) -> bool:
         roll, course = self._core.roll, admission.course
         person = roll.person(admission.person)
-        if person is None or course not in self._core.campus.courses:
+        if person is None or not self._has(course):
             return False
         if roll.course_role(person, course, now) is not None:
             return False

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.schedule import Period
 
 from ..mistakes import Path, show
-from ..models import CapsModel, CourseModel, OffersModel, PeopleModel, RoleCapsModel
+from ..models import (
+    CapsModel,
+    CourseModel,
+    NoCourseModel,
+    OffersModel,
+    PeopleModel,
+    RoleCapsModel,
+)
 from .catalogue import check_image
 from .context import Checker
 from .people import check_person, shared_names
@@ -19,19 +27,21 @@ from .spawner import check_kubespawner
 __all__ = ["check_courses"]
 
 _ROLES: Final = ("teacher", "assistant", "student", "observer")
+_SITE_ROLES: Final = ("guest", "student", "teacher", "manager", "admin")
 
 
 def check_courses(c: Checker) -> None:
     """Look at the defaults, then at each course, then at names that courses share."""
     defaults: Path = ("course_defaults",)
-    _offers(c, (*defaults, "offers"), c.model.course_defaults.offers)
+    _offers(c, (*defaults, "offers"), c.model.course_defaults.offers, _ROLES)
+    _offers(c, ("no_course",), c.model.no_course, _SITE_ROLES)
     _role_caps(c, (*defaults, "caps"), c.model.course_defaults.caps)
     _caps(c, ("caps",), c.model.caps)
     _ceilings(c)
     for key, course in c.model.courses.items():
         path: Path = ("courses", key)
         _dates(c, path, course)
-        _offers(c, (*path, "offers"), course.offers)
+        _offers(c, (*path, "offers"), course.offers, _ROLES)
         _role_caps(c, (*path, "caps"), course.caps)
         _people(c, (*path, "people"), course.people)
         _flavors(c, (*path, "quota"), course)
@@ -50,7 +60,9 @@ def _names(c: Checker) -> None:
         id = make_course_id(key)
         if id == "site":
             c.wrong(
-                path, "no course may be called site", "the hub groups edu:site:… are the site's"
+                path,
+                "no course may be called site",
+                "the hub groups edu:site:… are the site's",
             )
         other = ids.setdefault(id, key)
         look = unicodedata.normalize("NFKC", key).casefold().strip()
@@ -97,8 +109,10 @@ def _allowances(c: Checker, path: Path, course: CourseModel) -> None:
             )
 
 
-def _offers(c: Checker, path: Path, offers: OffersModel) -> None:
-    for role in _ROLES:
+def _offers(
+    c: Checker, path: Path, offers: OffersModel | NoCourseModel, roles: Iterable[str]
+) -> None:
+    for role in roles:
         keys = getattr(offers, role) or []
         for at, key in enumerate(keys):
             c.known((*path, role, at), "profile", key, "profiles")

@@ -140,8 +140,13 @@ def _written_offers(c: Checker) -> Iterator[str]:
     courses = _mapping(c.written.get("courses"))
     for holder in (c.written.get("course_defaults"), *courses.values()):
         for keys in _mapping(_mapping(holder).get("offers")).values():
-            if isinstance(keys, list):
-                yield from (key for key in keys if isinstance(key, str))
+            yield from _words(keys)
+    for keys in _mapping(c.written.get("no_course")).values():
+        yield from _words(keys)
+
+
+def _words(keys: Any) -> list[str]:
+    return [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from jupyterhub_edu.domain.allowances import GPU_HOUR
 from jupyterhub_edu.domain.campus import FilePerson
 from jupyterhub_edu.domain.courses import Caps, CourseState, Quota
 from jupyterhub_edu.domain.grants import Ceilings
-from jupyterhub_edu.domain.people import CourseRole, Enrolment, LinkRule
+from jupyterhub_edu.domain.people import CourseRole, Enrolment, LinkRule, SiteRole
 from jupyterhub_edu.domain.quantities import Cpu, Memory
 
 TEACHER, ASSISTANT, STUDENT = CourseRole.TEACHER, CourseRole.ASSISTANT, CourseRole.STUDENT
@@ -100,6 +100,14 @@ def test_a_flavor_that_grows(load):
     flavor = load("count: 4", "grows_to: 8\n    per_node: 2").campus.flavors["t4"]
 
     assert (flavor.count, flavor.grows_to, flavor.per_node, flavor.declared) == (None, 8, 2, 8)
+
+
+def test_what_may_be_started_outside_any_course(load):
+    campus = load(
+        "stale_after", "no_course: {teacher: [notebook, gpu], guest: []}\nstale_after"
+    ).campus
+
+    assert campus.no_course == {SiteRole.TEACHER: ("notebook", "gpu")}
 
 
 WEIGHTS = {

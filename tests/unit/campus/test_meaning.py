@@ -58,6 +58,13 @@ ROWS = {
             "campus.yaml:4: ceilings.grant.hours: not a number of hours; write for example 10 or 2.5",
         ],
     ),
+    "outside any course, a profile that does not exist, to a role that is none": (
+        ["stale_after", "no_course: {teacher: [notebok], assistant: [gpu]}\nstale_after"],
+        [
+            "campus.yaml:4: no_course.assistant: no such site role; known: guest, student, teacher, manager, admin",
+            'campus.yaml:4: no_course.teacher[0]: no such profile: "notebok"; did you mean notebook?',
+        ],
+    ),
     "an idle time too short to be one": (
         ["stale_after", "idle_device_after: 2m\nstale_after"],
         ["campus.yaml:4: idle_device_after: too short or too long; write 10m to 1d"],

@@ -9,13 +9,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
-from jupyterhub_edu.domain.decide import EndRule
-from jupyterhub_edu.domain.people import Exclusion
+from jupyterhub_edu.domain.decide import EndRule, StartRequest
+from jupyterhub_edu.domain.outside import SITE
+from jupyterhub_edu.domain.people import Exclusion, Person, SiteRole
+from jupyterhub_edu.domain.rules import Rule, map_pattern
 from jupyterhub_edu.ports import Gone, Unavailable
 from jupyterhub_edu.warden.deadlines import Deadlines
 from jupyterhub_edu.warden.loss import Losses
 from jupyterhub_edu.warden.metrics import metrics_in
-from tests.fakes.campus import an_enrolment, enrol
+from tests.fakes.campus import an_enrolment, an_identity, enrol
 
 from .test_reconcile import STUDENT
 from .test_reconcile import World as Reconciled
@@ -178,3 +180,25 @@ async def test_somebody_who_is_gone_for_good_is_not_waited_for(world):
     await world.core.roll.lose(person, Gone(world.clock(), "left"))
     await world.core.revocation.settle()
     assert world.hub.stopped == [("ada", "")]
+
+
+async def test_outside_any_course_the_site_role_is_what_is_lost(world):
+    rule = Rule("ad", "staff", map_pattern("staff", (), ()), site_role=SiteRole.TEACHER)
+    offers = {SiteRole.TEACHER: ("notebook",)}
+    campus = replace(world.core.campus, rules=(rule,), no_course=offers)
+    world.core.replace_campus(campus, world.core.refresher.sources)
+
+    async def come(*groups: str) -> Person:
+        identity = replace(an_identity("ada", at=world.clock()), groups=frozenset(groups))
+        return await world.core.sign_in(identity, "ada")
+
+    person = await come("staff")
+    session = await world.core.book.admit(StartRequest(person.key, SITE, "notebook"), person, "")
+    world.serve(session)
+    world.sight(session)
+    await world.core.book.run(session.id)
+    await world.look()
+    assert world.now(session).ends_by is session.ends_by
+    await come()
+    await world.look()
+    assert world.now(session).ends_by is EndRule.LOST
