@@ -30,7 +30,15 @@ from .rosters import in_slices
 if TYPE_CHECKING:
     from .app import Core
 
-__all__ = ["AboveCeiling", "CannotGive", "Giving", "GivingNotYours", "NoSuchGrant", "Whom"]
+__all__ = [
+    "AboveCeiling",
+    "CannotGive",
+    "Giving",
+    "GivingNotYours",
+    "NoSuchGrant",
+    "Whom",
+    "words",
+]
 
 _MOST: Final = 5000
 """Grants of one course; more than a grant for each of its people is a mistake of a script."""

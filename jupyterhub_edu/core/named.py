@@ -16,7 +16,7 @@ class NotNamed(Exception):
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(names)
-        super().__init__(", ".join(self.names))
+        super().__init__(f"Not found: {', '.join(self.names)}.")
 
 
 async def member_keys(roll: Roll, course: str) -> dict[str, tuple[str, ...]]:

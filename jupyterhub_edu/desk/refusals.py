@@ -32,6 +32,14 @@ class Code(StrEnum):
     NOT_YOURS_TO_GIVE = "not-yours-to-give"
     SEVERAL_PEOPLE = "several-people"
     TOO_MANY = "too-many"
+    NOT_IN_COURSE = "not-in-course"
+    ABOVE_CEILING = "above-ceiling"
+    NOT_YOUR_GRANTS = "not-your-grants"
+    NO_SUCH_GRANT = "no-such-grant"
+    CANNOT_GIVE = "cannot-give"
+    NOT_YOUR_EXAMS = "not-your-exams"
+    NO_SUCH_EXAM = "no-such-exam"
+    CANNOT_EXAMINE = "cannot-hold-exam"
 
 
 _RETRY_AFTER: Final = {429: "3600", 503: "10"}
@@ -105,6 +113,24 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             "You have named 300 people within the hour, or 500 wait in this course. Try again later, or take some back.",
             "an administrator",
         ),
+        Code.NOT_IN_COURSE: Row(
+            404, "Nobody in the course is called so, or several people are.", "you"
+        ),
+        Code.ABOVE_CEILING: Row(
+            403, "That is more than teachers give alone.", "an administrator can give it"
+        ),
+        Code.NOT_YOUR_GRANTS: Row(
+            403,
+            "Grants are given and taken back by the course's teachers, and an administrator's by administrators.",
+            "the course's teacher, or an administrator",
+        ),
+        Code.NO_SUCH_GRANT: Row(404, "The course has no such grant.", "nobody"),
+        Code.CANNOT_GIVE: Row(400, "This cannot be given.", "you"),
+        Code.NOT_YOUR_EXAMS: Row(
+            403, "Exams are held by the course's teachers.", "the course's teacher"
+        ),
+        Code.NO_SUCH_EXAM: Row(404, "The course has no such exam.", "nobody"),
+        Code.CANNOT_EXAMINE: Row(409, "This exam cannot be held so.", "you"),
         Code.NOT_ERASED: Row(
             409,
             "They cannot be erased now: they have a server, or the campus file names them.",
@@ -117,11 +143,17 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
 class DeskError(web.HTTPError):
     """A refusal, in the shape that the hub's handlers show."""
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: Code, more: str = "") -> None:
+        """Refuse.
+
+        Args:
+            more: what is known beside the row's sentence; plain text.
+        """
         row = ROWS[code]
+        sentence = f"{row.sentence} {more}".strip()
         # The reason is the phrase of the HTTP status and a label of metrics; our words go into the message.
-        super().__init__(row.status, "%s", row.sentence, reason=responses[row.status])
-        self.jupyterhub_message = row.sentence
+        super().__init__(row.status, "%s", sentence, reason=responses[row.status])
+        self.jupyterhub_message = sentence
         self.code, self.row = code, row
         wait = _RETRY_AFTER.get(row.status)
         self.headers = {"Retry-After": wait} if wait else {}
@@ -130,8 +162,8 @@ class DeskError(web.HTTPError):
         """JupyterHub's shape of an error, with our reasons."""
         reason = {
             "code": str(self.code),
-            "sentence": self.row.sentence,
+            "sentence": self.jupyterhub_message,
             "who": self.row.who,
             "retry_at": None,
         }
-        return {"status": self.row.status, "message": self.row.sentence, "reasons": [reason]}
+        return {"status": self.row.status, "message": self.jupyterhub_message, "reasons": [reason]}

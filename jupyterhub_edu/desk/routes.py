@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from .admin import admin_routes
 from .api import api_routes
+from .exams import exam_routes
 from .explain import explain_routes
+from .grants import grant_routes
 from .pages import page_routes
 from .people import people_routes
 from .session import session_routes
@@ -20,7 +22,9 @@ def desk_routes() -> list[tuple[str, type]]:
         *page_routes(),
         *api_routes(),
         *admin_routes(),
+        *exam_routes(),
         *explain_routes(),
+        *grant_routes(),
         *people_routes(),
         *session_routes(),
         *usage_routes(),

@@ -1,0 +1,109 @@
+"""Reading what somebody wants of the API, strictly: what an address does not know is refused, never left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Mapping, Set
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from .refusals import Code, DeskError
+
+__all__ = ["body_of", "done", "instant", "iso", "minutes", "names", "text"]
+
+_T = TypeVar("_T")
+_LONGEST: Final = 500
+_MOST: Final = 5000
+"""Names in one list; more than any course has."""
+_A_YEAR: Final = 366 * 24 * 60
+
+
+def body_of(raw: bytes, known: Set[str]) -> dict[str, Any]:
+    """A JSON object with these keys alone, each of which may be left out.
+
+    Raises:
+        DeskError: it is anything else.
+    """
+    try:
+        body = json.loads(raw or b"{}")
+    except (ValueError, RecursionError):
+        raise DeskError(Code.UNREADABLE) from None
+    if not isinstance(body, dict) or not body.keys() <= known:
+        raise DeskError(Code.UNREADABLE)
+    return body
+
+
+def text(value: object) -> str:
+    """Text of a length that somebody types.
+
+    Raises:
+        DeskError: it is anything else.
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST or not value.isprintable():
+        raise DeskError(Code.UNREADABLE)
+    return value
+
+
+def instant(value: object) -> datetime | None:
+    """An instant of ISO 8601 with its zone, in UTC; None for null.
+
+    Raises:
+        DeskError: it is anything else.
+    """
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text(value))
+        if at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise DeskError(Code.UNREADABLE)
+
+
+def minutes(value: object) -> timedelta:
+    """A length of time in whole minutes.
+
+    Raises:
+        DeskError: it is anything else, negative, or longer than a year.
+    """
+    if type(value) is not int or not 0 <= value <= _A_YEAR:
+        raise DeskError(Code.UNREADABLE)
+    return timedelta(minutes=value)
+
+
+def names(value: object) -> tuple[str, ...] | None:
+    """A list of names; None for null.
+
+    Raises:
+        DeskError: it is anything else.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) > _MOST:
+        raise DeskError(Code.UNREADABLE)
+    return tuple(map(text, value))
+
+
+async def done(act: Awaitable[_T], refusals: Mapping[type[Exception], Code]) -> _T:
+    """Wait for an act, its refusals in the desk's words; with the act's own where it has some.
+
+    Raises:
+        DeskError: it was refused.
+    """
+    try:
+        return await act
+    except tuple(refusals) as error:
+        code = next(code for kind, code in refusals.items() if isinstance(error, kind))
+        raise DeskError(code, str(error) if code in _OWN_WORDS else "") from error
+
+
+_OWN_WORDS: Final = frozenset(
+    {Code.ABOVE_CEILING, Code.CANNOT_GIVE, Code.CANNOT_EXAMINE, Code.NOT_IN_COURSE}
+)
+"""Refusals of which the act says more than the row: what it says is for whoever asks."""
+
+
+def iso(at: datetime | None) -> str | None:
+    """An instant for an answer."""
+    return at.isoformat() if at is not None else None
