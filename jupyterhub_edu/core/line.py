@@ -14,7 +14,6 @@ from jupyterhub_edu.domain.exams import share_of
 from jupyterhub_edu.domain.line import Place
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.profiles import Granted
-from jupyterhub_edu.domain.reasons import Code, Reason
 from jupyterhub_edu.domain.reclaim import Reclaim, keeps_of
 from jupyterhub_edu.ports import Clock, Phase, Servers, Standing, Store
 
@@ -80,7 +79,8 @@ class Line:
     async def join(self, request: StartRequest, person: Person, server: str = "") -> Standing:
         """Take a place; asking for something else is a new arrival, asking for the same again changes nothing.
 
-        Whoever finds devices free and nobody before them has their turn at once.
+        Whoever finds devices free and nobody before them has their turn at once; so has whoever asks for none, who waits for
+        the hub alone.
 
         Raises:
             Refused: something refuses that cannot be waited for.
@@ -123,8 +123,9 @@ class Line:
         return sum(1 for one in waiting if course in (None, one.place.request.course))
 
     def places(self, flavor: str) -> list[Place]:
-        """Those that wait for a flavor."""
-        return [waiter.place for waiter in self._turns.lines.get(flavor, {}).values()]
+        """Those that wait for devices of a flavor."""
+        line = self._turns.lines.get(flavor, {}).values()
+        return [waiter.place for waiter in line if waiter.place.devices]
 
     async def follow(self, hub_name: str) -> AsyncGenerator[Standing | None, None]:
         """How somebody stands now, then at each change, at most about once a second. Close it when nobody looks any more."""
@@ -202,15 +203,17 @@ class Line:
         self._loaded = ()
 
     def reread(self) -> None:
-        """The campus file has changed: what those who wait asked for may be other devices now."""
+        """The campus file has changed: what those who wait asked for may be other devices now, or not be there any more."""
         for waiter in [w for line in self._turns.lines.values() for w in line.values()]:
             place = waiter.place
             granted = self._book.glance(place.person, place.request.course).granted(place.request)
-            if granted is not None and granted.amounts.devices:
+            if granted is None:
+                self._turns.strike(waiter, self._turns.against(place))
+                continue
+            wanted = place._replace(flavor=granted.flavor, devices=granted.amounts.devices)
+            if wanted != place:
                 self._turns.step_out(waiter)
-                waiter.place = place._replace(
-                    flavor=granted.flavor, devices=granted.amounts.devices
-                )
+                waiter.place = wanted
                 self._turns.stand(waiter)
         self.poke()
 
@@ -223,8 +226,11 @@ class Line:
         turns, now = self._turns, self._clock()
         for flavor in [f.key for f in self._campus().flavors.values() if f.device]:
             self.poke(flavor)
+        self.poke()
         for waiter in list(turns.of.values()):
-            if waiter.told_until is not None and waiter.told_until <= now:
+            if self._roll.person(waiter.place.person) is None and not waiter.over:
+                await self.leave(waiter.hub_name)
+            elif waiter.told_until is not None and waiter.told_until <= now:
                 del turns.of[waiter.hub_name]
                 self._tell(waiter.hub_name)
             elif self._book.is_held(waiter.admission) and not turns.starter.is_under_way(
@@ -275,7 +281,8 @@ class Line:
 
     def _standing(self, waiter: Waiter) -> Standing:
         place, reasons, estimate = waiter.place, waiter.reasons, None
-        if waiter.phase is Phase.WAITING and place.id in self._turns.lines.get(place.flavor, {}):
+        stands = place.id in self._turns.lines.get(place.flavor, {})
+        if waiter.phase is Phase.WAITING and stands and place.devices:
             outlook = self._turns.outlook(place.flavor)
             estimate, reasons = outlook.estimate(place), outlook.reasons(place)
         ahead = estimate.ahead if estimate is not None else 0
@@ -290,15 +297,12 @@ def _waited_for(glance: Glance, request: StartRequest) -> Granted:
     """What is waited for.
 
     Raises:
-        Refused: something refuses that cannot be waited for, or nothing of it is ever waited for.
+        Refused: something refuses that cannot be waited for.
     """
     against = [r for r in glance.decide_alone(request).reasons if not r.waitable]
     granted = glance.granted(request)
     if against or granted is None:
         raise Refused(Decision(None, tuple(against)))
-    if not granted.amounts.devices:
-        wanted = {"profile": granted.profile}
-        raise Refused(Decision(None, (Reason(Code.OPTION_INVALID, "free", wanted),)))
     return granted
 
 

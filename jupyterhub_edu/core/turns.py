@@ -102,6 +102,7 @@ class Turns:
 
     def turn(self, flavor: str) -> None:
         """Let everybody start whose turn has come, until nobody's has."""
+        self._begin_without_devices(flavor)
         aside: set[str] = set()
         while True:
             now, state = self._clock(), self._book.state(flavor)
@@ -110,7 +111,7 @@ class Turns:
             places, starve_after = waiting.values(), self.starve_after()
             taken = turn(places, state, now, self.against, keeps, starve_after)
             for lapse in taken.lapsed:
-                self._strike(lapse.place.id, flavor, lapse.reasons)
+                self.strike(self.lines[flavor][lapse.place.id], lapse.reasons)
             for begin in taken.starts:
                 # Those behind were chosen as though it had started: where it has not, they are chosen anew.
                 if not self._begin(begin):
@@ -121,8 +122,9 @@ class Turns:
         self._rest(flavor, taken)
 
     def waiting(self, flavor: str, now: datetime) -> list[Place]:
-        """The places whose turn may come now."""
-        return [w.place for w in self.lines.get(flavor, {}).values() if w.waits(now)]
+        """The places whose turn may come now, but for those that ask for no device."""
+        line = self.lines.get(flavor, {}).values()
+        return [w.place for w in line if w.waits(now) and w.place.devices]
 
     def against(self, place: Place) -> tuple[Reason, ...]:
         """The reasons against a place that cannot be waited for."""
@@ -133,6 +135,12 @@ class Turns:
         runs = waiter is not None and self._book.of_server(waiter.hub_name, waiter.server)
         return found or ((RUNS,) if runs else ())
 
+    def _begin_without_devices(self, flavor: str) -> None:
+        """Who asks for no device waits for the hub alone."""
+        line, now = self.lines.get(flavor, {}).values(), self._clock()
+        for place in [w.place for w in line if w.waits(now) and not w.place.devices]:
+            self._begin(Begin(place, own=True, avoids=frozenset()))
+
     def _begin(self, begin: Begin) -> bool:
         """Reserve for a place whose turn has come, and start. The book decides again; whom it refuses waits on."""
         place = begin.place
@@ -141,7 +149,7 @@ class Turns:
             admission = self._book.hold(place.request, person, waiter.server, begin.avoids)
         except Refused as refused:
             if not refused.decision.waitable:
-                self._strike(place.id, place.flavor, refused.decision.reasons)
+                self.strike(waiter, refused.decision.reasons)
             return False
         waiter.admission, waiter.phase, waiter.again_at = admission.id, Phase.STARTING, None
         self.step_out(waiter)
@@ -172,7 +180,8 @@ class Turns:
         """What those who wait for a flavor are told."""
         found = self._outlooks.get(flavor)
         if found is None:
-            places = [waiter.place for waiter in self.lines.get(flavor, {}).values()]
+            line = self.lines.get(flavor, {}).values()
+            places = [waiter.place for waiter in line if waiter.place.devices]
             reclaims, kept = self.reclaims(flavor), self._kept.get(flavor)
             found = Outlook(self._book, flavor, places, reclaims, kept, self._clock())
             self._outlooks[flavor] = found
@@ -182,8 +191,10 @@ class Turns:
 
     def stand(self, waiter: Waiter) -> None:
         """It stands in its flavor's line from now on."""
-        self.lines.setdefault(waiter.place.flavor, {})[waiter.place.id] = waiter
-        self.poke(waiter.place.flavor)
+        flavor = waiter.place.flavor
+        self.lines.setdefault(flavor, {})[waiter.place.id] = waiter
+        self._outlooks.pop(flavor, None)
+        self.poke(flavor)
 
     def step_out(self, waiter: Waiter) -> None:
         """It waits no longer, for whatever reason."""
@@ -191,7 +202,7 @@ class Turns:
         line = self.lines.get(flavor, {})
         if line.pop(waiter.place.id, None) is not None and not line:
             del self.lines[flavor]
-            self._outlooks.pop(flavor, None)
+        self._outlooks.pop(flavor, None)
         self.poke(flavor)
         self._tell(waiter)
 
@@ -215,7 +226,7 @@ class Turns:
         waiter.tries += by_hub
         reasons = self.against(waiter.place)
         if reasons or waiter.tries >= _MOST_TRIES:
-            self._over(waiter, Phase.STRUCK, reasons)
+            self.strike(waiter, reasons)
             return
         pause = _FIRST_AGAIN * 2 ** max(0, waiter.tries - 1)
         waiter.phase, waiter.again_at = Phase.WAITING, self._clock() + pause
@@ -227,8 +238,9 @@ class Turns:
         """Its server is under way."""
         self._over(waiter, Phase.STARTED, ())
 
-    def _strike(self, id: str, flavor: str, reasons: tuple[Reason, ...]) -> None:
-        self._over(self.lines[flavor][id], Phase.STRUCK, reasons)
+    def strike(self, waiter: Waiter, reasons: tuple[Reason, ...]) -> None:
+        """It is out of the line, for these reasons; none where its server did not start for several times."""
+        self._over(waiter, Phase.STRUCK, reasons)
 
     def _over(self, waiter: Waiter, phase: Phase, reasons: tuple[Reason, ...]) -> None:
         waiter.phase, waiter.reasons = phase, reasons

@@ -42,7 +42,7 @@ class Place(NamedTuple):
     Attributes:
         id: unique; of two arrivals at one instant the smaller goes first.
         course: the course's id; for an exam its key in the sums.
-        devices: whole devices asked for, at least 1.
+        devices: whole devices asked for; a turn is worked out for those that ask for at least 1.
         arrived_at: aware UTC; asking for more is a new arrival.
         request: what is started when its turn comes.
     """
