@@ -127,7 +127,6 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             course="Choose a course: {choices}.",
             exam="{option} is fixed to {value} in this exam.",
             unreadable="This choice cannot be read: {what}.",
-            free="{profile} needs nothing that anybody waits for: start it.",
         ),
         Code.EXAM_RUNNING: _row(
             6,
