@@ -86,6 +86,10 @@ class CampusMetrics(Collector):
             "flavor",
             "course",
         )
+        length = _gauge("line_length", "People who wait for devices of a flavor", "flavor")
+        wait = _gauge(
+            "line_wait_seconds", "How long whoever waits longest has waited; 0: nobody", "flavor"
+        )
         hours = _hours()
         age = _gauge("source_age_seconds", "Since a source's last complete answer", "source")
         failing = _gauge(
@@ -100,6 +104,10 @@ class CampusMetrics(Collector):
                 for course, devices in core.campus.nominal(flavor, core.clock()).items():
                     owned.add_metric([flavor, course], devices)
                 self._share(core, flavor, reserved, borrowed)
+                waiting = [place.arrived_at for place in core.line.places(flavor)]
+                now = core.clock()
+                length.add_metric([flavor], len(waiting))
+                wait.add_metric([flavor], (now - min(waiting, default=now)).total_seconds())
             _count_hours(core, *hours)
             for source in core.campus.sources:
                 health, now = core.refresher.health(source), core.clock()
@@ -111,7 +119,7 @@ class CampusMetrics(Collector):
                 failing.add_metric([source], silent)
             people.add_metric([], sum(p.active and not p.linked_to for p in core.roll.people()))
         yield from (servers, used, owned, free, lent, reserved, borrowed, *hours)
-        yield from (age, failing, people)
+        yield from (length, wait, age, failing, people)
 
     def _share(
         self,

@@ -117,6 +117,23 @@ async def test_what_a_window_holds_is_told_while_it_is_open():
     assert 'devices_reserved{course="ml",flavor="t4"}' not in shown(registry)
 
 
+async def test_how_many_wait_and_how_long_is_told_by_flavor():
+    core, registry = a_watched_core()
+    await core.ready()
+    for login in ("ada", "bob"):
+        await start(core, login, "ml", "gpu")
+    assert shown(registry)['line_length{flavor="t4"}'] == 0
+    for login in ("cyd", "dan"):
+        person = await enrol(core, login, ml=STUDENT)
+        await core.line.join(StartRequest(person.key, "ml", "gpu"), person)
+        core.clock.pass_(seconds=30)  # type: ignore[attr-defined]
+
+    page = shown(registry)
+    assert page['line_length{flavor="t4"}'] == 2
+    assert page['line_wait_seconds{flavor="t4"}'] == 60
+    await core.close()
+
+
 async def test_what_is_free_is_absent_while_the_cluster_is_silent():
     core, registry = a_watched_core()
     await core.ready()
