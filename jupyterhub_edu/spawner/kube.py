@@ -24,7 +24,7 @@ from jupyterhub_edu.domain.reasons import Code, Reason
 
 from .admission import AdmissionMixin
 from .lab import Bringer, pod_settings
-from .manifest import Expected, breaches, differences
+from .manifest import Expected, breaches, differences, keep_off
 from .merging import merge, merge_setting, thaw
 
 __all__ = ["EduSpawner"]
@@ -110,7 +110,9 @@ class EduSpawner(AdmissionMixin, KubeSpawner):
         self._put("extra_labels", {**self.extra_labels, **expected.labels})
         self._put("automount_service_account_token", False)
         self._apply_restricted()
-        self._put("modify_pod_hook", partial(self._last_word, self.modify_pod_hook, expected))
+        avoids = current_core().book.avoids(admission.id)
+        last_word = partial(self._last_word, self.modify_pod_hook, expected, avoids)
+        self._put("modify_pod_hook", last_word)
 
     def _apply_additions(self, admission: Admission, campus: Campus) -> None:
         """What the campus file does not govern itself: the profile's, and on top of it the course's."""
@@ -151,13 +153,22 @@ class EduSpawner(AdmissionMixin, KubeSpawner):
         self,
         hook: Callable[[Any, Any], Any] | None,
         expected: Expected,
+        avoids: frozenset[str],
         spawner: Any,
         pod: Any,
     ) -> Any:
-        """Run the administrator's own hook, then compare the manifest that will be sent with what was granted."""
+        """Run the administrator's own hook, then compare the manifest that will be sent with what was granted.
+
+        Args:
+            avoids: nodes that the pod must keep off.
+        """
         if hook is not None:
             pod = await maybe_future(hook(spawner, pod))
         raw = self.api.api_client.sanitize_for_serialization(pod)
+        if avoids:
+            raw["spec"]["affinity"] = pod.spec.affinity = keep_off(
+                raw["spec"].get("affinity"), avoids
+            )
         wrong = differences(raw, expected)
         if wrong:
             self.log.error(

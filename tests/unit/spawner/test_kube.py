@@ -346,6 +346,30 @@ async def test_modify_pod_hook_runs_on_the_pod_that_is_sent(world):
     assert w.cluster.last["metadata"]["annotations"]["example.org/by"] == "hook"
 
 
+async def test_a_pod_keeps_off_nodes_where_what_is_free_is_kept_for_others(world):
+    """Whatever the configuration and the hook ask for besides."""
+    user_node = {"key": "hub.jupyter.org/node-purpose", "operator": "In", "values": ["user"]}
+
+    def hook(spawner, pod):
+        pod.spec.affinity.pod_affinity = {"any": "thing"}
+        return pod
+
+    w = await world(
+        node_affinity_required=[{"matchExpressions": [user_node]}], modify_pod_hook=hook
+    )
+    w.core.book.avoids = lambda id: frozenset({"n2"} if w.core.book.admission(id) else ())
+
+    await spawn(w.spawner)
+
+    affinity = w.cluster.last["spec"]["affinity"]
+    (term,) = affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+        "nodeSelectorTerms"
+    ]
+    off = {"key": "metadata.name", "operator": "NotIn", "values": ["n2"]}
+    assert term == {"matchExpressions": [user_node], "matchFields": [off]}
+    assert affinity["podAffinity"] == {"any": "thing"}
+
+
 async def test_after_pod_created_hook_runs(world):
     seen = []
     w = await world(

@@ -4,7 +4,7 @@ import pytest
 
 from jupyterhub_edu.domain.profiles import Amounts
 from jupyterhub_edu.domain.quantities import Cpu, Memory
-from jupyterhub_edu.spawner.manifest import Expected, breaches, differences
+from jupyterhub_edu.spawner.manifest import Expected, breaches, differences, keep_off
 
 GRANTED = Expected(
     labels={"jupyterhub-edu/course": "ml"},
@@ -192,3 +192,60 @@ BREACHES = {
 @pytest.mark.parametrize(("change", "words"), BREACHES.values(), ids=BREACHES)
 def test_what_breaks_restricted_is_named(change, words):
     assert words in breaches(changed(change))
+
+
+# -- nodes to keep off ---------------------------------------------------------------------------------------------
+
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+IS_USER_NODE = {"key": "hub.jupyter.org/node-purpose", "operator": "In", "values": ["user"]}
+BY_NAME = {"key": "metadata.name", "operator": "In", "values": ["n7"]}
+
+
+def off(*nodes):
+    return [{"key": "metadata.name", "operator": "NotIn", "values": [node]} for node in nodes]
+
+
+def asking(*terms):
+    return {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": list(terms)}}}
+
+
+AFFINITIES = {
+    "of a pod that asks for nothing": (None, asking({"matchFields": off("n1", "n2")})),
+    "of one with empty settings": (
+        {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}},
+        asking({"matchFields": off("n1", "n2")}),
+    ),
+    "beside labels that are asked for": (
+        asking({"matchExpressions": [IS_USER_NODE]}),
+        asking({"matchExpressions": [IS_USER_NODE], "matchFields": off("n1", "n2")}),
+    ),
+    "beside fields that are asked for": (
+        asking({"matchFields": [BY_NAME]}),
+        asking({"matchFields": [BY_NAME, *off("n1", "n2")]}),
+    ),
+    "in each of several alternatives": (
+        asking({"matchExpressions": [IS_USER_NODE]}, {"matchFields": [BY_NAME]}),
+        asking(
+            {"matchExpressions": [IS_USER_NODE], "matchFields": off("n1", "n2")},
+            {"matchFields": [BY_NAME, *off("n1", "n2")]},
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), AFFINITIES.values(), ids=AFFINITIES)
+def test_keeping_off_nodes(before, after):
+    as_it_was = copy.deepcopy(before)
+    assert keep_off(before, {"n2", "n1"}) == after
+    assert before == as_it_was
+
+
+def test_what_else_an_affinity_asks_for_stays():
+    preferred = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1}]}
+    before = {"podAffinity": {"any": "thing"}, "nodeAffinity": preferred}
+    after = keep_off(before, {"n1"})
+    assert after["podAffinity"] == {"any": "thing"}
+    assert after["nodeAffinity"] == {
+        **preferred,
+        **asking({"matchFields": off("n1")})["nodeAffinity"],
+    }
