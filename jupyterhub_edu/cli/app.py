@@ -11,6 +11,8 @@ import typer
 from jupyterhub_edu import __version__
 from jupyterhub_edu.domain.usage import By
 
+from .exam import exam
+from .grant import grant
 from .output import Format, say, say_json
 
 __all__ = ["main"]
@@ -27,6 +29,8 @@ person = typer.Typer(
     help="What is kept of one person: hand it over, or erase it.", no_args_is_help=True
 )
 main.add_typer(person, name="person")
+main.add_typer(grant, name="grant")
+main.add_typer(exam, name="exam")
 _FAILED = 2
 
 CampusPath = Annotated[

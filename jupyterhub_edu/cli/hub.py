@@ -46,6 +46,8 @@ async def ask_hub(method: str, path: str, body: Mapping[str, Any] | None = None)
                 method, f"{url}/edu/{path}", json=body, allow_redirects=False
             ) as response,
         ):
+            if response.status == 204:
+                return None
             answer = await response.json()
             if response.status >= 300:
                 raise HubSaysNo(str(answer.get("message") or f"status {response.status}"))
