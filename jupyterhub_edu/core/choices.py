@@ -16,6 +16,7 @@ from jupyterhub_edu.domain.reasons import Code, Reason
 __all__ = [
     "CHOICE",
     "OPTION",
+    "WAIT",
     "Unreadable",
     "Wish",
     "keep",
@@ -27,6 +28,8 @@ __all__ = [
 
 CHOICE: Final = "choice"
 """The start page's radio group; its value is ``course/profile``."""
+WAIT: Final = "wait"
+"""The name of its buttons to wait for a profile, with the same values: it counts before the choice."""
 OPTION: Final = "option:"
 """Prefix of the start page's selects: ``option:course/profile/option``."""
 
@@ -107,8 +110,8 @@ def parse_wish(value: object) -> Wish:
 def parse_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Turn form fields or query arguments into ``user_options``.
 
-    Two spellings: the start page's (``choice=ml/gpu`` and ``option:ml/gpu/devices=two``; selects of the cards that
-    were not chosen are left aside), and one for links (``course=ml&profile=gpu&devices=two``).
+    Two spellings: the start page's (``choice=ml/gpu`` or ``wait=ml/gpu``, and ``option:ml/gpu/devices=two``; selects of
+    the cards that were not chosen are left aside), and one for links (``course=ml&profile=gpu&devices=two``).
 
     Args:
         fields: a list of texts by name, as Tornado gives them; files are lists of something else.
@@ -117,6 +120,8 @@ def parse_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         Unreadable: an unknown field, one given twice, a file, or text that is none.
     """
     values = {name: _single(name, value) for name, value in fields.items() if name != "_xsrf"}
+    if WAIT in values:
+        values[CHOICE] = values.pop(WAIT)
     if CHOICE not in values:
         wish: dict[str, str] = {
             name: values.pop(name) for name in ("course", "profile") if name in values

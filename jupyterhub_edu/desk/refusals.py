@@ -40,6 +40,8 @@ class Code(StrEnum):
     NOT_YOUR_EXAMS = "not-your-exams"
     NO_SUCH_EXAM = "no-such-exam"
     CANNOT_EXAMINE = "cannot-hold-exam"
+    NO_PLACE = "no-place"
+    MAY_NOT_START = "may-not-start"
 
 
 _RETRY_AFTER: Final = {429: "3600", 503: "10"}
@@ -112,6 +114,12 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             429,
             "You have named 300 people within the hour, or 500 wait in this course. Try again later, or take some back.",
             "an administrator",
+        ),
+        Code.NO_PLACE: Row(404, "You stand in no line now.", "you: join one"),
+        Code.MAY_NOT_START: Row(
+            403,
+            "Whoever waits in line starts a server, and this token may start none.",
+            "you: make a token that may start your servers",
         ),
         Code.NOT_IN_COURSE: Row(
             404, "Nobody in the course is called so, or several people are.", "you"

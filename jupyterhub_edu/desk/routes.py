@@ -7,6 +7,7 @@ from .api import api_routes
 from .exams import exam_routes
 from .explain import explain_routes
 from .grants import grant_routes
+from .line_pages import line_routes
 from .pages import page_routes
 from .people import people_routes
 from .session import session_routes
@@ -25,6 +26,7 @@ def desk_routes() -> list[tuple[str, type]]:
         *exam_routes(),
         *explain_routes(),
         *grant_routes(),
+        *line_routes(),
         *people_routes(),
         *session_routes(),
         *usage_routes(),

@@ -11,9 +11,11 @@ __all__ = ["CUSTOM_SCOPES", "MANAGE", "READ"]
 READ: Final = "custom:edu:read"
 MANAGE: Final = "custom:edu:manage"
 CUSTOM_SCOPES: Final[dict[str, dict[str, Any]]] = {
-    READ: {"description": "See your courses and, where you may, who is on in them"},
+    READ: {
+        "description": "See your courses, your place in the line and, where you may, who is on in them"
+    },
     MANAGE: {
-        "description": "Stop servers in your courses, where you may",
+        "description": "Stop servers in your courses, where you may, and take or give up your place in the line",
         "subscopes": [READ],
     },
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from jupyterhub.utils import maybe_future
+from jupyterhub.utils import maybe_future, url_path_join
 from tornado import web
 from traitlets import HasTraits, default
 
@@ -68,6 +68,7 @@ class AdmissionMixin(HasTraits):
     authenticator: Any
     cmd: Any
     handler: Any
+    hub: Any
     log: Any
     name: str
     orm_spawner: Any
@@ -196,7 +197,13 @@ class AdmissionMixin(HasTraits):
         person = await core.refresher.freshen(person, younger_than=page.FRESH_ENOUGH)
         wish, self.refused_wish = self.refused_wish or self._wish_before(), None
         return page.render(
-            page.view(core, person, wish or Wish(), enforces_limits=self.enforces_limits)
+            page.view(
+                core,
+                person,
+                wish or Wish(),
+                enforces_limits=self.enforces_limits,
+                line_page=url_path_join(self.hub.base_url, "edu/line/"),
+            )
         )
 
     def _wish_before(self) -> Wish | None:

@@ -50,7 +50,13 @@ class ReasonView(NamedTuple):
 
 
 class ProfileView(NamedTuple):
-    """One card; ``reasons`` is empty exactly when it can be chosen, and only then there are selects."""
+    """One card.
+
+    Attributes:
+        selects: the options; empty for a card that can neither be chosen nor waited for.
+        reasons: empty exactly when it can be chosen.
+        wait: how long the line is, for a card that can be waited for.
+    """
 
     id: str
     value: str
@@ -63,6 +69,7 @@ class ProfileView(NamedTuple):
     checked: bool
     selects: Markup
     reasons: tuple[ReasonView, ...]
+    wait: str = ""
 
 
 class HoursView(NamedTuple):
@@ -95,6 +102,7 @@ class View(NamedTuple):
         notice: what a person must know first, or ``""``.
         startable: whether anything can be started.
         enforces_limits: whether the system holds servers to CPU and memory.
+        line: how the person stands in the line already, or ``""``; ``line_page`` is its address.
     """
 
     campus: str
@@ -103,6 +111,8 @@ class View(NamedTuple):
     courses: tuple[CourseView, ...]
     startable: bool
     enforces_limits: bool = True
+    line: str = ""
+    line_page: str = ""
 
 
 def render(page: View) -> str:
@@ -115,13 +125,17 @@ def empty(campus: Campus | None = None) -> View:
     return View(campus.name if campus else "", campus.contact if campus else "", "", (), False)
 
 
-def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True) -> View:
+def view(
+    core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True, line_page: str = ""
+) -> View:
     """Work the page out; changes nothing.
 
     Args:
         wish: what to choose beforehand if it is still allowed: what was asked for last, or a course alone.
+        line_page: address of the page of the waiting line.
     """
     campus = core.campus
+    standing = core.line.standing(person.hub_name)
     offers = list(_offers(core, person))
     chosen = _chosen(offers, wish)
     return View(
@@ -134,6 +148,8 @@ def view(core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True
         ),
         startable=chosen is not None,
         enforces_limits=enforces_limits,
+        line=standing.note if standing is not None else "",
+        line_page=line_page,
     )
 
 
@@ -229,6 +245,7 @@ class _Drawing:
         if checked and (self._wish.course, self._wish.profile) == self._chosen:
             options = {**self._wish.options, **options}
         granted = decision.start.granted if decision.start else self._as_offered(profile)
+        may_have = decision.allowed or decision.waitable
         return ProfileView(
             id=id,
             value=f"{self._course.id}/{profile.key}",
@@ -241,8 +258,9 @@ class _Drawing:
             and not decision.start.own
             and self._is_owned(profile),
             checked=checked,
-            selects=self._selects_of(profile, id, options) if decision.allowed else Markup(),
+            selects=self._selects_of(profile, id, options) if may_have else Markup(),
             reasons=tuple(self._reason(reason) for reason in decision.reasons),
+            wait=self._wait(profile) if decision.waitable else "",
         )
 
     def _selects_of(self, profile: Profile, card: str, wished: Mapping[str, str]) -> Markup:
@@ -279,6 +297,14 @@ class _Drawing:
         if card.free is None:
             return ""
         return f"{card.free} of {card.free + self._core.book.used(card.profile.flavor.key)} free"
+
+    def _wait(self, profile: Profile) -> str:
+        """How long the line is."""
+        waiting = self._core.line.length(profile.flavor.key)
+        if not waiting:
+            return f"Nobody waits for {profile.flavor.title} yet."
+        people = "1 person waits" if waiting == 1 else f"{waiting} people wait"
+        return f"{people} for {profile.flavor.title} now."
 
     def _reason(self, reason: Reason) -> ReasonView:
         when = "" if reason.variant in _NOT_SOON else reason.row.retry

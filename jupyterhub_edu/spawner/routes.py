@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from jupyterhub import apihandlers, handlers
 from jupyterhub.apihandlers.users import UserServerAPIHandler
-from jupyterhub.handlers.pages import SpawnHandler
+from jupyterhub.handlers.pages import SpawnHandler, SpawnPendingHandler
 from jupyterhub.scopes import needs_scope
+from jupyterhub.utils import url_path_join
 from tornado import web
 
 from jupyterhub_edu import hub
@@ -24,6 +25,7 @@ from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.domain.reasons import Code
 
 from .admission import ready_core
+from .waiting import EduSpawnPendingHandler, JoinsTheLine
 
 __all__ = ["EduServerAPIHandler", "EduSpawnHandler", "spawn_routes"]
 
@@ -72,7 +74,9 @@ class _Asking:
         await core.refresher.freshen(person)
         spawner = user.spawners.get(server_name)
         if spawner is None or not spawner.active:
-            former = [admission.id for admission in core.book.of_server(user.name, server_name)]
+            held = core.book.of_server(user.name, server_name)
+            # What the line has reserved is for this very start.
+            former = [one.id for one in held if not core.book.is_held(one.id)]
             await core.book.wait_ended(former, _FORMER_ENDS_WITHIN)
 
     def _note_address(self, core: Core, user: Any) -> None:
@@ -85,7 +89,7 @@ class _Asking:
         """What a page remembers of a refused choice."""
 
 
-class EduSpawnHandler(_Asking, SpawnHandler):
+class EduSpawnHandler(JoinsTheLine, _Asking, SpawnHandler):
     """The hub's spawn page."""
 
     chosen_course = ""
@@ -125,7 +129,7 @@ class EduServerAPIHandler(_Asking, UserServerAPIHandler):
     """The hub's REST routes of one server; a refusal carries its reasons."""
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """``{"status", "message", "reasons": [{"code", "sentence", "who", "retry_at"}]}``."""
+        """``{"status", "message", "reasons": [{"code", "sentence", "who", "retry_at"}]}``, ``line`` where one may wait."""
         error = (kwargs.get("exc_info") or (None, None))[1]
         decision = getattr(error, "edu_decision", None)
         if not isinstance(decision, Decision):
@@ -134,11 +138,9 @@ class EduServerAPIHandler(_Asking, UserServerAPIHandler):
         self.set_header("Content-Type", "application/json")
         for name, value in (getattr(error, "headers", None) or {}).items():
             self.set_header(name, value)
-        answer = {
-            "status": status_code,
-            "message": decision.sentence,
-            "reasons": hub.reasons_json(decision),
-        }
+        answer = hub.refusal_json(decision) | {"status": status_code}
+        if decision.waitable:
+            answer["line"] = url_path_join(self.hub.base_url, "api/edu/line")
         self.finish(json.dumps(answer))
 
     if "put" in vars(
@@ -199,7 +201,11 @@ def spawn_routes() -> list[tuple[str, type]]:
 
 
 def _routes() -> Iterator[tuple[str, type]]:
-    ours = {SpawnHandler: EduSpawnHandler, UserServerAPIHandler: EduServerAPIHandler}
+    ours = {
+        SpawnHandler: EduSpawnHandler,
+        SpawnPendingHandler: EduSpawnPendingHandler,
+        UserServerAPIHandler: EduServerAPIHandler,
+    }
     for pattern, handler, *_ in (*handlers.default_handlers, *apihandlers.default_handlers):
         if handler in ours:
             yield pattern, ours[handler]

@@ -102,18 +102,13 @@ FULL = "All Tesla that Machine Learning may use now are in use."
 
 def the_third_is_refused(school: School, story: Story) -> None:
     assert school.cards("n-ml")["Machine Learning"]["GPU notebook"].startswith(FULL)
-    refused = school.start("n-ml", "ml/gpu")
-    assert refused.status_code == 409
-    assert int(refused.headers["Retry-After"]) > 0
-    assert FULL in refused.text
-    story.tell(f"n-ml is refused by form: 409, {FULL}")
     refused = school.start_by_rest("n-ml", "ml/gpu")
     assert refused.status_code == 409
     assert int(refused.headers["Retry-After"]) > 0
     first = refused.json()["reasons"][0]
     assert (first["code"], first["sentence"]) == ("course-quota", FULL)
     assert first["retry_at"]
-    story.tell(f"and by REST: 409 {first['code']}, try again at {first['retry_at']}")
+    story.tell(f"n-ml is refused: 409 {first['code']}, try again at {first['retry_at']}")
     assert sorted(school.pods()) == ["a-ml", "s-ml"]
 
 
@@ -138,7 +133,7 @@ def a_killed_hub_comes_back_to_the_same_book(school: School, story: Story) -> No
     assert [(school.who_is_on(login), school.sessions(login)) for login in pages[:2]] == before
     assert {login: pod["metadata"]["uid"] for login, pod in school.pods().items()} == pods
     story.tell("it comes back: the same sessions on the page and in the API, the same pods")
-    refused = school.start("s-ml", "ml/gpu")
+    refused = school.start_by_rest("s-ml", "ml/gpu")
     assert refused.status_code == 409
     assert FULL in refused.text
     assert "JupyterLab" in school.lab("n-ml").text

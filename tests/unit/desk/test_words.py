@@ -19,6 +19,7 @@ from jupyterhub.scopes import scope_definitions
 
 from jupyterhub_edu.core.left import HoursLeft
 from jupyterhub_edu.desk import CUSTOM_SCOPES, TEMPLATES, desk_routes
+from jupyterhub_edu.desk.line import LineView, Why
 from jupyterhub_edu.desk.pages import Page
 from jupyterhub_edu.desk.refusals import ROWS, Code, DeskError
 from jupyterhub_edu.desk.use import GrantRow, LeftRow, PastRow, RunningRow, Use, WeekRow
@@ -62,6 +63,11 @@ def test_every_address_has_one_handler_and_ends_where_it_should():
         "/api/edu/courses/ml/servers/ada": 1,
         "/api/edu/courses/ml/servers/ada/lab-2": 1,
         "/edu/courses/ml/other": 0,
+        "/edu/line": 1,
+        "/edu/line/": 1,
+        "/edu/line/events": 1,
+        "/edu/line/other": 0,
+        "/api/edu/line": 1,
     }.items():
         assert sum(bool(re.fullmatch(pattern, address)) for pattern in patterns) == hits, address
 
@@ -118,6 +124,16 @@ ENDED: Any = SimpleNamespace(devices=1, estimated=True)
 GRANT: Any = SimpleNamespace(by=HOSTILE, why=HOSTILE)
 LEFT = HoursLeft("person", 10, 3, Period.WEEK, None)
 USED = Usage(date(2026, 11, 2), None, HOSTILE, None, None, 1, 0, 0, 3_600_000, GPU_HOUR)
+STANDING = LineView(
+    phase="struck",
+    heading="You are out of the line",
+    sentence=HOSTILE,
+    what=HOSTILE,
+    expected=HOSTILE,
+    since=AT,
+    reasons=(Why(HOSTILE, HOSTILE, AT),),
+    may_leave=True,
+)
 
 
 class Now:
@@ -145,10 +161,12 @@ WHAT: dict[str, dict[str, Any]] = {
         "refused": HOSTILE,
         "server_url": lambda name: "/user/x/",
     },
+    "line.html": {"line": STANDING, "stream": "/hub/edu/line/events", "here": HOSTILE},
     "ends.html": {"edu_ends": [RunningRow(SESSION, "ml", HOSTILE, 60, 600, "")]},
 }
 FRAME = (
     "<title>{% block title %}{% endblock %}</title>{% block stylesheet %}{% endblock %}"
+    "{% block meta %}{% endblock %}"
     "{% block scripts %}{% endblock %}{% block announcement %}{% endblock %}{% block nav_bar_left_items %}{% endblock %}"
     "{% block main %}{% endblock %}"
 )
@@ -213,3 +231,12 @@ def test_the_banner_is_announced_and_the_question_has_a_way_back():
     assert {field["name"] for field in form.find_all("input")} == {"_xsrf", "session"}
     assert not form.has_attr("action")
     assert form.find("a")["href"] == "/hub/edu/courses/ml"
+
+
+def test_the_page_of_the_line_needs_no_script():
+    page = render("line.html")
+    assert page.find("noscript").find("meta")["http-equiv"] == "refresh"
+    leave = page.find("form")
+    assert leave["method"] == "post"
+    assert [field["name"] for field in leave.find_all("input")] == ["_xsrf"]
+    assert page.find(attrs={"data-edu-said": True})["role"] == "status"
