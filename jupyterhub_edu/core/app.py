@@ -133,6 +133,8 @@ class Core:
         )
         self.book.on_admit.append(self.spared.mark)
         self.book.on_extend.append(self.spared.mark)
+        for changes in (self.grants.on_change, self.exams.on_change):
+            changes.append(lambda _: self.line.poke())
         self.book.on_end += [self.spared.end, self.ledger.charge]
         self._ready: asyncio.Task[None] | None = None
 

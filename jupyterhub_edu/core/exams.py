@@ -234,8 +234,9 @@ class Exams:
         await self._changed(exam)
 
     def note_address(self, hub_name: str, address: str) -> None:
-        """Remember from where somebody asks for their server in an exam; the line may start it in their place."""
-        self._addresses[hub_name] = address
+        """Remember from where somebody asks for a server while there are exams; the line may start it in their place."""
+        if self._live:
+            self._addresses[hub_name] = address
 
     def take_address(self, hub_name: str) -> str:
         """From where somebody asked last, or ``""``."""
@@ -324,6 +325,8 @@ class Exams:
         now = self._clock()
         left = [one.exam for one in self._known.values() if one.exam.phase(now) is not Phase.OVER]
         self._live = tuple(sorted(left, key=lambda exam: (exam.starts, exam.id)))
+        if not left:
+            self._addresses.clear()
 
     def _held(self, flavor: str, now: datetime) -> dict[str, int]:
         """Devices that each exam holds now, by its id; exams that hold none are left out."""

@@ -50,6 +50,7 @@ class _Asking:
         if options is None:
             options = user.spawners[server_name].orm_spawner.user_options
         core = await ready_core()
+        self._note_address(core, user)
         try:
             _, request = request_of(core, user.name, options)
             decision = core.book.decide(request)
@@ -58,8 +59,6 @@ class _Asking:
         if not decision.allowed:
             self._refused(user, options)
             raise hub.refusal(decision)
-        if decision.start is not None and decision.start.exam is not None:
-            self._note_address(core, user)
         return await super().spawn_single_user(user, server_name, *args, **kwargs)  # type: ignore[misc]
 
     async def _prepare(self, user: Any, server_name: str) -> None:
@@ -80,10 +79,11 @@ class _Asking:
             await core.book.wait_ended(former, _FORMER_ENDS_WITHIN)
 
     def _note_address(self, core: Core, user: Any) -> None:
-        """Where somebody is who starts their own server in an exam; that of a service which acts for them tells nothing."""
-        asks: Any = self
-        if getattr(asks.current_user, "name", None) == user.name:
-            core.exams.note_address(user.name, asks.request.remote_ip or "")
+        """Where somebody is who starts their own server; the address of a service which acts for them tells nothing."""
+        asks = getattr(self, "current_user", None)
+        if asks is not None and asks.name == user.name:
+            request: Any = self.request  # type: ignore[attr-defined]
+            core.exams.note_address(user.name, request.remote_ip or "")
 
     def _refused(self, user: Any, options: object) -> None:
         """What a page remembers of a refused choice."""
