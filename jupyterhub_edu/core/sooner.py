@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.decide import EndRule
 from jupyterhub_edu.domain.ends import End
-from jupyterhub_edu.ports import AuditEntry, Clock, Record, Store, StoreError
+from jupyterhub_edu.ports import AuditEntry, Clock, Record, Store
 
 from .book import Book
+from .kept import instant, reading
 
 __all__ = ["Sooner"]
 
@@ -183,18 +184,9 @@ def _record(admission: Admission, moved: _Moved) -> Record:
 
 
 def _read(record: Record) -> _Moved:
-    try:
+    with reading(record):
         promised, wanted = record.body["promised"], record.body["wanted"]
         return _Moved(
-            None if promised is None else End(_instant(promised[0]), _RULES[promised[1]]),
-            {_RULES[by]: _instant(at) for by, at in wanted.items()},
+            None if promised is None else End(instant(promised[0]), _RULES[promised[1]]),
+            {_RULES[by]: instant(at) for by, at in wanted.items()},
         )
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise StoreError(f"record {record.kind} {record.id} cannot be read: {error!r}") from error
-
-
-def _instant(text: Any) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"an instant without a zone: {text}")
-    return at

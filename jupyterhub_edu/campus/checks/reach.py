@@ -110,12 +110,12 @@ def _takers(c: Checker, key: str, profile: ProfileModel) -> Iterator[_Taker]:
 
 
 def _most(c: Checker, course: CourseModel, role: CourseRole, flavor: str) -> int | None:
-    """The least of count, caps and quota; None where nothing limits."""
+    """The least of what there may be, caps and quota; None where nothing limits."""
     quota = course.quota.get(flavor)
     caps = caps_of(c.model, course).get(role)
     known = c.flavor(flavor)
     limits = (
-        known.count if known else None,
+        (known.grows_to if known.count is None else known.count) if known else None,
         caps.devices.get(flavor) if caps else None,
         (c.model.caps.model_extra or {}).get(flavor),
         _owned(course, flavor) + quota.borrow if quota and quota.borrow is not None else None,
