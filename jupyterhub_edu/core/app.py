@@ -103,6 +103,7 @@ class Core:
             lambda *which: self.exams.sittings(*which),
         )
         self.exams = Exams(lambda: self._campus, self.roll, self.book, store, clock)
+        self.book.shares.exams = self.exams
         self.sooner = Sooner(self.book, store, clock)
         self.reclaims = Reclaims(lambda: self._campus, self.book, self.sooner, store, clock)
         self.line = Line(
@@ -113,6 +114,10 @@ class Core:
             servers,
             clock,
             self.reclaims.current,
+        )
+        self.book.is_reclaimed = self.reclaims.calls_back
+        self.book.is_wanted = lambda admission: self.reclaims.is_wanted(
+            admission, self.line.places(admission.flavor)
         )
         self.finder = Finder(lambda: self.refresher.sources, lambda: self._campus, self.roll)
         self.tries, self.settler = Tries(clock), Settler(self)

@@ -16,7 +16,7 @@ from typing import Final
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.allowances import Budgets, Drawn
-from jupyterhub_edu.domain.balance import State
+from jupyterhub_edu.domain.balance import Balance, State
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision, EndRule, Facts, Start, StartRequest
@@ -32,14 +32,16 @@ from jupyterhub_edu.domain.grants import Ceilings, Grant
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.profiles import Amounts, Flavor, Granted
+from jupyterhub_edu.domain.prospect import lent
 from jupyterhub_edu.domain.quantities import Cpu, Memory
 from jupyterhub_edu.domain.reasons import Code
-from jupyterhub_edu.ports import AuditEntry, Clock, Inventory, PodSighting, Stock, Store
+from jupyterhub_edu.ports import AuditEntry, Clock, Inventory, PodSighting, Store
 
 from .budgets import Purses, Used, both
 from .glance import Glance, InTurn
 from .listeners import call_all
 from .roll import Roll
+from .shares import Shares
 from .tally import Tally
 
 __all__ = ["STALE_INVENTORY", "Book", "Refused"]
@@ -104,8 +106,14 @@ class Book:
         self._leftovers: set[str] = set()
         self._rebuilt = False
         self._unsaved: set[asyncio.Task[None]] = set()
+        self.shares = Shares(campus)
+        """What each course and exam has of each flavor."""
         self._waiting: dict[tuple[str, str], tuple[StartRequest, str]] = {}
         """By account and server: what a turn of the line has reserved, and for which request, until the spawner takes it."""
+        self.is_reclaimed: Callable[[str], bool] = lambda _: False
+        """Whether an admission is a loan that is being called back."""
+        self.is_wanted: Callable[[Admission], bool] = lambda _: False
+        """Whether somebody in line could use its devices."""
         self.in_turn: InTurn | None = None
         """Who comes before a start; None: nobody."""
         self.on_admit: list[Callable[[Admission], None]] = []
@@ -181,7 +189,7 @@ class Book:
         now = self._clock()
         if self.stale_since(now) is not None:
             return None
-        return self._room(self._tally(flavor), self._inventory.stock(flavor))
+        return max(0, self.state(flavor).room)
 
     def stale_since(self, now: datetime) -> datetime | None:
         """The last proof of life of the inventory if it is too old, else None."""
@@ -195,15 +203,17 @@ class Book:
 
     def state(self, flavor: str) -> State:
         """One flavor as a whole now, for the line and for reclaim; it follows every change, so use it before the next one."""
-        now, campus = self._clock(), self._campus()
-        known = campus.flavors.get(flavor)
+        now, known = self._clock(), self._campus().flavors.get(flavor)
         return self._tally(flavor).state(
-            campus,
-            now,
+            self.shares.of(flavor, now),
             self._inventory.stock(flavor),
             known.count if known is not None else None,
             fresh=self.stale_since(now) is None,
         )
+
+    def borrowed(self, flavor: str) -> frozenset[str]:
+        """The admissions of a flavor that are beyond what their courses own now; which those are may change at any time."""
+        return frozenset(h.id for held in lent(self.state(flavor)).values() for h in held)
 
     # -- changes -----------------------------------------------------------------------------------------------
 
@@ -363,6 +373,8 @@ class Book:
             admission.ends_by,
             admission.extended,
             exam=admission.exam,
+            reclaimed=self.is_reclaimed(admission.id),
+            wanted=self.is_wanted(admission),
             weight=admission.weight,
         )
         glance = self.glance(admission.person, admission.course, but=admission)
@@ -535,45 +547,35 @@ class Book:
         )
 
     def _pool_of(self, campus: Campus, course: Course, flavor: Flavor, now: datetime) -> Pool:
-        tally = self._tally(flavor.key)
-        stock = self._inventory.stock(flavor.key)
-        return Pool(
-            nodes=tuple(stock.nodes.values()),
-            unseen=tally.unseen,
-            room=self._room(tally, stock),
-            used=tally.used,
-            used_here=tally.by_course.get(course.id, 0),
-            nominal=tally.nominal(campus, course.id, now),
-            most=course.quota_for(flavor.key).most,
-            claimed=tally.claimed(campus, now),
+        tally, state = self._tally(flavor.key), self.state(flavor.key)
+        pool = Balance(state).pool(course.id)
+        return pool._replace(
+            nodes=tuple(state.nodes.values()),
+            room=max(0, pool.room),
             stale_since=self.stale_since(now),
             frees_at=tally.frees_at(),
-            away=tuple((stock.nodes.get(node, 0), off) for node, off in tally.away.items()),
+            reserved_until=self.shares.reserved_until(flavor.key, course.id, now),
+            away=tuple((state.nodes.get(node, 0), off) for node, off in tally.away.items()),
         )
 
     def _pool_without(
         self, held: Admission, campus: Campus, course: Course, flavor: Flavor, now: datetime
     ) -> Pool:
-        """The same as if this admission held nothing; its node is not asked."""
+        """The same as if this admission held nothing; the node on which it runs is not asked."""
         pool = self._pool_of(campus, course, flavor, now)
         if held.flavor != flavor.key or held.share != course.id:
             return pool
         here = pool.used_here - held.devices
-        claimed = pool.claimed - max(pool.used_here, pool.nominal) + max(here, pool.nominal)
+        claimed = pool.claimed - max(pool.used_here, pool.reserved) + max(here, pool.reserved)
+        holding = self._tally(flavor.key).holdings.get(held.id)
+        if holding is not None and holding.node is None:
+            pool = pool._replace(unseen=pool.unseen - held.devices, away=())
         return pool._replace(
             room=pool.room + held.devices,
             used=pool.used - held.devices,
             used_here=here,
             claimed=claimed,
         )
-
-    def _room(self, tally: Tally, stock: Stock) -> int:
-        """Free devices after those still on their way to a node, and within the flavor's ``count``."""
-        room = sum(stock.nodes.values()) - tally.unseen
-        flavor = self._campus().flavors.get(tally.flavor)
-        if flavor is not None and flavor.count is not None:
-            room = min(room, flavor.count - tally.used - stock.foreign)
-        return max(room, 0)
 
     def _node(self, name: str) -> str:
         """A node as the stock names it, which may not tell nodes apart."""

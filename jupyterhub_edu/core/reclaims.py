@@ -12,13 +12,13 @@ from jupyterhub_edu.domain.balance import Keep
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.decide import EndRule
 from jupyterhub_edu.domain.line import Place
+from jupyterhub_edu.domain.prospect import is_wanted
 from jupyterhub_edu.domain.reasons import Reason
-from jupyterhub_edu.domain.reclaim import Loan, Look, Reclaim, look
+from jupyterhub_edu.domain.reclaim import Loan, Look, Reclaim, keeps_of, look
 from jupyterhub_edu.ports import AuditEntry, Clock, Record, Store
 
 from .book import Book
 from .kept import instant, reading, text
-from .shares import opening
 from .sooner import Sooner
 
 __all__ = ["TERMINATION", "Reclaims"]
@@ -86,6 +86,18 @@ class Reclaims:
         """Whether an admission is a loan that is being called back."""
         return id in self._loans
 
+    def is_wanted(self, admission: Admission, places: Collection[Place]) -> bool:
+        """Whether somebody in the line of its flavor could use what an admission holds.
+
+        Args:
+            places: those that stand in it.
+        """
+        state = self._book.state(admission.flavor)
+        if not places or admission.id not in state.holdings:
+            return False
+        keeps = keeps_of(self.current(admission.flavor), places, state)
+        return is_wanted(admission.id, places, state, keeps)
+
     def may_stop(self, id: str) -> bool:
         """Whether a loan that is called back is to be stopped now, and that is kept."""
         return id in self._stops and id in self._loans
@@ -113,8 +125,7 @@ class Reclaims:
         Raises:
             StoreError: it could not be kept; nothing has changed.
         """
-        campus, now, before = self._campus(), self._clock(), self.current(flavor)
-        warning = campus.reclaim_warning
+        now, before, warning = self._clock(), self.current(flavor), self._campus().reclaim_warning
         found = look(
             places,
             self._book.state(flavor),
@@ -122,7 +133,7 @@ class Reclaims:
             before,
             refused,
             kept=kept,
-            opening=opening(campus, flavor, now, warning + TERMINATION),
+            opening=self._book.shares.opening(flavor, now, warning + TERMINATION),
             warning=warning,
         )
         if found.reclaims != before:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.balance import Share, State
-from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.pools import Holding
 from jupyterhub_edu.ports import Stock
 
@@ -38,13 +36,8 @@ class Tally:
         self.away: dict[str, int] = {}
         self._ends: list[tuple[datetime, str]] = []
         self._open: dict[str, datetime | None] = {}
-        self._campus: Campus | None = None
-        self._epoch = -1
-        self._boundaries: tuple[datetime, ...] = ()
-        self._nominal: dict[str, int] = {}
         self._shares: Mapping[str, Share] = {}
         self._reserving: tuple[tuple[str, int], ...] = ()
-        self._claimed = 0
 
     def add(self, admission: Admission, avoids: frozenset[str] = frozenset()) -> None:
         """Count an admission; it is not seen on a node yet.
@@ -95,25 +88,18 @@ class Tally:
             heapq.heappop(self._ends)
         return self._ends[0][0] if self._ends else None
 
-    def nominal(self, campus: Campus, course: str, now: datetime) -> int:
-        """The course's own devices now."""
-        self._bring_to(campus, now)
-        return self._nominal.get(course, 0)
-
-    def claimed(self, campus: Campus, now: datetime) -> int:
-        """The sum over courses of the larger of use and own devices."""
-        self._bring_to(campus, now)
-        return self._claimed
-
     def state(
-        self, campus: Campus, now: datetime, stock: Stock, count: int | None, *, fresh: bool
+        self, shares: Mapping[str, Share], stock: Stock, count: int | None, *, fresh: bool
     ) -> State:
         """The flavor now; it follows every change, so use it before the next one.
 
         Args:
+            shares: by course, compared by ``is``.
             count: the flavor's ``count``, or None.
         """
-        self._bring_to(campus, now)
+        if shares is not self._shares:
+            self._shares = shares
+            self._reserving = tuple((c, s.reserved) for c, s in shares.items() if s.reserved)
         room = sum(stock.nodes.values()) - self.unseen
         if count is not None:
             room = min(room, count - self.used - stock.foreign)
@@ -139,36 +125,8 @@ class Tally:
 
     def _change(self, course: str, devices: int) -> None:
         before = self.by_course.get(course, 0)
-        own = self._nominal.get(course, 0)
-        self._claimed += max(before + devices, own) - max(before, own)
         self.used += devices
         if before + devices:
             self.by_course[course] = before + devices
         else:
             self.by_course.pop(course, None)
-
-    def _bring_to(self, campus: Campus, now: datetime) -> None:
-        """Work the owned devices out anew when the campus changed or some course began or ended."""
-        if campus is not self._campus:
-            self._campus, self._boundaries, self._epoch = campus, campus.boundaries(), -1
-        epoch = bisect_right(self._boundaries, now)
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self._nominal = dict(campus.nominal(self.flavor, now))
-            self._shares = _shares(campus, self.flavor, self._nominal)
-            self._reserving = tuple((c, s.reserved) for c, s in self._shares.items() if s.reserved)
-            courses = {*self._nominal, *self.by_course}
-            self._claimed = sum(
-                max(self.by_course.get(c, 0), self._nominal.get(c, 0)) for c in courses
-            )
-
-
-def _shares(campus: Campus, flavor: str, nominal: Mapping[str, int]) -> Mapping[str, Share]:
-    """Each course's part. Nothing is reclaimed, so what an open course owns is reserved for it."""
-    found = {}
-    for course in campus.courses.values():
-        if (quota := course.quota.get(flavor)) is not None:
-            own = nominal.get(course.id, 0)
-            most = own if quota.borrow is None else own + quota.borrow
-            found[course.id] = Share(own, quota.borrow, reserved=own, peak=most)
-    return MappingProxyType(found)

@@ -271,7 +271,8 @@ class _Drawing:
         """Whether some course has devices of this kind of its own; where all share there are no spare ones."""
         key, core = profile.flavor.key, self._core
         if key not in self._owned:
-            self._owned[key] = bool(core.campus.nominal(key, core.clock()))
+            parts = core.book.shares.of(key, core.clock())
+            self._owned[key] = any(share.nominal for share in parts.values())
         return self._owned[key]
 
     def _as_offered(self, profile: Profile) -> Granted | None:

@@ -15,6 +15,7 @@ from .groups import GroupKeeper
 from .idle import Idle
 from .loss import Losses
 from .metrics import campus_in, metrics_in
+from .reclaim import Reclaimer
 from .reconcile import Reconciler
 from .rosters import roster_timers
 from .sources import SourceReader
@@ -49,6 +50,7 @@ def default_timers(
         Timer("exams", 20, partial(core.exams.look, core.sooner)),
         Timer("reconcile", 30, Reconciler(core, metrics_in(registry))),
         Timer("line", 5, core.line.tend),
+        Timer("reclaim", 1, Reclaimer(core)),
         Timer("groups", 10, GroupKeeper(core)),
         # Sources that have no rosters are asked again by this alone.
         Timer("pending", 900, core.settler.retry, within=3600),

@@ -245,9 +245,6 @@ class World:
             borrow = quota[course].borrow
             if borrow is not None and wanted > quota[course].nominal + borrow:
                 return False
-            after = {**used, course: wanted}
-            if sum(max(after[id], quota[id].nominal) for id in COURSES) > room + total:
-                return False
         return room >= devices and all(
             any(left >= devices for left in rest) for rest in placements(free, sum(coming))
         )

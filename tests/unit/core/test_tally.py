@@ -5,20 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyterhub_edu.core.tally import Tally
 from jupyterhub_edu.domain.admissions import Admission
-from jupyterhub_edu.domain.campus import Campus
-from jupyterhub_edu.domain.courses import CourseState, Quota
+from jupyterhub_edu.domain.balance import Share
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.profiles import Granted
-from tests.fakes.campus import NOW, a_campus, a_course, some_amounts
-
-DAY = timedelta(days=1)
-TERM = {"starts": NOW + DAY, "ends": NOW + 3 * DAY}
+from jupyterhub_edu.ports import Stock
+from tests.fakes.campus import NOW, some_amounts
 
 
 def an_admission(
@@ -29,22 +25,11 @@ def an_admission(
     return Admission(id, "ad:1", "ada", "", course, role, granted, True, NOW, ends_at, None)
 
 
-def campus(**courses: dict[str, Any]) -> Campus:
-    return a_campus(courses=[a_course(id, **how) for id, how in courses.items()])
-
-
-COURSES = ["ml", "db", "gone"]
-FILES = [
-    campus(ml={"quota": {"t4": Quota(2)}, **TERM}, db={"quota": {"t4": Quota(1)}}),
-    campus(ml={"quota": {"t4": Quota(1)}, "state": CourseState.SUSPENDED}),
-    campus(ml={"quota": {"t4": Quota(3)}, "ends": NOW + 2 * DAY}, db={}),
-]
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("add"), st.sampled_from(["ml", "db", "gone"]), st.integers(0, 3)),
         st.tuples(st.just("remove"), st.integers(0, 9), st.none()),
         st.tuples(st.just("see"), st.integers(0, 9), st.none()),
-        st.tuples(st.just("look"), st.sampled_from(FILES), st.integers(0, 4)),
     ),
     max_size=40,
 )
@@ -58,14 +43,6 @@ def walk(steps: list[tuple[str, Any, Any]]) -> None:
             ends_at = NOW + timedelta(hours=37 * number % 11)
             held[str(number)] = an_admission(str(number), which, how, ends_at)
             tally.add(held[str(number)])
-        elif what == "look":
-            now = NOW + how * DAY
-            owned = which.nominal("t4", now)
-            use = {c: sum(a.devices for a in held.values() if a.course == c) for c in COURSES}
-            assert tally.claimed(which, now) == sum(max(use[c], owned.get(c, 0)) for c in COURSES)
-            assert [tally.nominal(which, c, now) for c in COURSES] == [
-                owned.get(c, 0) for c in COURSES
-            ]
         elif held:
             id = list(held)[which % len(held)]
             if what == "see":
@@ -86,29 +63,6 @@ def test_the_sums_are_those_worked_out_anew(steps: list[tuple[str, Any, Any]]) -
     walk(steps)
 
 
-def test_a_course_owns_its_devices_from_its_first_instant_to_its_last() -> None:
-    tally = Tally("t4")
-    tick = timedelta.resolution
-    owned = [
-        tally.nominal(FILES[0], "ml", at)
-        for at in (NOW + DAY - tick, NOW + DAY, NOW + 3 * DAY - tick, NOW + 3 * DAY)
-    ]
-    assert owned == [0, 2, 2, 0]
-
-
-def test_a_clock_that_was_set_back_is_believed() -> None:
-    tally = Tally("t4")
-    assert [tally.nominal(FILES[0], "ml", NOW + days * DAY) for days in (2, 0, 2)] == [2, 0, 2]
-
-
-def test_what_is_held_is_claimed_before_anybody_asked_about_quota() -> None:
-    tally = Tally("t4")
-    tally.add(an_admission("a", devices=3))
-    assert tally.claimed(FILES[2], NOW) == 3
-    tally.remove(an_admission("a", devices=3))
-    assert tally.claimed(FILES[2], NOW) == 3  # what ml owns
-
-
 def test_seeing_a_pod_twice_counts_once() -> None:
     tally, admission = Tally("t4"), an_admission("a", devices=2)
     tally.add(admission)
@@ -119,20 +73,14 @@ def test_seeing_a_pod_twice_counts_once() -> None:
     assert (tally.used, tally.unseen) == (0, 0)
 
 
-@pytest.mark.parametrize("flaw", ["boundaries", "campus"])
-def test_sums_that_are_not_worked_out_anew_would_be_caught(
-    monkeypatch: pytest.MonkeyPatch, flaw: str
-) -> None:
-    fresh = Tally._bring_to
+def test_who_reserves_is_worked_out_when_the_shares_are_others() -> None:
+    tally, stock = Tally("t4"), Stock({"n1": 4})
 
-    def forgetful(self: Tally, campus: Campus, now: datetime) -> None:
-        if self._campus is None or (flaw == "boundaries" and campus is not self._campus):
-            fresh(self, campus, now)
+    def reserving(**shares: Share) -> tuple[tuple[str, int], ...]:
+        return tally.state(shares, stock, None, fresh=True).reserving
 
-    monkeypatch.setattr(Tally, "_bring_to", forgetful)
-    steps = [("add", "ml", 1), *(("look", file, days) for file in FILES for days in range(5))]
-    with pytest.raises(AssertionError):
-        walk(steps)
+    assert reserving(ml=Share(2, reserved=1), db=Share(1)) == (("ml", 1),)
+    assert reserving(ml=Share(2), db=Share(1, reserved=1)) == (("db", 1),)
 
 
 def test_what_keeps_off_a_node_is_on_its_way_to_another_until_it_is_seen() -> None:

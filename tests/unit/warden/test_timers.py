@@ -227,7 +227,8 @@ async def test_two_wardens_may_share_one_registry():
         core = a_core()
         warden = Warden(core, default_timers(core, registry=registry), registry=registry)
         assert set(warden.states) == {
-            *("sources", "deadlines", "enrolments", "reconcile", "groups", "pending")
+            *("sources", "deadlines", "enrolments", "reconcile", "groups", "pending"),
+            *("exams", "line", "reclaim"),
         }
 
 
