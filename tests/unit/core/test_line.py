@@ -125,9 +125,11 @@ class World:
     """One hub with two T4 on one node."""
 
     def __init__(self, file: Campus | None = None, former: World | None = None) -> None:
-        self.clock = former.clock if former else AClock(NOW)
-        self.store = former.store if former else Store()
-        self.inventory = former.inventory if former else FakeInventory({"t4": [2]}, sees_pods=True)
+        self.clock: AClock = former.clock if former else AClock(NOW)
+        self.store: Store = former.store if former else Store()
+        self.inventory: FakeInventory = (
+            former.inventory if former else FakeInventory({"t4": [2]}, sees_pods=True)
+        )
         self.hub = Hub()
         self.core = a_core(
             file or campus(),
@@ -161,7 +163,7 @@ class World:
         standing = self.line.standing(login)
         return standing.phase if standing else None
 
-    def codes(self, login: str) -> list[Code]:
+    def codes(self, login: str) -> list[Any]:
         standing = self.line.standing(login)
         return [reason.code for reason in standing.reasons] if standing else []
 
@@ -781,8 +783,8 @@ async def test_a_hub_killed_at_any_step_of_a_start_loses_nobody(world, step):
     await world.join("ada")
     if step != "reserved":
         await world.settle()
+    (made,) = world.mine("ada")
     if step in ("made", "running"):
-        (made,) = world.mine("ada")
         node = "n1" if step == "running" else None
         ran_at = NOW if step == "running" else None
         world.inventory.seen[made.id] = PodSighting(made.id, node, ran_at, hub_name="ada")
