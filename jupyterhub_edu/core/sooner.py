@@ -72,9 +72,7 @@ class Sooner:
 
     def promised(self, admission: Admission) -> End | None:
         """When it would end had nothing been moved; None: never by itself."""
-        if (moved := self._moved.get(admission.id)) is not None:
-            return moved.promised
-        return _end_of(admission)
+        return self._known(admission).promised
 
     def wanted(self, id: str, by: EndRule) -> datetime | None:
         """When this rule wants the session to end, or None."""
@@ -94,10 +92,11 @@ class Sooner:
             admission = self._book.admission(id)
             if admission is None:
                 return False
-            former = self._moved.get(id) or _Moved(_end_of(admission), {})
-            if by not in former.wanted:
-                moved = former._replace(wanted={**former.wanted, by: at})
+            moved, entry = self._known(admission), None
+            if by not in moved.wanted:
+                moved = moved._replace(wanted={**moved.wanted, by: at})
                 entry = self._entry("warn", admission, by, at)
+            if moved != self._moved.get(id):
                 await self._store.save_records([_record(admission, moved)], entry=entry)
                 self._moved[id] = moved
             return await self._follow(id)
@@ -112,7 +111,8 @@ class Sooner:
             StoreError: it could not be kept; try again.
         """
         async with self._turn:
-            admission, former = self._book.admission(id), self._moved.get(id)
+            admission = self._book.admission(id)
+            former = self._known(admission) if admission is not None else None
             if admission is None or former is None or by not in former.wanted:
                 return False
             left = {rule: at for rule, at in former.wanted.items() if rule is not by}
@@ -145,6 +145,15 @@ class Sooner:
             self._over -= over
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    def _known(self, admission: Admission) -> _Moved:
+        """What was promised and what is wanted now; an end in force that nobody moved is the promised one, extended or not."""
+        moved, now = self._moved.get(admission.id), _end_of(admission)
+        if moved is None:
+            return _Moved(now, {})
+        return (
+            moved if now is not None and now.by in moved.wanted else moved._replace(promised=now)
+        )
 
     async def _follow(self, id: str) -> bool:
         """Put the end in force that holds now."""

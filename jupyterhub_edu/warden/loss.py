@@ -25,7 +25,7 @@ class Losses:
         - an enrolment is lost only by what somebody said: a source that does not answer takes nothing away, and nothing
           follows from an answer older than ``stale_after``;
         - a session is warned as long as before any other end, and goes on if the enrolment comes back before;
-        - a course that the campus file no longer has ends nobody's session.
+        - a course that the campus file no longer has ends nobody's session, and a server of an exam ends with the exam.
     """
 
     def __init__(self, core: Core) -> None:
@@ -56,7 +56,7 @@ class Losses:
     def _is_lost(self, admission: Admission, now: datetime) -> bool:
         roll, course = self._core.roll, admission.course
         person = roll.person(admission.person)
-        if person is None or not self._has(course):
+        if person is None or admission.exam is not None or not self._has(course):
             return False
         if roll.course_role(person, course, now) is not None:
             return False

@@ -99,6 +99,21 @@ async def test_of_two_rules_the_sooner_end_counts_and_each_takes_back_its_own(wo
     assert world.end == world.promised
 
 
+async def test_what_was_extended_meanwhile_is_what_is_promised(world):
+    """An end that a rule wants later than the promised one is not in force, and does not keep anybody from extending."""
+    promised = world.first.ends_at
+    assert promised is not None
+    await world.core.sooner.move(world.first.id, IDLE, promised + timedelta(minutes=5))
+    later = promised + timedelta(hours=1)
+    await world.core.book.set_end(world.first.id, later, EndRule.EXTENSION)
+    await world.core.sooner.move(world.first.id, IDLE, NOW)
+    assert world.end == (promised + timedelta(minutes=5), IDLE)
+    await world.restart()
+    assert world.core.sooner.promised(world.session) == (later, EndRule.EXTENSION)
+    await world.core.sooner.take_back(world.first.id, IDLE)
+    assert world.end == (later, EndRule.EXTENSION)
+
+
 async def test_a_rule_moves_an_end_once(world):
     await world.core.sooner.move(world.first.id, IDLE, SOON)
     await world.core.sooner.move(world.first.id, IDLE, SOONER)

@@ -164,6 +164,15 @@ async def test_a_course_that_the_file_no_longer_has_ends_nobodys_session(world):
     assert world.now(session).ends_by is session.ends_by
 
 
+async def test_a_server_of_an_exam_goes_on(world):
+    session = await world.runs()
+    exam = session.granted._replace(exam="mid")
+    world.core.book._open[session.id] = replace(session, granted=exam)
+    await world.leave()
+    await world.losses()
+    assert world.now(session).ends_by is session.ends_by
+
+
 async def test_a_leftover_of_which_nothing_is_known_is_left_alone(world):
     session = await world.runs()
     stray = replace(session, id="b" * 32)
