@@ -20,15 +20,17 @@ from typer.testing import CliRunner
 from jupyterhub_edu.campus.questions import Asked, read_question
 from jupyterhub_edu.cli import main
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.exams import Prepared
 from jupyterhub_edu.desk.explain import explain_now
 from jupyterhub_edu.domain.allowances import parse_allowance
 from jupyterhub_edu.domain.courses import Allowances, Caps, Course, Quota
 from jupyterhub_edu.domain.decide import StartRequest
+from jupyterhub_edu.domain.exams import Exam
 from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole
 from jupyterhub_edu.domain.profiles import Profile
 from jupyterhub_edu.domain.reasons import Code
-from jupyterhub_edu.domain.windows import Timetable, Weekly
-from jupyterhub_edu.ports import PodSighting
+from jupyterhub_edu.domain.windows import Timetable, Weekly, Window
+from jupyterhub_edu.ports import AuditEntry, PodSighting
 from tests.fakes.campus import (
     NOW,
     T4,
@@ -114,6 +116,22 @@ async def with_options() -> Core:
     return await a_hub(gpu=a_profile("gpu", title="GPU notebook", flavor=T4, options=[DEVICES]))
 
 
+async def during_an_exam() -> Core:
+    core = await a_hub()
+    half = timedelta(minutes=30)
+    image = "registry.example/exam:1"
+    exam = Exam("midterm", "ml", NOW - half, NOW + 3 * half, "notebook", image)
+    await core.exams.save(Prepared(exam, "tea", NOW), AuditEntry(NOW, "tea", "prepare-exam", "ml"))
+    return core
+
+
+async def beside_another_class() -> Core:
+    tuesday = Weekly(frozenset({1}), time(10, 15), time(12), OSLO)
+    return await a_hub(
+        a_course(), a_course("db", windows=(Window("Class", tuesday, reserve={"t4": 2}),))
+    )
+
+
 async def between_two_classes() -> Core:
     tuesday = Weekly(frozenset({1}), time(14, 15), time(16), OSLO)
     return await a_hub(a_course(hours={"gpu": Timetable((tuesday,))}))
@@ -172,11 +190,20 @@ SCENES: Final[Mapping[Code, Scene]] = {
     Code.OPTION_INVALID: Scene(
         "There is no such choice.", with_options, "--profile gpu --option devices=nine"
     ),
+    Code.EXAM_RUNNING: Scene(
+        "All students of the course sit an exam until 12:30 and start its notebook alone.",
+        during_an_exam,
+        "",
+    ),
     Code.OUTSIDE_WINDOW: Scene("GPUs start on Tuesdays from 14:15 to 16:00.", between_two_classes),
     Code.PERSON_CAP: Scene("Ada has a server; the course lets students have one.", with_a_server),
     Code.COURSE_QUOTA: Scene(
-        "The course owns one GPU, which Bob has, and borrows none; another course owns the other one.",
+        "The course owns one GPU, which Bob has, and borrows none.",
         with_all_its_own_in_use,
+    ),
+    Code.POOL_RESERVED: Scene(
+        "Another course's class holds both GPUs until noon; nobody uses them.",
+        beside_another_class,
     ),
     Code.PERSON_ALLOWANCE: Scene(
         "Ada's four hours of this week are reserved by the session that she has.",
@@ -201,6 +228,11 @@ OTHERS: Final[Mapping[str, Scene]] = {
         "The same course as under outside-window, on the afternoon of its class.",
         between_two_classes,
         "--profile gpu --at 2026-11-10T15:00",
+    ),
+    "At the time of a class": Scene(
+        "The same course as under pool-reserved, a week later.",
+        beside_another_class,
+        "--profile gpu --at 2026-11-10T11:00",
     ),
     "With a grant": Scene(
         "The same student as under person-allowance, if she were given five hours.",

@@ -15,6 +15,7 @@ from jupyterhub_edu.domain.allowances import GPU_HOUR
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course, Quota
 from jupyterhub_edu.domain.grants import Cap, Hours, Lift, Longest, Offer
+from jupyterhub_edu.domain.outside import SITE
 from jupyterhub_edu.domain.profiles import Profile
 from jupyterhub_edu.domain.suppose import Supposed
 
@@ -25,6 +26,8 @@ __all__ = ["Asked", "Unanswerable", "find_course", "read_question"]
 _AMOUNT: Final = re.compile(r"([0-9]+(?:\.[0-9]{1,3})?)h?", re.ASCII)
 _LENGTH: Final = re.compile(r"([0-9]{1,4})([mhd])", re.ASCII)
 _Named = TypeVar("_Named")
+_OUTSIDE: Final = Course(SITE, SITE, "Outside any course", {})
+"""What it offers is by the person's site role, which the roll knows."""
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 _QUOTA: Final = re.compile(r"([0-9]{1,6})(?:\+([0-9]{1,6}))?", re.ASCII)
 
@@ -72,7 +75,7 @@ def read_question(found: Campus, asked: Asked) -> Question:
 
 
 def find_course(found: Campus, text: str) -> Course:
-    """A course by its id, key or code.
+    """A course by its id, key or code; ``site`` is what is started outside any.
 
     Raises:
         Unanswerable: none, or several, are called so.
@@ -82,6 +85,8 @@ def find_course(found: Campus, text: str) -> Course:
     named = found.course_index.get(text.casefold(), ())
     if len(named) == 1:
         return named[0]
+    if text == SITE and found.no_course:
+        return _OUTSIDE
     if named:
         keys = ", ".join(course.key for course in named)
         raise Unanswerable(f"{text} means several courses; name one by its key: {keys}")

@@ -14,11 +14,14 @@ from jupyterhub_edu.campus import CampusError, Loaded
 from jupyterhub_edu.campus.mistakes import did_you_mean
 from jupyterhub_edu.campus.questions import Asked, Unanswerable, read_question
 from jupyterhub_edu.core.book import Book
+from jupyterhub_edu.core.exams import Exams
 from jupyterhub_edu.core.explain import PLENTY, Capacity, Explained, Heard, Knowledge, kept_out
 from jupyterhub_edu.core.explain import explain as explain_start
 from jupyterhub_edu.core.finding import Finder, Found, read_typed
+from jupyterhub_edu.core.grants import Grants
 from jupyterhub_edu.core.ledger import Ledger
 from jupyterhub_edu.core.roll import NameTaken, Roll
+from jupyterhub_edu.core.spared import Spared
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.names import map_username
 from jupyterhub_edu.domain.people import (
@@ -134,7 +137,7 @@ async def explain(loaded: Loaded, wish: Wish) -> Explained:
         found,
         question,
         person,
-        book.glance(person.key, course.id),
+        book,
         ledger.used,
         now=asked_at,
         capacity=Capacity.KEPT if knowledge.from_store else Capacity.IDLE,
@@ -147,16 +150,27 @@ async def explain(loaded: Loaded, wish: Wish) -> Explained:
 
 
 async def _book(found: Campus, roll: Roll, store: Snapshot, at: datetime) -> tuple[Book, Ledger]:
-    """The sessions and the usage that the store knows; of devices it knows no more than ``count``."""
+    """Sessions, hours, grants and exams that the store knows; of devices it knows no more than ``count``."""
     counted = {
         key: flavor if flavor.count is not None else replace(flavor, count=PLENTY)
         for key, flavor in found.flavors.items()
     }
-    ledger = Ledger(lambda: found, store, lambda: at, _nothing)
-    await ledger.load()
+    spared, grants = Spared(lambda: found, store), Grants(roll, store, lambda: at)
+    ledger = Ledger(lambda: found, store, lambda: at, _nothing, spared.between)
     book = Book(
-        lambda: found, roll, store, CountedInventory(counted), lambda: at, used=ledger.used
+        lambda: found,
+        roll,
+        store,
+        CountedInventory(counted),
+        lambda: at,
+        used=ledger.used,
+        extra=spared.spent,
+        grants=grants.reaching,
+        sittings=lambda *which: exams.sittings(*which),
     )
+    exams = book.shares.exams = Exams(lambda: found, roll, book, store, lambda: at)
+    for kept in (grants, exams, spared, ledger):
+        await kept.load()
     await book.rebuild()
     return book, ledger
 

@@ -6,18 +6,20 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.campus import Loaded
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.people import CourseRole, Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, sum_usage
-from jupyterhub_edu.ports import StoreError
+from jupyterhub_edu.ports import Record, StoreError
 from jupyterhub_edu.store import MemoryStore, open_store
 
 __all__ = ["Snapshot", "look"]
 
-_BY = frozenset({By.PERSON, By.COURSE, By.DAY})
+_BY: Final = frozenset({By.PERSON, By.COURSE, By.DAY})
+_KINDS: Final = ("grant", "exam", "sitter", "spared")
 
 
 class Snapshot(MemoryStore):
@@ -38,11 +40,13 @@ class Snapshot(MemoryStore):
         pins: Mapping[str, str] | None = None,
         open_admissions: Sequence[Admission] = (),
         usage: Sequence[Usage] = (),
+        records: Mapping[str, Sequence[Record]] | None = None,
     ) -> None:
         super().__init__()
         self._at, self._held, self._said = at, people, enrolments
         self._named, self._read_at, self._kept_out = listed, rosters or {}, exclusions
         self._spelt, self._on, self._used = pins or {}, open_admissions, usage
+        self._given = records or {}
         self._heard = {_key(e): e.answered_at for e in enrolments}
 
     async def load_people(self) -> Sequence[Person]:
@@ -68,6 +72,10 @@ class Snapshot(MemoryStore):
     async def load_open_admissions(self) -> Sequence[Admission]:
         """Admissions not ended."""
         return self._on
+
+    async def load_records(self, kind: str) -> Sequence[Record]:
+        """Grants, exams and what budgets do not pay; of other kinds nothing is asked."""
+        return self._given.get(kind, ())
 
     async def keep_days(self, zone: ZoneInfo, *, anew: bool = False) -> bool:
         """The days are those of the store, however old their zone is."""
@@ -122,6 +130,7 @@ async def _look(loaded: Loaded, at: datetime, course: str) -> Snapshot:
             await store.load_pins(),
             await store.load_open_admissions(),
             await store.load_usage(UsageQuery(_BY, course=course)),
+            {kind: await store.load_records(kind) for kind in _KINDS},
         )
     finally:
         await store.close()

@@ -40,6 +40,8 @@ def print_story(told: Told) -> None:
     say((f"at {at:%Y-%m-%d %H:%M %Z}, {_CAPACITY[told['capacity']]}", DIM))
     for supposed in told["supposed"]:
         say((f"supposing {supposed}", NOTE))
+    if told["standing"]:
+        say(told["standing"])
     answers = told["profiles"]
     if all(_is_for_nobody(answer) for answer in answers):
         # It stands alone and is the same for every profile: once is enough.
@@ -81,7 +83,7 @@ def _knowledge(told: Told) -> None:
     where = "the hub" if known["live"] else "the hub's store"
     words = {
         "account": f"as {where} has it{heard if known['heard_at'] else ''}",
-        "listed": "as the hub's store has it: a roster names them, and they have never logged in",
+        "listed": f"as {where} has it: a roster names them, and they have never logged in",
         "nobody": "the hub's store has never heard of them; --course-role asks as if they were in the course",
     }
     say((words[known["known_as"]], DIM))
@@ -139,6 +141,8 @@ def _reasons(told: Told, answer: Told) -> None:
     if pool and any(reason["code"] in _FOR_DEVICES for reason in answer["reasons"]):
         for line in _numbers(pool):
             say((line, DIM), indent=7)
+        if answer["line"]:
+            say((f"in line for it: {answer['line']}", DIM), indent=7)
 
 
 def _numbers(pool: Told) -> Iterator[str]:

@@ -12,7 +12,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
+from jupyterhub_edu.domain.balance import Balance, State
 from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.domain.case import asked_for
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import (
     Decision,
@@ -22,6 +24,7 @@ from jupyterhub_edu.domain.decide import (
     decide_start,
     role_in,
 )
+from jupyterhub_edu.domain.exams import share_of
 from jupyterhub_edu.domain.people import (
     FROM_FILE,
     MANUAL,
@@ -33,10 +36,12 @@ from jupyterhub_edu.domain.people import (
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.profiles import Flavor, Profile
 from jupyterhub_edu.domain.suppose import Supposed, suppose
+from jupyterhub_edu.ports import Queue
 
+from .book import Book
 from .budgets import Purses, Used
-from .glance import Glance
 from .roll import Roll
+from .shares import Shares
 
 __all__ = [
     "PLENTY",
@@ -118,12 +123,14 @@ class Answer:
 
     Attributes:
         pool: the flavor's devices as this course sees them; None where it needs none.
+        line: how many wait for the flavor; None where that is not known.
     """
 
     profile: Profile
     decision: Decision
     choices: Mapping[tuple[str, str], Decision]
     pool: Pool | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,7 @@ class Explained:
 
     Attributes:
         asked_at: when that was asked, aware UTC.
+        standing: how they stand in the waiting line now, in words, or ``""``.
     """
 
     asked_at: datetime
@@ -143,6 +151,7 @@ class Explained:
     answers: Sequence[Answer]
     capacity: Capacity
     knowledge: Knowledge = field(default_factory=Knowledge)
+    standing: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """All of it as objects and lists that JSON knows; instants in UTC."""
@@ -164,6 +173,7 @@ class Explained:
             "course_role": str(role) if role else None,
             "enrolments": [self._enrolment(heard) for heard in self.told],
             "knowledge": self._known(),
+            "standing": self.standing,
             "profiles": [self._answer(answer) for answer in self.answers],
         }
 
@@ -204,6 +214,7 @@ class Explained:
             "flavor_title": profile.flavor.title,
             **_decision(answer.decision),
             "pool": _pool(answer.pool, self.capacity) if answer.pool else None,
+            "line": answer.line,
             "options": {
                 key: {
                     choice: {
@@ -222,31 +233,58 @@ def explain(
     campus: Campus,
     question: Question,
     person: Person,
-    glance: Glance,
+    book: Book,
     used: Used,
     *,
     now: datetime,
     capacity: Capacity,
     knowledge: Knowledge,
     told: Sequence[Heard],
+    queue: Queue | None = None,
 ) -> Explained:
-    """Answer by the function that decides starts.
+    """Answer by the function that decides starts; in turn with the waiting line, unless something is supposed.
 
     Args:
         now: when it is asked, aware UTC.
-        glance: at this person in this course, of this step.
+        book: what is in use now.
         used: what ended sessions have used, for the budgets of another time.
-        capacity: what the glance knows of devices; of another time nothing is known.
+        capacity: what the book knows of devices; of another time nothing is known.
         told: the person's enrolments in the course.
+        queue: the waiting line, if it is known; it is not of another time.
     """
-    at = question.at or now
+    at, is_now = question.at or now, question.at is None
+    queue = queue if is_now else None
+    glance = book.glance(person.key, question.course.id)
+
+    # Whoever has never logged in has no account yet, and the book knows nobody without.
+    is_known = bool(glance.enrolments) or not told
 
     def facts_of(profile: Profile) -> Facts:
         facts = glance.facts(profile.key)
-        if question.at is not None:
-            facts = _at_another_time(facts, campus, question.course, person, used, at)
+        if not is_known:
+            facts = facts._replace(enrolments=tuple(heard.enrolment for heard in told))
+        if not is_now:
+            facts = _at_another_time(facts, campus, person, book.shares, used, at)
         return suppose(facts, person.key, question.supposed, at)
 
+    def answer(profile: Profile) -> Answer:
+        facts = facts_of(profile)
+
+        def decide(chosen: Mapping[str, str]) -> Decision:
+            request = StartRequest(person.key, question.course.id, profile.key, chosen)
+            if is_now and is_known and not question.as_typed:
+                return glance.decide(request)
+            return decide_start(request, facts, at)
+
+        choices = {
+            (option.key, choice): decide({option.key: choice})
+            for option in profile.options.values()
+            for choice in option.choices
+        }
+        line = queue.length(profile.flavor.key) if queue is not None and facts.pool else None
+        return Answer(profile, decide(question.options), choices, facts.pool, line)
+
+    standing = queue.standing(person.hub_name) if queue is not None else None
     return Explained(
         now,
         campus,
@@ -254,12 +292,10 @@ def explain(
         person,
         at,
         told,
-        [
-            _answer(question, person, profile, facts_of(profile), at)
-            for profile in question.profiles
-        ],
-        Capacity.THEN if question.at is not None else capacity,
+        [answer(profile) for profile in question.profiles],
+        capacity if is_now else Capacity.THEN,
         knowledge,
+        standing.note if standing is not None else "",
     )
 
 
@@ -276,32 +312,22 @@ def kept_out(roll: Roll, person: Person, course: str, at: datetime) -> Exclusion
     )
 
 
-def _answer(
-    question: Question, person: Person, profile: Profile, facts: Facts, at: datetime
-) -> Answer:
-    def decide(chosen: Mapping[str, str]) -> Decision:
-        request = StartRequest(person.key, question.course.id, profile.key, chosen)
-        return decide_start(request, facts, at)
-
-    choices = {
-        (option.key, choice): decide({option.key: choice})
-        for option in profile.options.values()
-        for choice in option.choices
-    }
-    return Answer(profile, decide(question.options), choices, facts.pool)
-
-
 def _at_another_time(
-    facts: Facts, campus: Campus, course: Course, person: Person, used: Used, at: datetime
+    facts: Facts, campus: Campus, person: Person, shares: Shares, used: Used, at: datetime
 ) -> Facts:
     """The same as it can be known of another time: sources are heard, nobody is on, every device is idle.
 
     Of budgets counts what has been used by now of the day, week or term that the time lies in.
     """
-    profile, pool, budgets = facts.profile, facts.pool, facts.budgets
-    hours = course.hours.get(profile.key) if profile is not None else None
-    if pool is not None and profile is not None:
-        pool = _idle(campus, course, profile.flavor, at)
+    course, profile, pool, budgets = facts.course, facts.profile, facts.pool, facts.budgets
+    if course is None or profile is None:
+        return facts
+    hours = course.hours.get(profile.key)
+    exams = tuple(sitting._replace(servers=0) for sitting in facts.exams)
+    if pool is not None:
+        exam = asked_for([one for one in exams if one.is_on(at)], course.id, profile.key)
+        share = course.id if exam is None else share_of(exam.exam.id)
+        pool = _idle(shares, share, profile.flavor, at)
         budgets = Purses(used).budgets(campus, course, person.hub_name, (), at)
     return facts._replace(
         enrolments=tuple(
@@ -311,21 +337,15 @@ def _at_another_time(
         pool=pool,
         hours=hours.at(at) if hours is not None else None,
         budgets=budgets,
+        exams=exams,
     )
 
 
-def _idle(campus: Campus, course: Course, flavor: Flavor, at: datetime) -> Pool:
-    nominal, devices = campus.nominal(flavor.key, at), flavor.count or PLENTY
-    return Pool(
-        nodes=(devices,),
-        unseen=0,
-        room=devices,
-        used=0,
-        used_here=0,
-        nominal=nominal.get(course.id, 0),
-        most=course.quota_for(flavor.key).most,
-        claimed=sum(nominal.values()),
-    )
+def _idle(shares: Shares, share: str, flavor: Flavor, at: datetime) -> Pool:
+    devices = flavor.count or PLENTY
+    state = State.of({"": devices}, (), shares.of(flavor.key, at))
+    until = shares.reserved_until(flavor.key, share, at)
+    return Balance(state).pool(share)._replace(nodes=(devices,), reserved_until=until)
 
 
 # -- for programs --------------------------------------------------------------------------------------------------
@@ -364,8 +384,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
 def _pool(pool: Pool, capacity: Capacity) -> dict[str, Any]:
     """The numbers of rules 9, 10 and 13; what of them is not known is None."""
     held_here = max(0, pool.reserved - pool.used_here)
-    own_idle = pool.reserved if pool.reclaims else pool.nominal
-    elsewhere = pool.claimed - pool.used - max(0, own_idle - pool.used_here)
+    elsewhere = pool.claimed - pool.used - held_here
     is_live = capacity is Capacity.LIVE and pool.stale_since is None
     return {
         "own": pool.nominal,

@@ -20,8 +20,9 @@ from jupyterhub_edu.core.explain import (
     explain,
     kept_out,
 )
-from jupyterhub_edu.core.finding import Found, Unreadable
-from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.core.finding import Unreadable
+from jupyterhub_edu.domain.pending import WORDS, Waits
+from jupyterhub_edu.domain.people import Listed, Person
 
 from .admin import AdminAPI
 from .refusals import Code, DeskError
@@ -65,8 +66,8 @@ def explain_now(core: Core, person: Person, question: Question) -> Explained:
     told = core.roll.enrolments_in(person, course)
     knowledge = Knowledge(
         from_store=True,
-        known_as="account",
-        heard_at=person.answered_at,
+        known_as="account" if person.hub_name else "listed",
+        heard_at=person.answered_at if person.hub_name else None,
         kept_out=kept_out(core.roll, person, course, question.at or now),
         live=True,
     )
@@ -74,26 +75,36 @@ def explain_now(core: Core, person: Person, question: Question) -> Explained:
         core.campus,
         question,
         person,
-        core.book.glance(person.key, course),
+        core.book,
         core.ledger.used,
         now=now,
         capacity=Capacity.LIVE,
         knowledge=knowledge,
         told=[Heard(e, e.answered_at) for e in told],
+        queue=core.line,
     )
 
 
 async def _find(core: Core, text: str) -> Person:
+    """Whom is meant: somebody with an account, or whom a roster names.
+
+    Raises:
+        Unanswerable: nobody, or nobody yet.
+    """
     try:
         found = await core.finder.find(core.finder.parse(text))
     except Unreadable as error:
         raise Unanswerable("write a hub account, or SOURCE:LOGIN") from error
-    person = core.roll.person(found.key) if isinstance(found, Found) else None
-    if person is None:
-        raise Unanswerable(
-            f"{text} has never logged in here, or is several people; ask with --campus for the first"
-        )
-    return person
+    if isinstance(found, Waits):
+        raise Unanswerable(f"{text}: {WORDS[found].sentence}")
+    listed = core.roll.rosters.listed(found.key) or found.listed
+    return core.roll.person(found.key) or _not_come(core, found.key, listed)
+
+
+def _not_come(core: Core, key: str, listed: Listed | None) -> Person:
+    source, _, subject = key.partition(":")
+    login, name = (listed.login, listed.name) if listed is not None else (subject, subject)
+    return Person(key, "", source, subject, login, name, None, True, core.clock())
 
 
 def explain_routes() -> Sequence[tuple[str, type]]:

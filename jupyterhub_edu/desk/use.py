@@ -13,6 +13,7 @@ from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.allowances import GPU_HOUR, gpu_hours
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.grants import Cap, Grant, Hours, Lift, Longest, Offer
+from jupyterhub_edu.domain.outside import SITE
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, charge, sum_usage, usage_json
 
@@ -272,6 +273,8 @@ def _past_row(core: Core, one: Admission) -> PastRow:
 
 def _course_title(core: Core, course: str) -> str:
     known = core.campus.courses.get(course)
+    if known is None and course == SITE:
+        return "Outside any course"
     return known.title if known else course
 
 

@@ -23,7 +23,7 @@ def sees_when_it_stops(page: Page, hub: Hub, picture: Picture) -> None:
     """The hub's own home page and *My use* say when a server stops, and count down."""
     page.goto(f"{hub.url}/hub/home")
     note = page.get_by_role("region", name="When your servers stop")
-    expect(note).to_contain_text("GPU notebook in Machine Learning")
+    expect(note).to_contain_text("GPU notebook (Machine Learning) stops at")
     expect(note.locator("[data-edu-left]")).to_contain_text("left")
     picture(page, "home")
     note.get_by_role("link", name="My use").click()

@@ -20,7 +20,7 @@ from jupyterhub_edu.domain.people import (
     source_origin,
 )
 from jupyterhub_edu.domain.profiles import Granted
-from jupyterhub_edu.ports import utc_now
+from jupyterhub_edu.ports import Record, utc_now
 from jupyterhub_edu.store import open_store
 from tests.fakes.campus import some_amounts
 
@@ -275,6 +275,28 @@ def test_sessions_that_the_store_has_hold_what_they_hold(explain, hub):
     assert "[course-quota]" in result.stdout
     assert "yes  gpu" in explain(*arguments, "--if-quota", "t4=3").stdout
     assert "yes  gpu" in explain(*arguments, *AT).stdout
+
+
+def test_what_the_store_has_of_grants_counts(explain, hub):
+    offer = {
+        "course": "ml",
+        "what": {"offer": "gpu"},
+        "starts": "2026-11-01T00:00:00+00:00",
+        "ends": "2026-12-01T00:00:00+00:00",
+        "why": "",
+        "section": None,
+        "for": "person",
+        "approved": True,
+    }
+    eva = Person("roster:eva", "eva", "roster", "eva", "eva", "Eva Næss", None, True, HEARD)
+    hub(
+        ("save_answer", eva, source_origin("roster"), []),
+        ("save_records", [Record("grant", "g1", offer, whose=eva.key, by="ola")]),
+    )
+    arguments = ("--person", "roster:eva", "--course", "ml", "--profile", "gpu")
+
+    assert "(the grant ends)" in explain(*arguments, "--at", "2026-11-30T23:00").stdout
+    assert "[profile-not-offered]" in explain(*arguments, "--at", "2026-12-03T10:00").stdout
 
 
 def test_without_a_file_and_without_a_hub_there_is_nobody_to_ask(run, monkeypatch):
