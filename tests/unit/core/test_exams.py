@@ -541,3 +541,29 @@ async def test_others_wait_until_a_change_is_kept():
     await world.by().end(id)
     world.pass_(minutes=2)
     await world.start(profile="notebook")
+
+
+async def test_devices_of_an_exam_are_kept_from_everybody_else():
+    world = await World().open()
+    dan = await enrol(world.core, "dan", db=STUDENT)
+    await world.prepare()
+    assert world.codes("dan", course="db") == []
+    world.pass_(hours=1, minutes=45)
+    assert world.codes("dan", course="db") == [Code.POOL_RESERVED]
+    world.pass_(minutes=15)
+    await world.start()
+    await world.start("bob")
+    assert Code.POOL_RESERVED not in world.codes("dan", course="db")  # none is free any more
+    assert Code.NO_CAPACITY in world.codes("dan", course="db")
+    assert dan.hub_name == "dan"
+
+
+async def test_its_servers_count_for_the_exam_and_not_for_the_course():
+    world = await World().open()
+    id = await world.prepare()
+    world.pass_(hours=2)
+    admission = await world.start()
+    assert (admission.share, admission.own) == (f"exam:{id}", True)
+    state = world.core.book.state("t4")
+    assert dict(state.used) == {f"exam:{id}": 1}
+    assert state.shares[f"exam:{id}"].exam

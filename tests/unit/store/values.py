@@ -151,6 +151,7 @@ admissions = st.builds(
         amounts,
         _optional(any_texts),
         st.dictionaries(any_texts, any_texts, max_size=3),
+        _optional(any_texts),
     ),
     own=st.booleans(),
     reserved_at=instants,
