@@ -34,7 +34,9 @@ __all__ = ["LineEvents", "LinePage", "line_routes"]
 _STREAMS_EACH: Final = 3
 """Open streams of one person: a browser opens six connections to one host, and pages need some of them too."""
 _KEEP_ALIVE: Final = 15.0
-"""Seconds after which something is sent, so that nothing between us takes the connection for dead."""
+"""Seconds after which something is sent, so that neither the browser nor what is between takes the stream for dead."""
+_QUIET_AFTER: Final = 2.5
+"""So many of them without a word, and the browser takes it for dead; more than the longest of the pauses below."""
 _AT_MOST: Final = 300.0
 """Seconds of one stream: the browser then comes anew, and shows that it is still logged in."""
 _LOOK_AGAIN: Final = 0.5
@@ -86,6 +88,7 @@ class LinePage(_LineWords):
             line=line_view(core, standing),
             edu_line="",  # the page itself says it
             stream=self.address("line", "events", **arguments),
+            quiet=round(_KEEP_ALIVE * _QUIET_AFTER * 1000),
             here=f"{self.address('line')}/?{urlencode({**arguments, 'plain': '1'})}",
         )
 
@@ -112,8 +115,8 @@ class LineEvents(_LineWords):
         - one person has a few streams open; more of them tell how things are and end, and the browser comes again later;
         - a stream whose browser has gone ends at once and leaves nothing behind.
 
-    Events: ``line`` (JSON: ``phase``, ``title``, ``html``, ``go``: where the server is, ``done``: nothing more comes), and
-    ``login``: nobody is logged in any more.
+    Events: ``line`` (JSON: ``phase``, ``title``, ``html``, ``go``: where the server is, ``done``: nothing more comes),
+    ``still`` while nothing changes, and ``login``: nobody is logged in any more.
     """
 
     def initialize(self) -> None:
@@ -177,7 +180,7 @@ class LineEvents(_LineWords):
                     coming = asyncio.ensure_future(anext(changes, None))
                 event, is_last = self._event(core, standing)
                 if event == told:
-                    await self._write(": still here\n\n")
+                    await self._send("still", "{}", None)
                 else:
                     await self._send("line", event, None if told else _COME_AGAIN)
                 told = event
@@ -213,10 +216,7 @@ class LineEvents(_LineWords):
             again: seconds, from and to, after which a browser whose stream has ended shall come anew.
         """
         retry = f"retry: {round(random.uniform(*again) * 1000)}\n" if again else ""  # noqa: S311 - no secret
-        await self._write(f"{retry}event: {event}\ndata: {data}\n\n")
-
-    async def _write(self, text: str) -> None:
-        self.write(text)
+        self.write(f"{retry}event: {event}\ndata: {data}\n\n")
         await self.flush()
 
 

@@ -14,13 +14,19 @@ from tests.hub.test_line import one_device
 People = Callable[..., Page]
 Picture = Callable[[Page, str], None]
 PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
+SOON_MISSED = """
+from jupyterhub_edu.desk import line_pages
+
+line_pages._KEEP_ALIVE = 1.0
+"""
+"""A stream that has gone quiet is taken for dead after seconds."""
 
 
 @pytest.fixture(scope="module")
 def demo_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A hub with one device, and servers that start at once."""
     folder = tmp_path_factory.mktemp("line")
-    hub = Hub(folder, one_device(folder))
+    hub = Hub(folder, one_device(folder) + SOON_MISSED)
     hub.start()
     yield hub
     hub.stop()

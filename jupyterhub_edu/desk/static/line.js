@@ -5,8 +5,8 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!region) return;
   const part = (name) => document.querySelector(`[data-edu-${name}]`);
   const said = part("said"), lost = part("lost"), login = part("login"), leave = part("leave");
-  const FIRST = 2_000, LONGEST = 60_000, QUIET = 30_000; // milliseconds
-  let stream = null, timer = null, doubt = null, pause = FIRST, over = false;
+  const FIRST = 2_000, LONGEST = 60_000, QUIET = Number(region.dataset.eduQuiet); // milliseconds
+  let stream = null, timer = null, quiet = null, pause = FIRST, over = false;
 
   function show(now) {
     lost.hidden = true;
@@ -26,20 +26,30 @@ document.addEventListener("DOMContentLoaded", () => {
     if (stream) stream.close();
     stream = null;
     clearTimeout(timer);
-    clearTimeout(doubt);
-    doubt = null;
+    clearTimeout(quiet);
   }
 
-  function tellLost() {
+  // Ask again, ever more seldom, and not all at the same time.
+  function lose() {
+    end();
     lost.hidden = false;
+    timer = setTimeout(follow, pause * (0.5 + Math.random()));
+    pause = Math.min(pause * 2, LONGEST);
+  }
+
+  // A proxy may keep the connection to us when the hub behind it has gone: then nothing is heard any more.
+  function heard() {
+    clearTimeout(quiet);
+    quiet = setTimeout(lose, QUIET);
   }
 
   function follow() {
     end();
     stream = new EventSource(region.dataset.eduLine);
+    heard();
+    stream.addEventListener("still", heard);
     stream.addEventListener("line", (event) => {
-      clearTimeout(doubt);
-      doubt = null;
+      heard();
       const now = JSON.parse(event.data);
       pause = FIRST;
       over = now.done;
@@ -55,16 +65,8 @@ document.addEventListener("DOMContentLoaded", () => {
     });
     stream.addEventListener("error", () => {
       // A stream that has ended as it should is taken up again by the browser itself. Any other answer, such as that of
-      // the proxy while the hub starts anew, ends it: ask again, ever more seldom, and not all at the same time.
-      if (stream === null) return;
-      if (stream.readyState !== EventSource.CLOSED) {
-        doubt ??= setTimeout(tellLost, QUIET);
-        return;
-      }
-      end();
-      tellLost();
-      timer = setTimeout(follow, pause * (0.5 + Math.random()));
-      pause = Math.min(pause * 2, LONGEST);
+      // the proxy while the hub starts anew, ends it.
+      if (stream !== null && stream.readyState === EventSource.CLOSED) lose();
     });
   }
 

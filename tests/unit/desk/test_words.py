@@ -161,7 +161,7 @@ WHAT: dict[str, dict[str, Any]] = {
         "refused": HOSTILE,
         "server_url": lambda name: "/user/x/",
     },
-    "line.html": {"line": STANDING, "stream": "/hub/edu/line/events", "here": HOSTILE},
+    "line.html": {"line": STANDING, "stream": HOSTILE, "here": HOSTILE, "quiet": 1},
     "ends.html": {"edu_ends": [RunningRow(SESSION, "ml", HOSTILE, 60, 600, "")]},
 }
 FRAME = (
