@@ -50,6 +50,9 @@ class _Asking:
         if options is None:
             options = user.spawners[server_name].orm_spawner.user_options
         core = await ready_core()
+        spawner = user.spawners.get(server_name)
+        if spawner is not None and (spawner.pending == "spawn" or spawner.ready):
+            return None  # pressed twice: while this one asked the other began, and both wait for the same server
         self._note_address(core, user)
         try:
             _, request = request_of(core, user.name, options)

@@ -55,7 +55,11 @@ class Asking(routes._Asking, Spawns):
 
 def an_account(name="ada", remembered=None, active=False):
     spawner = SimpleNamespace(
-        orm_spawner=SimpleNamespace(user_options=remembered), active=active, refused_wish=None
+        orm_spawner=SimpleNamespace(user_options=remembered),
+        active=active,
+        pending=None,
+        ready=False,
+        refused_wish=None,
     )
     return SimpleNamespace(name=name, spawner=spawner, spawners={"": spawner, "two": spawner})
 
@@ -160,6 +164,20 @@ async def test_a_former_server_that_does_not_end_counts(world, monkeypatch):
     assert (await refusal(an_account(), {})).status_code == 409
 
 
+@pytest.mark.parametrize("meanwhile", [{"pending": "spawn"}, {"ready": True}], ids=str)
+async def test_who_presses_start_twice_waits_for_the_same_server(world, meanwhile):
+    """The hub looks before we ask the source: while one press asks, the other has begun."""
+    core = await world(a_campus(courses=[a_course(caps={STUDENT: Caps(1)})]))
+    account, handler = an_account(), Asking()
+    await handler._prepare(account, "")
+    await core.book.admit(StartRequest(core.ada.key, "ml"), core.ada, "")
+    vars(account.spawner).update(meanwhile)
+
+    assert await handler.spawn_single_user(account, options={}) is None
+
+    assert handler.begun == []
+
+
 async def test_a_server_that_is_running_is_not_waited_for(world):
     core = await world()
     await core.book.admit(StartRequest(core.ada.key, "ml"), core.ada, "")
@@ -175,7 +193,9 @@ def test_every_route_that_starts_a_server_is_ours():
     starting = [p for p, handler, *_ in hubs_own if _starts(handler)]
 
     assert starting
-    assert set(starting) == {p for p, handler in ours.items() if issubclass(handler, routes._Asking)}
+    assert set(starting) == {
+        p for p, handler in ours.items() if issubclass(handler, routes._Asking)
+    }
 
 
 def _starts(handler):
