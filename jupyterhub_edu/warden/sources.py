@@ -30,13 +30,16 @@ class SourceReader:
 
     Always holds:
         - a source that does not answer costs a few reads per round, and no other source waits for it;
-        - people who got no answer go to the end: one unreadable entry keeps nobody else from being read.
+        - people who got no answer go to the end: one unreadable entry keeps nobody else from being read;
+        - a source that says that it cannot tell of somebody until they log in again is not silent: they are asked about
+          again after ``refresh``, as if it had answered.
     """
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._seen: dict[str, datetime] = {}
         self._asked: dict[str, datetime] = {}
+        self._unknown: dict[str, datetime] = {}
         self._reading: set[str] = set()
         core.roll.on_change.append(self._note)
 
@@ -68,11 +71,14 @@ class SourceReader:
         self._seen = {key: at for key, at in self._seen.items() if now - at < _RECENT}
         keys = {a.person for a in self._core.book.admissions()} | self._seen.keys()
         self._asked = {key: at for key, at in self._asked.items() if key in keys}
+        self._unknown = {key: at for key, at in self._unknown.items() if key in keys}
         due: dict[str, list[Person]] = {}
         for key in sorted(keys, key=lambda key: (self._asked.get(key, _NEVER), key)):
             person = self._core.roll.person(key)
             source = self._core.campus.sources.get(person.source) if person else None
-            if person and source and now - person.answered_at >= source.refresh:
+            if person is None or source is None:
+                continue
+            if now - max(person.answered_at, self._unknown.get(key, _NEVER)) >= source.refresh:
                 due.setdefault(source.id, []).append(person)
         return due
 
@@ -97,6 +103,9 @@ class SourceReader:
                 continue
             finally:
                 self._reading.discard(person.key)
+            if isinstance(answer, Unavailable) and answer.about != "source":
+                self._unknown[person.key] = self._core.clock()
+                continue
             silent.in_a_row = silent.in_a_row + 1 if isinstance(answer, Unavailable) else 0
             if silent.in_a_row >= _GIVE_UP:
                 _log.debug("source %s is left alone until the next round", person.source)

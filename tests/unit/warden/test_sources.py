@@ -124,6 +124,28 @@ async def test_people_whose_entries_cannot_be_read_keep_nobody_else_waiting_for_
     assert {f"p{number:02}" for number in range(30, 60)} <= set(world.ad.asked)
 
 
+@pytest.mark.parametrize("about", ["session", "person"])
+async def test_many_of_whom_nothing_can_be_told_until_they_log_in_keep_nobody_waiting(
+    world, about
+):
+    for number in range(30):
+        person = await world.with_a_server(f"a{number}")
+        world.ad.answers[person.subject] = Unavailable("the session has ended", about)
+    gone = await world.with_a_server("zoe")
+    world.ad.answers[gone.subject] = Gone(NOW + timedelta(minutes=5), "deleted")
+    world.clock.pass_(minutes=5)
+    await world.reader()
+    assert len(world.ad.asked) == 31
+    assert not world.core.roll.person(gone.key).active
+
+    world.clock.pass_(minutes=4)
+    await world.reader()
+    assert len(world.ad.asked) == 31
+    world.clock.pass_(minutes=1)
+    await world.reader()
+    assert len(world.ad.asked) == 31 * 2
+
+
 async def test_a_failure_with_one_person_is_told_after_the_others_were_read(world, monkeypatch):
     people = [await enrol(world.core, login) for login in ("ada", "ben", "cem")]
     reread = world.core.refresher.reread
