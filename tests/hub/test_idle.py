@@ -12,6 +12,7 @@ import pytest
 
 from tests.no_tls import NO_TLS
 
+from .browser import Browser
 from .server import BRISKLY, Hub
 from .test_start import CONFIG, DEMO
 
@@ -26,6 +27,12 @@ idle.CONNECT_WITHIN *= 10
 {BRISKLY}
 """
 """What takes minutes takes seconds."""
+PLAIN = """
+c.Spawner.environment = {"JUPYTERHUB_SINGLEUSER_APP": "jupyter_server.serverapp.ServerApp"}
+c.Spawner.args = ["--allow-root", "--ServerApp.jpserver_extensions=jupyterlab=False"]
+c.Spawner.http_timeout = c.Spawner.start_timeout = 120
+"""
+"""A whole Jupyter Server, without the pages of JupyterLab, which take long to load."""
 
 
 def a_campus(folder: Path) -> Path:
@@ -41,20 +48,19 @@ def test_who_never_came_is_stopped_and_who_works_now_and_then_is_not(
     start_hub: Callable[..., Hub], tmp_path: Path
 ) -> None:
     config = CONFIG.replace(repr(str(DEMO)), repr(str(a_campus(tmp_path))))
-    hub = start_hub(SOON + config)
+    hub = start_hub(SOON + config + PLAIN)
     stu, sue = hub.browser(), hub.browser()
-    for browser, name in ((stu, "stu"), (sue, "sue")):
-        browser.log_in(name, "demo")
-        assert browser.start(choice="ml/gpu").status_code == 302, hub.tail()
-    stu.wait_for_server("stu")
+    start(hub, stu, "stu")
+    wait_for(hub, lambda: hub.api("users/stu").json()["servers"][""]["ready"], True)
     token = stu.token("stu", ["access:servers!server=stu/"])
     # As JupyterLab does for a notebook that is opened.
     assert of_server(hub, "POST", "kernels", token).status_code == 201
+    start(hub, sue, "sue")
 
     # Whoever has never opened theirs is not warned for ten minutes: nobody would see it.
-    wait_for(hub, lambda: hub.api("users/sue").json()["servers"], {})
-    labels = '{outcome="done",rule="not-connected"}'
-    assert f"jupyterhub_edu_warden_stops_total{labels} 1.0" in hub.api("../metrics").text
+    stopped = 'jupyterhub_edu_warden_stops_total{outcome="done",rule="not-connected"} 1.0'
+    wait_for(hub, lambda: stopped in hub.api("../metrics").text, True)
+    assert hub.api("users/sue").json()["servers"] == {}
 
     # The kernel does nothing: the session is warned, however often it was asked meanwhile.
     wait_for(hub, lambda: told(hub, token)["ends_by"], "idle")
@@ -69,6 +75,12 @@ def test_who_never_came_is_stopped_and_who_works_now_and_then_is_not(
     wait_for(hub, lambda: told(hub, token)["ends_by"], "longest-session")
     assert status(hub, token)["last_activity"] > before["last_activity"]
     assert "Traceback" not in hub.log.read_text()
+
+
+def start(hub: Hub, browser: Browser, name: str) -> None:
+    """Let somebody press Start, and look no further."""
+    browser.log_in(name, "demo")
+    assert browser.start(choice="ml/gpu").status_code == 302, hub.tail()
 
 
 def of_server(hub: Hub, method: str, path: str, token: str) -> httpx.Response:
