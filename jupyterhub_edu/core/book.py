@@ -32,7 +32,6 @@ from jupyterhub_edu.domain.grants import Ceilings, Grant
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.profiles import Amounts, Flavor, Granted
-from jupyterhub_edu.domain.prospect import lent
 from jupyterhub_edu.domain.quantities import Cpu, Memory
 from jupyterhub_edu.domain.reasons import Code
 from jupyterhub_edu.ports import AuditEntry, Clock, Inventory, PodSighting, Store
@@ -212,8 +211,8 @@ class Book:
         )
 
     def borrowed(self, flavor: str) -> frozenset[str]:
-        """The admissions of a flavor that are beyond what their courses own now; which those are may change at any time."""
-        return frozenset(h.id for held in lent(self.state(flavor)).values() for h in held)
+        """The admissions of a flavor that are beyond what their courses own now; any change may change them."""
+        return self._tally(flavor).borrowed(self.state(flavor))
 
     # -- changes -----------------------------------------------------------------------------------------------
 

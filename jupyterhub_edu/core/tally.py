@@ -10,6 +10,7 @@ from types import MappingProxyType
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.balance import Share, State
 from jupyterhub_edu.domain.pools import Holding
+from jupyterhub_edu.domain.prospect import lent
 from jupyterhub_edu.ports import Stock
 
 __all__ = ["Tally"]
@@ -38,6 +39,7 @@ class Tally:
         self._open: dict[str, datetime | None] = {}
         self._shares: Mapping[str, Share] = {}
         self._reserving: tuple[tuple[str, int], ...] = ()
+        self._borrowed: frozenset[str] | None = None
 
     def add(self, admission: Admission, avoids: frozenset[str] = frozenset()) -> None:
         """Count an admission; it is not seen on a node yet.
@@ -98,7 +100,7 @@ class Tally:
             count: the flavor's ``count``, or None.
         """
         if shares is not self._shares:
-            self._shares = shares
+            self._shares, self._borrowed = shares, None
             self._reserving = tuple((c, s.reserved) for c, s in shares.items() if s.reserved)
         room = sum(stock.nodes.values()) - self.unseen
         if count is not None:
@@ -115,6 +117,16 @@ class Tally:
             fresh=fresh,
         )
 
+    def borrowed(self, state: State) -> frozenset[str]:
+        """The admissions beyond what their courses own now; worked out once for each change.
+
+        Args:
+            state: what ``state`` has just returned.
+        """
+        if self._borrowed is None:
+            self._borrowed = frozenset(h.id for held in lent(state).values() for h in held)
+        return self._borrowed
+
     def _miss(self, holding: Holding, sign: int) -> None:
         """Count it among those that no node shows yet, or no longer."""
         self.unseen += sign * holding.devices
@@ -124,6 +136,7 @@ class Tally:
                 del self.away[node]
 
     def _change(self, course: str, devices: int) -> None:
+        self._borrowed = None
         before = self.by_course.get(course, 0)
         self.used += devices
         if before + devices:

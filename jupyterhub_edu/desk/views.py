@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.acts import Act, decide_act
 from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.balance import Share
 from jupyterhub_edu.domain.courses import Course, CourseState
 from jupyterhub_edu.domain.people import (
     FROM_FILE,
@@ -117,7 +118,7 @@ class SessionRow:
         user, server: hub account and server name (``""`` is the default server).
         name: the person's own name, or ``""``.
         state: ``starting``, ``running``, ``stopping`` or ``ended``.
-        share: ``own`` (the course's own devices), ``spare``, or ``""`` where it holds none.
+        share: now: ``own`` (the course's own devices), ``spare``, or ``""`` where it holds none.
         until_why: the rule that sets ``until``, in words.
         mine: it is the viewer's own.
     """
@@ -279,7 +280,7 @@ def _session_row(
         flavor=admission.flavor,
         flavor_title=flavor.title if flavor else admission.flavor,
         devices=admission.devices,
-        share=("own" if admission.own else "spare") if admission.devices else "",
+        share=_share(core, admission),
         state=_session_state(admission, stopping=stopping),
         since=instant(admission.running_at or admission.reserved_at, core),
         until=instant(admission.ends_at, core) if admission.ends_at else None,
@@ -348,13 +349,20 @@ def _origin_words(core: Core, enrolment: Enrolment) -> str:
     return f"added by {enrolment.by}" if enrolment.by else "added by hand"
 
 
+def _share(core: Core, admission: Admission) -> str:
+    """As it is now, which a start, an end or a window of the course may change."""
+    if not admission.devices:
+        return ""
+    return "spare" if admission.id in core.book.borrowed(admission.flavor) else "own"
+
+
 def _devices(core: Core, course: Course, now: datetime) -> list[DeviceRow]:
     rows = [
         DeviceRow(
             flavor.key,
             flavor.title,
             core.book.used(flavor.key, course.id),
-            course.quota_for(flavor.key).nominal,
+            core.book.shares.of(flavor.key, now).get(course.id, Share()).nominal,
         )
         for flavor in core.campus.flavors.values()
         if flavor.device

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -124,19 +124,3 @@ class Campus:
     def source_titles(self) -> Mapping[str, str]:
         """Titles of the sources by origin."""
         return MappingProxyType({f"source:{s.id}": s.title for s in self.sources.values()})
-
-    def nominal(self, flavor: str, now: datetime) -> Mapping[str, int]:
-        """Devices of their own of the courses that are open now, by course id."""
-        return {
-            course.id: quota.nominal
-            for course in self.courses.values()
-            if (quota := course.quota.get(flavor)) and quota.nominal and course.is_open(now)
-        }
-
-    def boundaries(self) -> tuple[datetime, ...]:
-        """The instants at which some course begins or ends, ascending."""
-        return tuple(
-            sorted(
-                {at for c in self.courses.values() for at in (c.starts, c.ends) if at is not None}
-            )
-        )

@@ -11,7 +11,6 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.shares import shares
 from jupyterhub_edu.domain.allowances import GPU_HOUR, Slot
 from jupyterhub_edu.domain.exams import share_of
 from jupyterhub_edu.domain.schedule import period_span
@@ -101,9 +100,7 @@ class CampusMetrics(Collector):
             for flavor in (f.key for f in core.campus.flavors.values() if f.device is not None):
                 if (room := core.book.free(flavor)) is not None:
                     free.add_metric([flavor], room)
-                for course, devices in core.campus.nominal(flavor, core.clock()).items():
-                    owned.add_metric([flavor, course], devices)
-                self._share(core, flavor, reserved, borrowed)
+                self._share(core, flavor, owned, reserved, borrowed)
                 waiting = [place.arrived_at for place in core.line.places(flavor)]
                 now = core.clock()
                 length.add_metric([flavor], len(waiting))
@@ -125,18 +122,20 @@ class CampusMetrics(Collector):
         self,
         core: Core,
         flavor: str,
+        owned: GaugeMetricFamily,
         reserved: GaugeMetricFamily,
         borrowed: GaugeMetricFamily,
     ) -> None:
         """What is held for whom, and who has more than their own; an exam's counts for its course."""
-        now, held, more = core.clock(), Multiset[str](), Multiset[str]()
-        parts = core.exams.with_exams(shares(core.campus, flavor, now), flavor, now)
+        own, held, more = Multiset[str](), Multiset[str](), Multiset[str]()
+        parts = core.book.shares.of(flavor, core.clock())
         for key, share in parts.items():
+            own[_course(core, key)] += share.nominal
             held[_course(core, key)] += share.reserved
         for key, used in core.book.state(flavor).used.items():
             nominal = parts[key].nominal if key in parts else 0
             more[_course(core, key)] += max(0, used - nominal)
-        for family, counts in ((reserved, held), (borrowed, more)):
+        for family, counts in ((owned, own), (reserved, held), (borrowed, more)):
             for course, devices in (+counts).items():
                 family.add_metric([flavor, course], devices)
 
@@ -151,7 +150,7 @@ class CampusMetrics(Collector):
         for one in core.book.admissions():
             on[one.course, one.granted.profile, str(one.stage)] += 1
             held[one.flavor, one.course] += one.devices
-            loans[one.flavor] += 0 if one.own else one.devices
+            loans[one.flavor] += one.devices if one.id in core.book.borrowed(one.flavor) else 0
         for family, counts in ((servers, on), (used, +held)):
             for labels, count in counts.items():
                 family.add_metric(labels, count)

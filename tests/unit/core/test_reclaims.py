@@ -234,6 +234,46 @@ async def test_with_a_cluster_that_is_not_heard_nothing_changes(lent):
     assert lent.reclaims.calls_back(lent.new)
 
 
+async def test_which_sessions_are_spare_is_worked_out_at_each_change(lent):
+    assert lent.core.book.borrowed("t4") == {lent.old, lent.new}
+    lent.courses[1] = a_course("db", quota={"t4": Quota(1)})
+    lent.own(1)
+    assert lent.core.book.borrowed("t4") == {lent.new}
+    await lent.end(lent.old)
+    assert lent.core.book.borrowed("t4") == frozenset()
+
+
+# -- extending ------------------------------------------------------------------------------------------------------------
+
+
+def reasons(world: World, id: str) -> set[str]:
+    extension = world.core.book.may_extend(world.session(id))
+    return {str(reason.code) for reason in extension.reasons} if extension is not None else set()
+
+
+async def test_a_loan_that_is_called_back_is_not_extended(lent):
+    await lent.core.book.run(lent.new)
+    assert "reclaimed" not in reasons(lent, lent.new)
+    await lent.look()
+    assert "reclaimed" in reasons(lent, lent.new)
+    lent.places.clear()
+    await lent.look()
+    assert "reclaimed" not in reasons(lent, lent.new)
+
+
+async def test_what_somebody_in_line_could_use_is_not_extended(world):
+    first, second = await world.borrow("old"), await world.borrow("new")
+    bob = await enrol(world.core, "bob", db=CourseRole.STUDENT)
+    for id in (first, second):
+        await world.core.book.run(id)
+    assert "others-wait" not in reasons(world, first)
+    await world.core.line.join(StartRequest(bob.key, "db", "gpu"), bob)
+    assert "others-wait" in reasons(world, first)
+    assert "others-wait" in reasons(world, second)
+    await world.core.line.leave("bob")
+    assert "others-wait" not in reasons(world, first)
+
+
 # -- reservations -------------------------------------------------------------------------------------------------------
 
 

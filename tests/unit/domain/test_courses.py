@@ -45,21 +45,6 @@ def test_a_flavor_without_a_quota_owns_nothing_and_borrows_without_limit() -> No
     assert (quota.nominal, quota.most) == (0, None)
 
 
-def test_only_open_courses_with_devices_of_their_own_own_any() -> None:
-    campus = a_campus(
-        courses=[
-            a_course("open", quota={"t4": Quota(2)}),
-            a_course("later", quota={"t4": Quota(1)}, starts=NOW + TICK),
-            a_course("over", quota={"t4": Quota(1)}, ends=NOW),
-            a_course("borrows", quota={"t4": Quota(0, 1)}),
-            a_course("other", quota={"a100": Quota(1)}),
-        ]
-    )
-    assert campus.nominal("t4", NOW) == {"open": 2}
-    assert campus.nominal("t4", NOW + TICK) == {"open": 2, "later": 1}
-    assert campus.boundaries() == (NOW, NOW + TICK)
-
-
 def test_courses_are_found_by_key_and_code_in_any_case() -> None:
     ml = a_course("ml", key="ML", codes=("INF-ML", "inf-ml"))
     old = a_course("ml-h25", codes=("INF-ML",))
