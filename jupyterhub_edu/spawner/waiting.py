@@ -33,6 +33,7 @@ class JoinsTheLine:
     """
 
     current_user: Any
+    request: Any
 
     async def spawn_single_user(
         self, user: Any, server_name: str = "", *args: Any, **kwargs: Any
@@ -46,7 +47,7 @@ class JoinsTheLine:
         options = kwargs.get("options")
         if options is None:
             options = user.spawners[server_name].orm_spawner.user_options
-        return await _join(user.name, options, server_name)
+        return await _join(user.name, options, server_name, self.request.remote_ip or "")
 
 
 class EduSpawnPendingHandler(SpawnPendingHandler):
@@ -84,10 +85,12 @@ def _may_be_waited_for(error: web.HTTPError) -> bool:
     return error.status_code == _TOO_MANY
 
 
-async def _join(hub_name: str, options: object, server: str) -> None:
+async def _join(hub_name: str, options: object, server: str, address: str) -> None:
+    """Take a place; what an exam writes down is from where its participant asked, not from where the line starts."""
     core = await ready_core()
     try:
         person, request = request_of(core, hub_name, options)
+        core.exams.note_address(hub_name, address)
         await core.line.join(request, person, server)
     except Refused as refused:
         raise hub.refusal(refused.decision) from None

@@ -129,6 +129,10 @@ FIELDS = {
         },
         {"course": "ml", "profile": "gpu", "options": {"devices": "two"}},
     ),
+    "a button to wait, whatever else is chosen": (
+        {"choice": ["ml/notebook"], "wait": ["ml/gpu"], "option:ml/gpu/devices": ["two"]},
+        {"course": "ml", "profile": "gpu", "options": {"devices": "two"}},
+    ),
     "with the form's token": (
         {"_xsrf": ["secret"], "choice": ["ml/gpu"]},
         {"course": "ml", "profile": "gpu"},
@@ -153,6 +157,7 @@ BAD_FIELDS = {
     "a choice without a profile": {"choice": ["ml"]},
     "a choice without a course": {"choice": ["/gpu"]},
     "a choice of nothing": {"choice": [""]},
+    "two buttons": {"wait": ["ml/gpu", "ml/big"]},
     "two choices": {"choice": ["ml/gpu", "ml/notebook"]},
     "no value at all": {"choice": []},
     "a field of KubeSpawner's beside a choice": {"choice": ["ml/gpu"], "profile": ["big"]},

@@ -209,6 +209,59 @@ async def test_what_cannot_be_had_says_why_and_who_and_when():
     assert f"{local:%H:%M}" in why
 
 
+async def the_only_one_is_taken(**kwargs: Any) -> Any:
+    """Bob holds the course's only device."""
+    core = a_core(a_campus(courses=[a_course(quota={"t4": Quota(1, borrow=0)})], **kwargs))
+    bob = await enrol(core, "bob", ml=STUDENT)
+    await core.book.admit(request(bob, "gpu"), bob, "")
+    return core
+
+
+async def test_what_passes_by_itself_can_be_waited_for_with_the_length_of_the_line():
+    core = await the_only_one_is_taken()
+    soup = await show(core=core)
+    assert [button["value"] for button in soup.select("button[name=wait]")] == ["ml/gpu"]
+    assert "Nobody waits for NVIDIA T4 yet." in card(soup, "ml/gpu").get_text()
+
+    eve = await enrol(core, "eve", ml=STUDENT)
+    await core.line.join(request(eve, "gpu"), eve)
+    assert "1 person waits for NVIDIA T4 now." in card(await show(core=core), "ml/gpu").get_text()
+    await core.close()
+
+
+async def test_one_may_wait_for_each_choice_of_an_option():
+    devices = an_option("devices", a_choice("one", devices=1), a_choice("two", devices=2))
+    profiles = [a_profile(), a_profile("gpu", flavor=T4, options=[devices])]
+    core = await the_only_one_is_taken(profiles=profiles)
+    waits = card(await show(core=core), "ml/gpu").select_one(".edu-wait")
+    assert waits.select_one("select")["name"] == "option:ml/gpu/devices"
+
+
+async def test_what_does_not_pass_by_itself_cannot_be_waited_for():
+    campus = a_campus(courses=[a_course(caps={STUDENT: Caps(devices={"t4": 0})})])
+    soup = await show(campus)
+    assert card(soup, "ml/gpu").select_one(".edu-why")
+    assert not soup.select("button")
+
+
+async def test_pressing_enter_starts_and_does_not_wait():
+    core = await the_only_one_is_taken()
+    first = (await show(core=core)).select_one("button")
+    assert first["type"] == "submit"
+    assert not first.has_attr("name")
+    assert not first.has_attr("disabled")
+
+
+async def test_who_stands_in_line_is_led_to_their_place():
+    core = await the_only_one_is_taken()
+    ada = await enrol(core, "ada", ml=STUDENT)
+    await core.line.join(request(ada, "gpu"), ada)
+    soup = parsed(page.view(core, ada, Wish(), line_page="/hub/edu/line/"))
+    assert "In line: you are next." in soup.select_one("[role=status]").get_text()
+    assert soup.select_one("[role=status] a")["href"] == "/hub/edu/line/"
+    await core.close()
+
+
 def request(person, profile, **options):
     return StartRequest(person.key, "ml", profile, options)
 

@@ -46,6 +46,7 @@ class Spawns:
 
     def __init__(self, answer: Any, actor: str = "ada") -> None:
         self.answer, self.current_user = answer, SimpleNamespace(name=actor)
+        self.request = SimpleNamespace(remote_ip="192.0.2.7")
 
     async def spawn_single_user(self, *args: Any, **kwargs: Any) -> Any:
         if isinstance(self.answer, Exception):
