@@ -19,7 +19,7 @@ __all__ = ["Starter"]
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 10.0
-"""Seconds between two questions to a hub that starts as many servers as it may."""
+"""Seconds between two questions to a hub that starts as many servers as it may, whoever they are for."""
 _chance: Final = random.SystemRandom()
 
 
@@ -28,7 +28,8 @@ class Starter:
 
     Always holds:
         - nothing is asked before reservation and place are durable;
-        - a hub that starts as many servers as it may is asked again and again, and the reservation stays;
+        - a hub that starts as many servers as it may is asked again and again, and the reservation stays: for one after
+          another, in the order in which it was busy for them, so that hundreds who wait do not keep it busy by asking;
         - whatever else goes wrong is told once, by ``failed``, and the reservation is given back.
 
     Args:
@@ -48,6 +49,10 @@ class Starter:
         self._changed, self._failed = changed, failed
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._asking: set[str] = set()
+        self._gate = asyncio.Lock()
+        self._first = ""
+        """The admission that the hub is asked for first, as long as it is busy."""
+        self._pause = _FIRST_PAUSE
 
     def begin(self, waiter: Waiter, admission: Admission) -> None:
         """Start it in the background."""
@@ -58,6 +63,11 @@ class Starter:
     def is_under_way(self, id: str) -> bool:
         """Whether this admission's start is being asked for, or will be."""
         return id in self._tasks
+
+    def begun(self, id: str) -> None:
+        """The hub has begun to start this: it may take more."""
+        self._pause = 0.0
+        self._let_next(id)
 
     async def take_back(self, id: str) -> bool:
         """Give back what a turn has reserved; False: the hub starts it already."""
@@ -93,19 +103,38 @@ class Starter:
             await self._give_up(waiter, admission.id, by_hub=True)
 
     async def _ask(self, waiter: Waiter, id: str) -> None:
-        pause = _FIRST_PAUSE
-        while self._book.is_held(id):
-            self._asking.add(id)
-            try:
-                await self._servers.start(waiter.hub_name, waiter.server, _options(waiter))
-                return
-            except ServersBusy:
-                waiter.phase = Phase.SOON
-                self._changed(waiter)
-            finally:
-                self._asking.discard(id)
-            await asyncio.sleep(pause * _chance.uniform(0.5, 1))
-            pause = min(2 * pause, _LONGEST_PAUSE)
+        if not self._gate.locked() and await self._ask_once(waiter, id):
+            return
+        if not self._book.is_held(id):
+            return  # they have started it by themselves meanwhile, or something else in its place
+        waiter.phase = Phase.SOON
+        self._changed(waiter)
+        await self._gate.acquire()
+        self._first = id
+        try:
+            while self._book.is_held(id):
+                await asyncio.sleep(self._pause * _chance.uniform(0.5, 1))
+                if await self._ask_once(waiter, id):
+                    return
+        finally:
+            self._let_next(id)
+
+    async def _ask_once(self, waiter: Waiter, id: str) -> bool:
+        """Ask the hub; False: it is busy."""
+        self._asking.add(id)
+        try:
+            await self._servers.start(waiter.hub_name, waiter.server, _options(waiter))
+        except ServersBusy:
+            self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+            return False
+        finally:
+            self._asking.discard(id)
+        return True
+
+    def _let_next(self, id: str) -> None:
+        if self._first == id:
+            self._first = ""
+            self._gate.release()
 
     async def _give_up(self, waiter: Waiter, id: str, *, by_hub: bool) -> None:
         """A start that the spawner has begun goes on, whatever the hub's answer was: the book tells how it ends."""

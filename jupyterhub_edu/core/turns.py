@@ -266,6 +266,7 @@ class Turns:
         self._changed(admission)
 
     def _taken(self, admission: Admission) -> None:
+        self.starter.begun(admission.id)
         if (waiter := self._starting(admission)) is not None:
             waiter.phase = Phase.STARTING
             self._tell(waiter)

@@ -69,8 +69,9 @@ class Hub(FakeHub):
         self.asked = 0
         self.fails = ""
         self.spawns = True
-        self.gate = asyncio.Event()
+        self.gate, self.slow = asyncio.Event(), asyncio.Event()
         self.gate.set()
+        self.slow.set()
         self.taken: list[Admission] = []
 
     async def start(self, hub_name: str, server: str, options: Mapping[str, Any]) -> None:
@@ -93,6 +94,7 @@ class Hub(FakeHub):
         except Refused as refused:
             raise ServersError(str(refused)) from None
         self.taken.append(admission)
+        await self.slow.wait()
         if self.fails:
             await self.core.book.end(admission.id)
             raise ServersError(self.fails)
@@ -437,6 +439,34 @@ async def test_a_busy_hub_is_asked_again_and_the_reservation_stays(world):
     world.hub.busy = 0
     await eventually(lambda: world.hub.taken)
     assert (world.hub.taken, world.phase("ada")) == ([reserved], Phase.STARTING)
+
+
+async def test_a_busy_hub_is_asked_for_one_after_another_in_their_order(world):
+    world.inventory.nodes["t4"] = [9]
+    world.hub.busy = 1_000_000
+    logins = [f"s{number}" for number in range(6)]
+    for login in logins:
+        await world.join(login)
+    await eventually(lambda: all(world.phase(login) is Phase.SOON for login in logins))
+    await eventually(lambda: world.hub.asked > 60)
+    asked = world.hub.asked
+    world.hub.busy = 0
+    await eventually(lambda: len(world.hub.taken) == len(logins))
+    assert [admission.hub_name for admission in world.hub.taken] == logins
+    assert world.hub.asked <= asked + len(logins) + 1, "asked for whom it was busy anyway"
+
+
+async def test_a_hub_that_is_slow_to_answer_is_asked_for_the_next_once_it_has_begun(world):
+    world.inventory.nodes["t4"] = [9]
+    world.hub.busy = 1_000_000
+    for login in ("ada", "bob"):
+        await world.join(login)
+    await eventually(lambda: world.phase("bob") is Phase.SOON)
+    world.hub.slow.clear()
+    world.hub.busy = 0
+    await eventually(lambda: len(world.hub.taken) == 2)
+    assert world.phase("bob") is Phase.STARTING
+    world.hub.slow.set()
 
 
 async def test_a_start_that_fails_is_tried_again_and_given_up_at_last(world):
