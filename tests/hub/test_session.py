@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
+from bs4 import BeautifulSoup
 
+from .browser import Browser
 from .server import Hub
 from .test_desk import CONFIG
 from .test_start import DEMO
@@ -91,6 +93,7 @@ def test_a_session_goes_on_once_and_then_the_reason_is_told(
     assert again.status_code in {403, 409}
     assert again.json()["message"] == after["extend"]["sentence"]
     assert hub.api("edu/session/stu", method="POST").status_code == 404
+    sees_their_own_use(stu, after["extend"]["sentence"])
 
     # Staff extend it up to the ceiling, by another address, whatever the student has used up.
     tea, sue = hub.browser(), hub.browser()
@@ -115,6 +118,26 @@ def test_a_session_goes_on_once_and_then_the_reason_is_told(
     assert extend(own, (now + 2 * hour).isoformat()).status_code == 403
     classmate = extend(sue.token("sue", None), (now + 2 * hour).isoformat())
     assert classmate.status_code == 404
+
+
+def sees_their_own_use(stu: Browser, refused: str) -> None:
+    """On the hub's home page and on *My use*, where the same is refused in the same words."""
+    home = stu.page("/hub/home")
+    (note,), (left,) = home.select("[data-edu-warn]"), home.select("[data-edu-left]")
+    assert "GPU notebook (Machine Learning)" in note.get_text(" ", strip=True)
+    assert int(str(left["data-edu-left"])) > 1800
+    told = stu.get("/hub/api/edu/use").json()
+    (mine,) = told["sessions"]
+    assert (mine["until_why"], mine["may_extend"]) == ("the extension ends", False)
+    page = stu.page("/hub/edu/use")
+    assert not page.select("form button")
+    again = stu.post("/hub/edu/use", {"session": mine["session"]})
+    assert again.status_code in {403, 409}
+    alert = BeautifulSoup(again.text, "html.parser").select_one("[role=alert]")
+    assert alert is not None
+    assert alert.get_text(strip=True) == refused
+    nobodys = stu.post("/hub/edu/use", {"session": "0" * 32})
+    assert (nobodys.status_code, "Running now" in nobodys.text) == (200, True)
 
 
 def running(hub: Hub, token: str) -> None:
