@@ -52,6 +52,10 @@ class HeldBack:
         """What is held of a course."""
         return self._held.get((source, course))
 
+    def courses(self, source: str) -> set[str]:
+        """The courses of which something is held."""
+        return {course for from_, course in self._held if from_ == source}
+
     async def hold(self, source: str, course: str, held: Held) -> None:
         """Hold this, in the place of what was held before.
 

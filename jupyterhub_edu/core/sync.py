@@ -190,6 +190,7 @@ class Syncer:
             _log.warning("source %s did not say its courses: %s", run.info.id, refs.why)
             return []
         plan = await self._plan(run.info, refs)
+        await self._let_go(run, plan)
         run.lost_courses = self._has_lost_courses(run.info, plan)
         found: list[CourseSync] = []
         silent = 0
@@ -226,6 +227,15 @@ class Syncer:
             for id, course in campus.courses.items()
             if id in plan and not _is_over(course, now)
         }
+
+    async def _let_go(self, run: _Run, plan: Mapping[str, Sequence[CourseRef]]) -> None:
+        """Hold nothing of courses that are over or no longer in the campus file: nobody has to decide any more."""
+        over = self._held.courses(run.info.id) - plan.keys()
+        for course in over if not run.dry else ():
+            try:
+                await self._held.release(run.info.id, course)
+            except StoreError:
+                _log.exception("what was held of %s is tried again to be forgotten", course)
 
     def _has_lost_courses(self, info: SourceInfo, plan: Mapping[str, Sequence[CourseRef]]) -> bool:
         """Whether a source is suddenly silent about more of its people than the guard allows."""

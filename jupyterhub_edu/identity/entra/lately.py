@@ -126,14 +126,15 @@ class Lately:
         self.forget()
         if now < self._forbidden_until:
             return
+        links = []
         try:
             for path, select in _FOLLOWED.items():
                 query = {"$select": select, "$deltatoken": "latest"}
                 _, link = await self._graph.changes(path, query, self._app, patience)
-                self._links.append(link)
+                links.append(link)
         except (NoAnswer, NotThere) as silence:
-            self._links.clear()
             if isinstance(silence, Forbidden):
                 _log.info("every class is read in each sync: %s", silence)
                 self._forbidden_until = now + _WHOLE_EVERY
-        self._began = now
+        else:
+            self._links, self._began = links, now

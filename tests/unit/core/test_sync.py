@@ -349,6 +349,18 @@ async def test_what_passes_by_itself_is_not_held_after_a_restart(world):
     assert world.held() == []
 
 
+@pytest.mark.parametrize("courses", [[a_course("ml", ends=NOW), a_course("db")], [a_course("db")]])
+async def test_nothing_is_held_of_a_course_that_is_over_or_no_longer_there(world, courses):
+    await held_of_ml(world)
+    world.configure(courses=courses)
+    await world.run(dry=True)
+    assert await world.store.load_records("held")
+    await world.run()
+
+    assert world.held() == []
+    assert await world.store.load_records("held") == []
+
+
 async def test_a_source_that_is_silent_after_a_restart_leaves_it_held(world):
     await held_of_ml(world)
     await world.restart()

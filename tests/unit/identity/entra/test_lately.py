@@ -349,3 +349,28 @@ async def test_somebody_in_many_classes_is_kept_once(school: School):
     kept = {id(one) for roster in found.values() for one in roster.members}
 
     assert len(kept) == len({one for roster in found.values() for one in roster.members})
+
+
+async def test_half_of_where_to_ask_for_changes_is_nothing(school: School):
+    """The second question is cut off by time: what is left must not be asked alone."""
+    await school.settle()
+    school.source.forget_rosters()
+
+    async def never(*_: Any, **__: Any) -> Any:
+        raise TimeoutError
+
+    changes = school.source._graph.changes
+    asked: list[str] = []
+
+    async def once(where: str, *more: Any) -> Any:
+        asked.append(where)
+        return await (changes(where, *more) if len(asked) == 1 else never())
+
+    school.source._graph.changes = once
+    assert isinstance(await school.source.courses(), Unavailable)
+    school.source._graph.changes = changes
+    school.fake.requests.clear()
+    await school.sync()
+    assert school.read == ALL
+    rename(school)
+    assert members(await school.sync()) == await school.whole()
