@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.fakes.world import AClock
 OFFERS = {SiteRole.TEACHER: ("notebook", "gpu"), SiteRole.STUDENT: ("notebook",)}
 
 
-def a_site(**changes: object) -> Core:
+def a_site(clock: AClock | None = None, **changes: Any) -> Core:
     """A campus whose teachers and students may start something outside any course."""
     groups = {"staff": SiteRole.TEACHER, "students": SiteRole.STUDENT}
     rules = tuple(
@@ -28,7 +29,7 @@ def a_site(**changes: object) -> Core:
         for group, role in groups.items()
     )
     campus = replace(a_campus(), rules=rules, no_course=OFFERS)
-    return a_core(replace(campus, **changes), clock=AClock(NOW))
+    return a_core(replace(campus, **changes), clock=clock or AClock(NOW))
 
 
 async def come(core: Core, login: str, *groups: str) -> Person:
@@ -59,20 +60,22 @@ async def test_who_may_start_what(group, profile, allowed):
 
 
 async def test_an_administrator_of_the_file_has_what_administrators_are_offered():
+    clock = AClock(NOW)
     core = a_site(
-        admins=frozenset({FilePerson("ad", "kari")}), no_course={SiteRole.ADMIN: ("gpu",)}
+        clock, admins=frozenset({FilePerson("ad", "kari")}), no_course={SiteRole.ADMIN: ("gpu",)}
     )
     kari = await come(core, "kari", "staff")
-    core.clock.pass_(days=30)
+    clock.pass_(days=30)
     assert core.book.decide(ask(kari, "gpu")).allowed
     ola = await come(core, "ola", "staff")
     assert not core.book.decide(ask(ola, "gpu")).allowed
 
 
 async def test_a_device_needs_a_fresh_answer_here_too():
-    core = a_site()
+    clock = AClock(NOW)
+    core = a_site(clock)
     person = await come(core, "ada", "staff")
-    core.clock.now += core.campus.stale_after + timedelta(seconds=1)
+    clock.now += core.campus.stale_after + timedelta(seconds=1)
     decision = core.book.decide(ask(person, "gpu"))
     assert [str(reason.code) for reason in decision.reasons] == ["roster-stale"]
     assert core.book.decide(ask(person, "notebook")).allowed

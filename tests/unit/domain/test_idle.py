@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 IDLE, UNUSED = EndRule.IDLE, EndRule.UNUSED
 
 
-def a_look(*, ran: timedelta = 3 * HOUR, idle: timedelta = HOUR, **known: object) -> Look:
+def a_look(*, ran: timedelta = 3 * HOUR, idle: timedelta = HOUR, **known: Any) -> Look:
     return Look(NOW - ran, NOW - idle, **known)
 
 

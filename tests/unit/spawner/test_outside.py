@@ -43,7 +43,8 @@ async def shown(core: Core) -> BeautifulSoup:
 async def test_it_stands_alone_for_whoever_is_in_no_course(core: Core) -> None:
     await come(core)
     soup = await shown(core)
-    assert soup.select_one("legend").get_text(" ", strip=True) == "Outside any course"
+    (legend,) = soup.select("legend")
+    assert legend.get_text(" ", strip=True) == "Outside any course"
     (radio,) = soup.select("input[type=radio][name=choice]")
     assert (radio["value"], radio.has_attr("checked")) == ("site/notebook", True)
 
