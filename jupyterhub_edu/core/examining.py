@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import Collection, Mapping
@@ -18,7 +19,7 @@ from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.profiles import Profile, choose
 from jupyterhub_edu.domain.promises import Promises
 from jupyterhub_edu.domain.reasons import Code, Reason
-from jupyterhub_edu.ports import AuditEntry
+from jupyterhub_edu.ports import AuditEntry, StoreError
 
 from .exams import Prepared, amounts_of
 from .named import find_members
@@ -40,6 +41,7 @@ __all__ = [
     "Sat",
 ]
 
+_log = logging.getLogger(__name__)
 STARTED: Final = "start-in-exam"
 """What the audit calls the start of a server in an exam."""
 _IMAGE: Final = re.compile(
@@ -207,7 +209,7 @@ class Examining:
                 raise CannotExamine(f"The course has {_MOST} exams to come. Call some off.")
             prepared = Prepared(exam, self._actor.hub_name, now)
             await core.exams.save(prepared, self._entry("prepare-exam", exam))
-        await core.exams.look(core.sooner)
+        await self._look()
         return prepared
 
     async def changed(self, id: str, wish: ExamWish) -> Exam:
@@ -281,7 +283,7 @@ class Examining:
             if exam.phase(core.clock()) is not Phase.BEFORE:
                 raise CannotExamine("It has begun: end it instead.")
             await core.exams.drop(exam, self._entry("call-off-exam", exam))
-        await core.exams.look(core.sooner)
+        await self._look()
 
     async def rehearse(self, exam: Exam) -> Rehearsal:
         """What would happen to whom; nothing is changed. Ask ``require_may`` before."""
@@ -420,8 +422,15 @@ class Examining:
         by, at = (former.by, former.at) if former else (self._actor.hub_name, core.clock())
         prepared = Prepared(exam, by, at)
         await core.exams.save(prepared, self._entry(act, exam))
-        await core.exams.look(core.sooner)
+        await self._look()
         return prepared
+
+    async def _look(self) -> None:
+        """Let what has changed take effect at once; what cannot be kept now is tried again by itself."""
+        try:
+            await self._core.exams.look(self._core.sooner)
+        except StoreError:
+            _log.exception("an exam does not end all it should yet")
 
     def _rehearsed(self, exam: Exam, key: str, sitting: Sitting) -> Rehearsed:
         core = self._core

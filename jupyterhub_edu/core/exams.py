@@ -285,7 +285,10 @@ class Exams:
         at = max(end.at, self._clock() + min(self._campus().warn_at, default=timedelta(0)))
         if wanted is not None:
             if end.at <= wanted <= at:
-                return  # as it stands: an exam that began before a warning could leaves time for that one warning
+                # As it stands: an exam that began before a warning could leaves time for that one warning. Only what could
+                # not be kept is tried again.
+                await sooner.move(admission.id, EndRule.EXAM_START, wanted)
+                return
             await sooner.take_back(admission.id, EndRule.EXAM_START)
         known = self._book.admission(admission.id)
         promised = sooner.promised(known) if known is not None else None
@@ -300,18 +303,27 @@ class Exams:
                 await self._book.set_end(admission.id, ends, EndRule.EXAM)
 
     async def _changed(self, exam: Exam) -> None:
-        await self._count()
+        await self._count(exam.id)
         call_all(self.on_change, exam.course, f"exam {exam.id}")
 
-    async def _count(self) -> None:
-        """Who takes part in each exam that is not over, and how many devices that is."""
-        async with self._counting:
-            self._seats = await self._counted()
+    async def _count(self, changed: str = "") -> None:
+        """Who takes part in each exam that is not over, and how many devices that is; of a later one once, and when it changes.
 
-    async def _counted(self) -> dict[str, _Seats]:
+        Args:
+            changed: the id of an exam that has changed.
+        """
+        async with self._counting:
+            self._seats = await self._counted(changed)
+
+    async def _counted(self, changed: str) -> dict[str, _Seats]:
         self._relive()
         now, seats = self._clock(), dict[str, _Seats]()
+        soon = now + self.lead_time() + _SHORTEST
         for exam in self._live:
+            known = self._seats.get(exam.id)
+            if known is not None and soon < exam.starts and exam.id != changed:
+                seats[exam.id] = known
+                continue
             granted = amounts_of(self._campus(), exam)
             if granted is None or not granted.amounts.devices:
                 continue
@@ -319,7 +331,7 @@ class Exams:
             sittings = await self.members(exam, max(now, exam.starts))
             ends = tuple(sorted(sitting.ends for sitting in sittings.values()))
             seats[exam.id] = _Seats(granted.flavor, granted.amounts.devices, ends)
-        return {id: one for id, one in seats.items() if one.ends and id in self._known}
+        return {id: one for id, one in seats.items() if id in self._known}
 
     def _relive(self) -> None:
         now = self._clock()

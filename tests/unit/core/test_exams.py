@@ -567,3 +567,33 @@ async def test_its_servers_count_for_the_exam_and_not_for_the_course():
     state = world.core.book.state("t4")
     assert dict(state.used) == {f"exam:{id}": 1}
     assert state.shares[f"exam:{id}"].exam
+
+
+async def test_who_takes_part_is_counted_anew_shortly_before_it_holds_anything():
+    world = await World().open()
+    id = await world.prepare()
+    await enrol(world.core, "late", ml=STUDENT)
+    held = world.core.exams.with_exams
+    await world.look()
+    assert held({}, "t4", BEGINS)[f"exam:{id}"].reserved == 2
+    world.pass_(hours=1, minutes=40)
+    await world.look()
+    assert held({}, "t4", BEGINS)[f"exam:{id}"].reserved == 3
+    await world.by().change(id, ExamWish(participants=["ada"]))
+    assert held({}, "t4", BEGINS)[f"exam:{id}"].reserved == 1
+
+
+async def test_an_exam_that_is_kept_is_prepared_though_an_end_cannot_be_moved_yet(monkeypatch):
+    world = await World().open()
+    mine = await world.start(profile="notebook")
+
+    async def broken(*_: Any, **__: Any) -> None:
+        raise StoreError("full")
+
+    with monkeypatch.context() as now:
+        now.setattr(world.store, "save_admission", broken)
+        id = await world.prepare()
+    assert [one.exam.id for one in world.core.exams.of("ml")] == [id]
+    assert world.end(mine) == (NOW + 4 * HOUR, EndRule.LONGEST)
+    await world.look()
+    assert world.end(mine) == (BEGINS, EndRule.EXAM_START)
