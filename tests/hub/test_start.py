@@ -21,6 +21,7 @@ import jupyterhub_edu
 jupyterhub_edu.setup(c, {str(DEMO)!r}, spawner="local")
 c.EduLocalSpawner.home_dir_template = "{{cwd}}/homes/{{{{username}}}}".format(cwd=os.getcwd())
 c.Spawner.args = ["--allow-root"]
+c.Spawner.http_timeout = c.Spawner.start_timeout = 120
 """
 
 
