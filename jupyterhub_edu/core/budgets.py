@@ -27,9 +27,7 @@ class Purses:
           everything as it was.
     """
 
-    def __init__(
-        self, used: Used, extra: Callable[[str], Drawn] = lambda _: {}
-    ) -> None:
+    def __init__(self, used: Used, extra: Callable[[str], Drawn] = lambda _: {}) -> None:
         """Make it empty.
 
         Args:

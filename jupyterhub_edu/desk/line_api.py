@@ -50,6 +50,7 @@ class LineAPI(API):
         options, server = self._wish()
         try:
             person, request = request_of(core, user.name, options)
+            core.exams.note_address(person.hub_name, self.request.remote_ip or "")
             standing = await core.line.join(request, person, server)
         except Refused as refused:
             raise refusal(refused.decision) from None
