@@ -85,7 +85,7 @@ async def start(core: Core, login: str, course: str = "ml", **options: str) -> N
     admission = await core.book.admit(request, person, "")
     inventory: Any = core.inventory
     inventory.nodes["t4"][0] -= admission.devices
-    inventory.sight(PodSighting(admission.id, "machine", core.clock()))
+    inventory.sight(PodSighting(admission.id, "n1", core.clock()))
 
 
 # -- one scene for each reason -------------------------------------------------------------------------------------
@@ -172,6 +172,15 @@ async def with_one_free_on_each_machine() -> Core:
     return core
 
 
+async def with_others_in_line() -> Core:
+    core = await with_options()
+    await start(core, "bob")
+    kim = await enrol(core, "kim", ml=STUDENT)
+    await core.line.join(StartRequest(kim.key, "ml", "gpu", {"devices": "two"}), kim)
+    core.clock.pass_(hours=2)  # type: ignore[attr-defined]
+    return core
+
+
 async def without_the_cluster() -> Core:
     core = await a_hub()
     core.inventory.alive_at = core.clock() - timedelta(minutes=3)  # type: ignore[attr-defined]
@@ -224,6 +233,10 @@ SCENES: Final[Mapping[Code, Scene]] = {
 }
 
 OTHERS: Final[Mapping[str, Scene]] = {
+    "With others in line": Scene(
+        "Bob has one GPU; Kim has waited for two at a time for two hours, and the other one is kept for her.",
+        with_others_in_line,
+    ),
     "At another time": Scene(
         "The same course as under outside-window, on the afternoon of its class.",
         between_two_classes,
