@@ -13,7 +13,6 @@ from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.allowances import GPU_HOUR, gpu_hours
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.grants import Cap, Grant, Hours, Lift, Longest, Offer
-from jupyterhub_edu.domain.outside import SITE
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, charge, sum_usage, usage_json
 
@@ -173,7 +172,7 @@ def _running_row(core: Core, person: Person, admission: Admission) -> RunningRow
     return RunningRow(
         row,
         admission.course,
-        _course_title(core, admission.course),
+        core.campus.title_of(admission.course),
         seconds if seconds is None else max(0, seconds),
         max(warn_at, default=timedelta(0)) // timedelta(seconds=1),
         _longer(core, admission) if row.state == "running" else "",
@@ -191,7 +190,7 @@ def _left(core: Core, person: Person) -> list[LeftRow]:
     return [
         LeftRow(
             id,
-            _course_title(core, id),
+            core.campus.title_of(id),
             left,
             instant(left.renews_at, core) if left.renews_at else None,
         )
@@ -205,7 +204,7 @@ def _grants(core: Core, person: Person) -> list[GrantRow]:
     return [
         GrantRow(
             id,
-            _course_title(core, id),
+            core.campus.title_of(id),
             one.grant,
             _grant_words(core.campus, one.what),
             instant(one.grant.starts, core) if now < one.grant.starts else None,
@@ -248,7 +247,7 @@ async def _weeks(core: Core, person: Person) -> list[WeekRow]:
     ]
     weeks = sum_usage(days, query.by)
     return sorted(
-        (WeekRow(u.day, _course_title(core, u.course or ""), u) for u in weeks if u.day),
+        (WeekRow(u.day, core.campus.title_of(u.course or ""), u) for u in weeks if u.day),
         key=lambda row: (-row.first.toordinal(), row.course_title),
     )
 
@@ -262,20 +261,13 @@ def _past_row(core: Core, one: Admission) -> PastRow:
     in_time = one.ends_at is not None and ended >= one.ends_at
     return PastRow(
         one,
-        _course_title(core, one.course),
+        core.campus.title_of(one.course),
         _profile_title(core.campus, one.granted.profile),
         instant(one.running_at or one.reserved_at, core),
         instant(ended, core),
         sum(usage.used for usage in charge(one, core.campus.zone)),
         one.ends_by.words if in_time and one.ends_by else "",
     )
-
-
-def _course_title(core: Core, course: str) -> str:
-    known = core.campus.courses.get(course)
-    if known is None and course == SITE:
-        return "Outside any course"
-    return known.title if known else course
 
 
 # -- for programs --------------------------------------------------------------------------------------------------

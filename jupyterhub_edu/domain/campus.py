@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from .courses import Caps, Course
 from .grants import NO_CEILINGS, Ceilings
 from .line import STARVE_AFTER
+from .outside import SITE, TITLE
 from .people import Enrolment, LinkRule, SiteRole
 from .profiles import Flavor, Profile
 from .promises import Promises
@@ -119,6 +120,13 @@ class Campus:
                 if flavor.device is not None
             }
         )
+
+    def title_of(self, course: str) -> str:
+        """A course's title by its id, outside any too; of one that the file no longer has the id."""
+        known = self.courses.get(course)
+        if known is not None:
+            return known.title
+        return TITLE if course == SITE else course
 
     @cached_property
     def source_titles(self) -> Mapping[str, str]:

@@ -9,11 +9,13 @@ from typing import Final
 from .courses import Course
 from .people import FROM_FILE, CourseRole, Enrolment, Person, SiteRole, source_origin
 
-__all__ = ["SITE", "course_of", "enrolment_of"]
+__all__ = ["SITE", "TITLE", "course_of", "enrolment_of"]
 
 SITE: Final = "site"
 """What stands in the place of a course's id where a server belongs to none; no course may be called so."""
 
+TITLE: Final = "Outside any course"
+"""The same for people."""
 _STANDS_FOR: Final = MappingProxyType(
     {
         SiteRole.GUEST: CourseRole.OBSERVER,
@@ -35,9 +37,7 @@ def course_of(role: SiteRole, profiles: tuple[str, ...]) -> Course:
     Args:
         profiles: keys, the first of them is the default.
     """
-    return Course(
-        SITE, SITE, "Outside any course", MappingProxyType({_STANDS_FOR[role]: profiles})
-    )
+    return Course(SITE, SITE, TITLE, MappingProxyType({_STANDS_FOR[role]: profiles}))
 
 
 def enrolment_of(person: str, role: SiteRole, holders: Iterable[Person]) -> Enrolment:

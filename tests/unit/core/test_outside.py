@@ -140,3 +140,9 @@ async def test_it_gives_no_group_and_no_right():
     person = await come(core, "ada", "staff")
     assert core.roll.hub_groups(person, core.clock()) == {"edu:site:teacher"}
     assert core.roles(person, "ml") == (None, SiteRole.TEACHER)
+
+
+async def test_it_has_a_title_for_pages():
+    campus = a_site().campus
+    titles = [campus.title_of(id) for id in ("ml", SITE, "gone")]
+    assert titles == ["Machine Learning", "Outside any course", "gone"]
