@@ -56,6 +56,7 @@ class ProfileView(NamedTuple):
         selects: the options; empty for a card that can neither be chosen nor waited for.
         reasons: empty exactly when it can be chosen.
         wait: how long the line is, for a card that can be waited for.
+        whose: whether it would have its course's own devices or spare ones; empty where courses own none of them.
     """
 
     id: str
@@ -65,7 +66,7 @@ class ProfileView(NamedTuple):
     facts: tuple[str, ...]
     image: str
     free: str
-    spare: bool
+    whose: str
     checked: bool
     selects: Markup
     reasons: tuple[ReasonView, ...]
@@ -254,9 +255,7 @@ class _Drawing:
             facts=tuple(self._facts(profile, granted, decision)),
             image=(granted.image if granted else None) or "",
             free=self._free(card),
-            spare=decision.start is not None
-            and not decision.start.own
-            and self._is_owned(profile),
+            whose=self._whose(profile, decision),
             checked=checked,
             selects=self._selects_of(profile, id, options) if may_have else Markup(),
             reasons=tuple(self._reason(reason) for reason in decision.reasons),
@@ -266,6 +265,12 @@ class _Drawing:
     def _selects_of(self, profile: Profile, card: str, wished: Mapping[str, str]) -> Markup:
         campus = self._core.campus
         return _selects.draw(campus, card, self._course.id, profile, self._role, wished)
+
+    def _whose(self, profile: Profile, decision: Decision) -> str:
+        start = decision.start
+        if start is None or not start.granted.amounts.devices or not self._is_owned(profile):
+            return ""
+        return "your course's GPUs" if start.own else "spare GPUs"
 
     def _is_owned(self, profile: Profile) -> bool:
         """Whether some course has devices of this kind of its own; where all share there are no spare ones."""

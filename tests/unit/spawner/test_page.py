@@ -431,14 +431,15 @@ async def test_a_source_that_does_not_answer_is_told_first():
     assert soup.select_one(".alert-warning").get_text().startswith("Directory has not answered")
 
 
-async def test_spare_gpus_are_named_where_some_course_has_its_own():
+async def test_whose_gpus_they_are_is_said_where_some_course_has_its_own():
     owned = a_course("db", quota={"t4": Quota(1)})
 
     shared = await show(a_campus())
     lent = await show(a_campus(courses=[a_course(), owned]), ml=STUDENT)
     own = await show(a_campus(courses=[a_course(quota={"t4": Quota(1)})]))
 
-    assert ["spare GPUs" in s.get_text() for s in (shared, lent, own)] == [False, True, False]
+    badges = [[b.get_text() for b in s.select(".text-bg-info")] for s in (shared, lent, own)]
+    assert badges == [[], ["spare GPUs"], ["your course's GPUs"]]
 
 
 async def test_an_end_before_the_longest_session_is_told():
