@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +17,7 @@ from jupyterhub_edu.domain.reclaim import Reclaim, keeps_of
 from jupyterhub_edu.ports import Clock, Phase, Servers, Standing, Store
 
 from .book import Book, Refused
+from .following import Followers
 from .glance import Glance
 from .passing import try_in_turn
 from .roll import Roll
@@ -26,8 +26,6 @@ from .waiters import Waiter
 
 __all__ = ["Line"]
 
-_PACE: Final = 1.0
-"""Seconds between two standings told to one follower."""
 _LAST: Final = "~"
 """After every other place that arrives at the same instant."""
 
@@ -67,9 +65,10 @@ class Line:
         self._turns = Turns(
             book, roll, store, servers, clock, reclaims, lambda: campus().starve_after
         )
-        self._turns.on_change = self._tell
+        self._followers = Followers(self.standing, self._phase)
+        self._turns.on_change = self._followers.tell
         self._loaded: Sequence[Waiter] = ()
-        self._followers: dict[str, set[asyncio.Event]] = {}
+        self.follow = self._followers.follow
         self.poke, self.refused = self._turns.poke, self._turns.against
         self.on_turned = self._turns.on_turned
         book.in_turn = self.may_start_now
@@ -108,7 +107,7 @@ class Line:
             return False
         if self._turns.of.get(hub_name) is waiter:
             del self._turns.of[hub_name]
-        self._tell(hub_name)
+        self._followers.tell(hub_name)
         await self._turns.places.drop(waiter.place.id)
         return True
 
@@ -126,26 +125,6 @@ class Line:
         """Those that wait for devices of a flavor."""
         line = self._turns.lines.get(flavor, {}).values()
         return [waiter.place for waiter in line if waiter.place.devices]
-
-    async def follow(self, hub_name: str) -> AsyncGenerator[Standing | None, None]:
-        """How somebody stands now, then at each change, at most about once a second. Close it when nobody looks any more."""
-        changed = asyncio.Event()
-        followers = self._followers.setdefault(hub_name, set())
-        followers.add(changed)
-        try:
-            told = self.standing(hub_name)
-            yield told
-            while True:
-                await asyncio.sleep(_PACE)
-                await changed.wait()
-                changed.clear()
-                if (standing := self.standing(hub_name)) != told:
-                    told = standing
-                    yield told
-        finally:
-            followers.discard(changed)
-            if not followers and self._followers.get(hub_name) is followers:
-                del self._followers[hub_name]
 
     # -- starts that do not come from the line -----------------------------------------------------------------
 
@@ -232,7 +211,7 @@ class Line:
                 await self.leave(waiter.hub_name)
             elif waiter.told_until is not None and waiter.told_until <= now:
                 del turns.of[waiter.hub_name]
-                self._tell(waiter.hub_name)
+                self._followers.tell(waiter.hub_name)
             elif self._book.is_held(waiter.admission) and not turns.starter.is_under_way(
                 waiter.admission
             ):
@@ -288,9 +267,9 @@ class Line:
         ahead = estimate.ahead if estimate is not None else 0
         return Standing(place, waiter.server, waiter.phase, ahead, estimate, reasons)
 
-    def _tell(self, hub_name: str) -> None:
-        for changed in self._followers.get(hub_name, ()):
-            changed.set()
+    def _phase(self, hub_name: str) -> Phase | None:
+        waiter = self._turns.of.get(hub_name)
+        return waiter.phase if waiter is not None else None
 
 
 def _waited_for(glance: Glance, request: StartRequest) -> Granted:

@@ -751,7 +751,7 @@ async def test_an_empty_line_costs_nothing(world):
 
 
 async def test_a_follower_learns_of_each_change_and_of_nothing_else(world, monkeypatch):
-    monkeypatch.setattr("jupyterhub_edu.core.line._PACE", 0.001)
+    monkeypatch.setattr("jupyterhub_edu.core.following._PACE", 0.001)
     running = await world.full()
     told: list[Any] = []
 
@@ -777,7 +777,7 @@ async def test_a_follower_learns_of_each_change_and_of_nothing_else(world, monke
     assert told == [None, Phase.WAITING, Phase.STARTING, Phase.STARTED, None]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert world.line._followers == {}
+    assert len(world.line._followers) == 0
 
 
 async def test_why_somebody_was_struck_is_told_for_an_hour(world):
