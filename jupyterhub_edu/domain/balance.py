@@ -123,7 +123,7 @@ class Balance:
     """
 
     def __init__(self, state: State, keeps: Iterable[Keep] = ()) -> None:
-        self._nodes, self._shares = state.nodes, state.shares
+        self._nodes, self._shares = dict(state.nodes), state.shares
         self.room, self.unseen, self._used = state.room, state.unseen, dict(state.used)
         self._away = dict(state.away)
         self._total = sum(self._used.values())
@@ -266,6 +266,22 @@ class Balance:
         self._keeps[keep.place] = keep
         self._kept_on.setdefault(keep.node, []).append(keep)
         self._use(keep.course, keep.devices)
+        self._spare.clear()
+
+    def end(self, holding: Holding, sign: int = 1) -> None:
+        """Count an admission of the state as ended; -1 takes that back. On a node that is not there nothing comes free."""
+        devices = sign * holding.devices
+        self._used[holding.course] -= devices
+        self._total -= devices
+        if holding.node is None:
+            self.unseen -= devices
+            for node in holding.avoids:
+                self._away[node] -= devices
+        elif holding.node in self._nodes:
+            self._nodes[holding.node] += devices
+        else:
+            return
+        self.room += devices
         self._spare.clear()
 
     def _use(self, course: str, devices: int) -> None:

@@ -74,9 +74,10 @@ class Prospect:
 
     def end(self, ids: Iterable[str]) -> None:
         """Count these as ended from now on."""
-        ended = self.ended.union(ids)
-        if ended != self.ended:
-            self.ended, self._balance = ended, None
+        if new := self._new(ids):
+            self.ended = self.ended.union(new)
+            if self._balance is not None:
+                self._end(self._balance, new)
 
     def keep(self, keep: Keep) -> None:
         """Count devices as kept from now on."""
@@ -98,10 +99,11 @@ class Prospect:
 
     def may_start(self, place: Place, ids: Collection[str] = ()) -> bool:
         """Whether a place could start, with these ended too."""
-        balance = (
-            self.balance if self.ended.issuperset(ids) else self._without({*self.ended, *ids})
-        )
-        return not balance.against(place.course, place.devices, place.id)
+        balance, new = self.balance, self._new(ids)
+        self._end(balance, new)
+        codes = balance.against(place.course, place.devices, place.id)
+        self._end(balance, new, -1)
+        return not codes
 
     def node_for(self, place: Place, stored: str, ids: Iterable[str]) -> str:
         """Where it will start: where it would have, else on a node of its loans, else where most is free."""
@@ -181,24 +183,17 @@ class Prospect:
         frees = max(0, loan.devices - falls_idle)
         return Candidate(key, loan.id, loan.node or "", loan.devices, frees)
 
+    def _new(self, ids: Iterable[str]) -> list[str]:
+        """Those of them that are there and do not count as ended."""
+        known, ended = self._state.holdings, self.ended
+        return [id for id in dict.fromkeys(ids) if id in known and id not in ended]
+
+    def _end(self, balance: Balance, ids: Iterable[str], sign: int = 1) -> None:
+        for id in ids:
+            balance.end(self._state.holdings[id], sign)
+
     def _without(self, ended: Collection[str]) -> Balance:
         """The balance without these."""
-        state = self._state
-        nodes, used, away = dict(state.nodes), dict(state.used), dict(state.away)
-        room, unseen = state.room, state.unseen
-        for id in ended:
-            holding = state.holdings.get(id)
-            if holding is None:
-                continue
-            used[holding.course] -= holding.devices
-            if holding.node is None:
-                unseen -= holding.devices
-                for node in holding.avoids:
-                    away[node] -= holding.devices
-            elif holding.node in nodes:
-                nodes[holding.node] += holding.devices
-            else:
-                continue
-            room += holding.devices
-        after = state._replace(nodes=nodes, used=used, away=away, room=room, unseen=unseen)
-        return Balance(after, self._keeps)
+        balance = Balance(self._state, self._keeps)
+        self._end(balance, (id for id in ended if id in self._state.holdings))
+        return balance
