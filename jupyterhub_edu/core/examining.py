@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import uuid
@@ -23,7 +24,6 @@ from jupyterhub_edu.ports import AuditEntry, StoreError
 
 from .exams import Prepared, amounts_of
 from .named import find_members
-from .rosters import in_slices
 
 if TYPE_CHECKING:
     from .app import Core
@@ -52,6 +52,8 @@ _IMAGE: Final = re.compile(
 _MOST: Final = 50
 """Exams of one course that are not over."""
 _A_WEEK: Final = timedelta(days=7)
+_SLICE: Final = 20
+"""People decided about before others get their turn on the event loop."""
 _PROTOCOL: Final = 20_000
 """Entries of a course's audit that are looked through, the newest first."""
 _NOT_TOLD: Final = frozenset({Code.ROSTER_STALE})
@@ -289,8 +291,10 @@ class Examining:
         """What would happen to whom; nothing is changed. Ask ``require_may`` before."""
         core, people = self._core, list[Rehearsed]()
         sittings = await core.exams.members(exam, max(exam.starts, core.clock()))
-        async for key, sitting in in_slices(sittings.items()):
+        for key, sitting in sittings.items():
             people.append(self._rehearsed(exam, key, sitting))
+            if len(people) % _SLICE == 0:
+                await asyncio.sleep(0)
         granted = amounts_of(core.campus, exam)
         each = granted.amounts.devices if granted is not None else 0
         missing = (

@@ -172,7 +172,7 @@ class Giving:
         if grant.approved and not self._may(within_ceiling=False):
             raise GivingNotYours
         entry = self._entry("take-back-grant", grant)
-        taken = core.spared.most_of(id, core.book.admissions(self._course))
+        taken = core.spared.most(core.book.admissions(self._course)).get(id, 0)
         if not isinstance(grant.what, Hours) or not taken or now <= grant.starts:
             await core.grants.drop(grant, entry)
             return None
@@ -216,14 +216,18 @@ class Giving:
 
     async def _given(self, grant: Grant) -> int:
         """The hours that one of those it is for has been granted already, the most of all of them."""
-        given = [g for g in self._core.grants.of(self._course) if isinstance(g.what, Hours)]
+        shared, own = list[Grant](), dict[str, list[Grant]]()
+        for one in self._core.grants.of(self._course):
+            if isinstance(one.what, Hours):
+                (shared if one.person is None else own.setdefault(one.person, [])).append(one)
         most = 0
         members = await member_keys(self._core.roll, self._course)
         sections = await self._sections()
         async for key, keys in in_slices(members.items()):
-            if grant.is_for((key, *keys), sections[key]):
-                own = granted_hours(given, self._course, (key, *keys), sections[key])
-                most = max(most, own)
+            people = {key, *keys}
+            if grant.is_for(people, sections[key]):
+                given = [*shared, *(one for each in people for one in own.get(each, ()))]
+                most = max(most, granted_hours(given, self._course, people, sections[key]))
         return most
 
     async def _sections(self) -> dict[str, Collection[str]]:

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, tzinfo
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
-from jupyterhub_edu.domain.allowances import Budget, Drawn, Slot, settle, usage
+from jupyterhub_edu.domain.allowances import Budget, Drawn, settle, usage
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.schedule import periods_over
@@ -55,7 +55,7 @@ class Spared:
 
     def __init__(self, campus: Callable[[], Campus], store: Store) -> None:
         self._campus, self._store = campus, store
-        self._extra: dict[str, dict[Slot, int]] = {}
+        self._extra: dict[str, dict[str, int]] = {}
         self._days: dict[_Key, dict[date, int]] = {}
         self._marked: set[str] = set()
         self._due: dict[str, Record] = {}
@@ -83,7 +83,7 @@ class Spared:
 
     def spent(self, hub_name: str) -> Drawn:
         """What an account has used of extra hours, by the grant's id; sessions that run are not in it."""
-        return self._extra.get(hub_name, _NOTHING)
+        return cast(Drawn, self._extra.get(hub_name, _NOTHING))
 
     def between(
         self, course: str, hub_name: str | None, first: date | None, after: date | None
@@ -98,14 +98,27 @@ class Spared:
             if (first is None or first <= day) and (after is None or day < after)
         )
 
-    def most_of(self, grant: str, open_: Iterable[Admission]) -> int:
-        """The most that one person has used or reserved of a grant's extra hours."""
-        taken = {name: extra[grant] for name, extra in self._extra.items() if grant in extra}
+    def most(self, open_: Iterable[Admission]) -> Mapping[str, int]:
+        """The most that one person has used or reserved of each grant's extra hours, by its id.
+
+        Args:
+            open_: admissions that have not ended, of the grants' course at least.
+        """
+        taken = {
+            (name, grant): amount
+            for name, extra in self._extra.items()
+            for grant, amount in extra.items()
+        }
         for one in open_:
             drawn = one.reserved.person if one.reserved is not None else None
-            if drawn and grant in drawn:
-                taken[one.hub_name] = taken.get(one.hub_name, 0) + drawn[grant]
-        return max(taken.values(), default=0)
+            for slot, amount in (drawn or {}).items():
+                if isinstance(slot, str):
+                    key = one.hub_name, slot
+                    taken[key] = taken.get(key, 0) + amount
+        found: dict[str, int] = {}
+        for (_, grant), amount in taken.items():
+            found[grant] = max(found.get(grant, 0), amount)
+        return found
 
     # -- changes -----------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from jupyterhub_edu.core.giving import (
     words,
 )
 from jupyterhub_edu.core.named import NotNamed
+from jupyterhub_edu.core.rosters import in_slices
 from jupyterhub_edu.domain.allowances import GPU_HOUR, gpu_hours
 from jupyterhub_edu.domain.grants import Cap, Grant, Hours, Lift, Longest, Offer
 from jupyterhub_edu.domain.people import Person
@@ -67,6 +68,8 @@ class GrantsAPI(_GivingAPI):
             giving.require_may_give()
         except GivingNotYours as error:
             raise DeskError(Code.NOT_YOUR_GRANTS) from error
+        taken = core.spared.most(core.book.admissions(course))
+        grants = [_grant_json(core, one, taken) async for one in in_slices(core.grants.of(course))]
         ceilings = core.campus.ceilings
         longest = ceilings.longest // _MINUTE if ceilings.longest is not None else None
         answer = {
@@ -78,7 +81,7 @@ class GrantsAPI(_GivingAPI):
                 "devices": dict(ceilings.devices),
                 "longest": longest,
             },
-            "grants": [_grant_json(core, grant) for grant in core.grants.of(course)],
+            "grants": grants,
         }
         self.write(json.dumps(answer))
 
@@ -100,7 +103,7 @@ class GrantsAPI(_GivingAPI):
         )
         grant = await done(act, _REFUSALS)
         self.set_status(201)
-        self.write(json.dumps(_grant_json(core, grant)))
+        self.write(json.dumps(_grant_json(core, grant, {})))
 
 
 class GrantAPI(_GivingAPI):
@@ -114,7 +117,8 @@ class GrantAPI(_GivingAPI):
         if left is None:
             self.set_status(204)
         else:
-            self.write(json.dumps(_grant_json(core, left)))
+            taken = core.spared.most(core.book.admissions(left.course))
+            self.write(json.dumps(_grant_json(core, left, taken)))
 
 
 def read_lift(wish: Mapping[str, Any]) -> Lift:
@@ -155,8 +159,12 @@ def _count(most: int) -> int:
     return most
 
 
-def _grant_json(core: Core, grant: Grant) -> dict[str, object]:
-    """One grant; names are hostile text."""
+def _grant_json(core: Core, grant: Grant, taken: Mapping[str, int]) -> dict[str, object]:
+    """One grant; names are hostile text.
+
+    Args:
+        taken: of hours, by the grant's id.
+    """
     found: dict[str, object] = {
         "id": grant.id,
         "what": words(grant.what),
@@ -170,8 +178,7 @@ def _grant_json(core: Core, grant: Grant) -> dict[str, object]:
         "approved": grant.approved,
     }
     if isinstance(grant.what, Hours):
-        taken = core.spared.most_of(grant.id, core.book.admissions(grant.course))
-        found["taken"] = float(gpu_hours(taken))
+        found["taken"] = float(gpu_hours(taken.get(grant.id, 0)))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -326,6 +326,20 @@ async def test_what_was_used_survives_the_hub(when: str):
     await again.core.spared.settle()
     once_more = await again.restarted()
     assert once_more.core.spared.spent("ada") == {grant.id: GPU_HOUR}
+
+
+async def test_a_session_over_the_end_of_a_week_uses_each_week_s_own_first():
+    allowance = Allowances(parse_allowance("1h per week"))
+    world = World(courses=[a_course(allowances=allowance)])
+    world.core.clock.now = datetime(2026, 11, 8, 21, tzinfo=UTC)  # type: ignore[attr-defined]
+    await world.open()
+    grant = await world.give(Hours(3 * GPU_HOUR), ends=LATER)
+    await world.use(4)  # Sunday 22:00 to Monday 02:00 in Oslo
+    for core in (world.core, (await world.restarted()).core):
+        assert core.spared.spent("ada") == {grant.id: 2 * GPU_HOUR}
+        for at in (NOW, LATER):
+            assert core.ledger.used("ml", Period.WEEK, at, "ada") == GPU_HOUR
+            assert core.ledger.used("ml", Period.WEEK, at) == 2 * GPU_HOUR
 
 
 async def test_extra_hours_that_a_session_has_reserved_are_given_to_no_other():
