@@ -291,7 +291,21 @@ async def test_what_changes_brings_a_turn(change):
     await world.core.ready()
     await world.full()
     assert (await world.join("ada")).phase is Phase.WAITING
+    await world.settle()
     change(world)
+    await world.settle()
+    assert world.phase("ada") is Phase.STARTING
+    await world.core.close()
+
+
+async def test_an_end_brings_a_turn_where_no_pods_are_seen():
+    world = World()
+    world.inventory.sees_pods = False
+    await world.core.ready()
+    running = [await world.start(login) for login in ("kim", "lee")]
+    await world.join("ada")
+    await world.settle()
+    await world.core.book.end(running[0].id)
     await world.settle()
     assert world.phase("ada") is Phase.STARTING
     await world.core.close()
@@ -300,6 +314,7 @@ async def test_what_changes_brings_a_turn(change):
 async def test_what_nobody_told_is_found_by_tending(world):
     await world.full()
     assert (await world.join("ada")).phase is Phase.WAITING
+    await world.settle()
     world.inventory.nodes["t4"].append(1)
     await world.line.tend()
     await world.settle()
@@ -692,6 +707,27 @@ async def test_a_start_that_does_not_wait_passes_nobody_whose_turn_has_come(worl
     assert world.phase("ada") is Phase.STARTING
 
 
+async def test_whoever_waits_for_the_very_same_has_one_place_and_not_two(world):
+    """Two are free: not enough for ada twice."""
+    await world.full()
+    await world.join("ada", "two")
+    await world.settle()
+    world.inventory.nodes["t4"] = [2]
+    assert (await world.start("ada", "two")).devices == 2
+
+
+async def test_what_a_turn_says_to_keep_off_is_known_to_book_and_spawner():
+    world = World()
+    await world.core.ready()
+    person = await world.person("ada")
+    request = StartRequest(person.key, "ml", "gpu", {"size": "one"})
+    off = frozenset({"n2"})
+    held = world.core.book.hold(request, person, "", off)
+    assert world.core.book.avoids(held.id) == off
+    assert world.core.book.state("t4").away == {"n2": 1}
+    await world.core.close()
+
+
 async def test_nobody_holds_up_those_who_want_less_than_they(world):
     await world.full("kim")
     await world.join("ada", "two")
@@ -872,6 +908,27 @@ def _record(world: World, made: Admission) -> Record:
         "tries": 0,
     }
     return Record("place", "p1", body, whose="ad:id-ada")
+
+
+async def test_whoever_runs_the_server_when_the_hub_comes_again_is_struck(world):
+    (kim, _) = await world.full()
+    body = {**_record(world, kim).body, "account": "kim", "admission": ""}
+    await world.store.save_records([Record("place", "p1", body, whose="ad:id-kim")])
+    again = await world.restart()
+    again.inventory.nodes["t4"].append(2)
+    again.inventory.change()
+    await again.settle()
+    assert (again.phase("kim"), again.codes("kim")) == (Phase.STRUCK, [Code.PERSON_CAP])
+    await again.core.close()
+
+
+async def test_a_place_given_up_while_it_is_written_is_not_written_again(world):
+    await world.full()
+    await world.join("ada")
+    (waiter,) = [w for w in world.line._turns.of.values() if w.hub_name == "ada"]
+    await world.line.leave("ada")
+    await world.line._turns.places.keep(waiter)
+    assert await world.places() == []
 
 
 BROKEN: dict[str, dict[str, Any]] = {
