@@ -265,11 +265,17 @@ class Line:
             outlook = self._turns.outlook(place.flavor)
             estimate, reasons = outlook.estimate(place), outlook.reasons(place)
         ahead = estimate.ahead if estimate is not None else 0
-        return Standing(place, waiter.server, waiter.phase, ahead, estimate, reasons)
+        return Standing(place, waiter.server, _told(waiter), ahead, estimate, reasons)
 
     def _phase(self, hub_name: str) -> Phase | None:
         waiter = self._turns.of.get(hub_name)
-        return waiter.phase if waiter is not None else None
+        return _told(waiter) if waiter is not None else None
+
+
+def _told(waiter: Waiter) -> Phase:
+    """Who asks for no device waits for nobody, only for the hub."""
+    is_for_hub = waiter.phase is Phase.WAITING and not waiter.place.devices
+    return Phase.SOON if is_for_hub else waiter.phase
 
 
 def _waited_for(glance: Glance, request: StartRequest) -> Granted:

@@ -165,6 +165,11 @@ class AdmissionMixin(HasTraits):
         """What the running server was granted: admission, course, profile, amounts, end; empty when none runs."""
         return self._granted
 
+    @property
+    def admitted(self) -> bool:
+        """Whether it holds an admission: that of the server which runs or starts, or of a former one not surely gone."""
+        return bool(self._held)
+
     # -- the start page --------------------------------------------------------------------------------------------
 
     @default("options_form")

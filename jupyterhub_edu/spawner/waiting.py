@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -19,6 +20,8 @@ from .admission import ready_core, unavailable
 
 __all__ = ["EduSpawnPendingHandler", "JoinsTheLine"]
 
+_LOOK_AGAIN: Final = 0.05
+"""Seconds."""
 _TOO_MANY: Final = 429
 """The hub starts as many servers at a time as it may."""
 
@@ -40,7 +43,9 @@ class JoinsTheLine:
     ) -> Any:
         """Begin the spawn, or take a place."""
         try:
-            return await super().spawn_single_user(user, server_name, *args, **kwargs)  # type: ignore[misc]
+            begun = await super().spawn_single_user(user, server_name, *args, **kwargs)  # type: ignore[misc]
+            await _until_admitted(user.spawners[server_name])
+            return begun
         except web.HTTPError as error:
             if user.name != self.current_user.name or not _may_be_waited_for(error):
                 raise
@@ -76,6 +81,23 @@ class EduSpawnPendingHandler(SpawnPendingHandler):
             and standing.server == (server_name or "")
             and standing.phase.goes_on
         )
+
+
+async def _until_admitted(spawner: Any) -> None:
+    """Wait until a spawn that the hub has begun holds its admission: of many at once for the last devices some are refused.
+
+    The hub itself waits for its spawns only as long as ``slow_spawn_timeout``, which is nothing in the stock chart.
+
+    Raises:
+        web.HTTPError: it is refused.
+    """
+    spawn = spawner._spawn_future
+    while spawn is not None and not spawn.done() and not getattr(spawner, "admitted", True):
+        await asyncio.wait({spawn}, timeout=_LOOK_AGAIN)
+    if spawn is not None and spawn.done() and not spawn.cancelled():
+        error = spawn.exception()
+        if isinstance(error, web.HTTPError) and _may_be_waited_for(error):
+            raise error
 
 
 def _may_be_waited_for(error: web.HTTPError) -> bool:

@@ -91,7 +91,7 @@ async def test_a_start_that_fails_is_tried_again_and_then_told(core):
     core.servers.start = broken
     await join(core)
     for times in (1, 2):
-        await eventually(lambda: asked == times and phase(core, "ada") is Phase.WAITING)  # noqa: B023
+        await eventually(lambda: asked == times and phase(core, "ada") is Phase.SOON)  # noqa: B023
         assert core.line.standing("ada").estimate is None
         core.clock.pass_(minutes=5)
         await core.line.tend()

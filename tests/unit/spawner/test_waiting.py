@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,9 +36,13 @@ async def core():
 
 
 def an_account(name="ada", *, remembered=None, **spawner):
-    one = SimpleNamespace(
-        **{"orm_spawner": SimpleNamespace(user_options=remembered), "active": False, **spawner}
-    )
+    defaults = {
+        "orm_spawner": SimpleNamespace(user_options=remembered),
+        "active": False,
+        "_spawn_future": None,
+        "admitted": False,
+    }
+    one = SimpleNamespace(**{**defaults, **spawner})
     return SimpleNamespace(name=name, spawners={"": one, "two": one})
 
 
@@ -81,6 +86,34 @@ async def test_without_options_the_remembered_ones_are_waited_for(core):
     user = an_account(remembered={"profile": "gpu"})
     await Starting(busy()).spawn_single_user(user)
     assert core.line.standing("ada").place.request.profile == "gpu"
+
+
+async def test_a_start_that_is_refused_after_it_has_begun_takes_a_place_too(core):
+    spawn = asyncio.get_running_loop().create_future()
+    user = an_account(_spawn_future=spawn)
+    start = asyncio.create_task(
+        Starting("begun").spawn_single_user(user, options={"profile": "gpu"})
+    )
+    await asyncio.sleep(0)
+    assert not start.done()
+    spawn.set_exception(hub.refusal(Decision(None, (FULL,))))
+    await start
+    assert core.line.standing("ada").place.request.profile == "gpu"
+
+
+async def test_a_start_that_holds_its_admission_is_not_waited_for(core):
+    spawn = asyncio.get_running_loop().create_future()
+    user = an_account(_spawn_future=spawn, admitted=True)
+    assert await Starting("begun").spawn_single_user(user, options={}) == "begun"
+    spawn.cancel()
+
+
+async def test_a_spawn_that_fails_is_the_hubs_to_tell(core):
+    spawn = asyncio.get_running_loop().create_future()
+    spawn.set_exception(web.HTTPError(500, "no such image"))
+    user = an_account(_spawn_future=spawn)
+    assert await Starting("begun").spawn_single_user(user, options={}) == "begun"
+    assert core.line.standing("ada") is None
 
 
 NOT_WAITED_FOR = {
