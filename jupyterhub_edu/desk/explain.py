@@ -28,7 +28,7 @@ from .admin import AdminAPI
 from .refusals import Code, DeskError
 from .scopes import READ
 
-__all__ = ["ExplainAPI", "explain_now", "explain_routes"]
+__all__ = ["ExplainAPI", "explain_now", "explain_routes", "find_asked"]
 
 _ARGUMENTS: Final = frozenset(
     {"person", "course", "profile", "at", "option", "if_grant", "if_quota"}
@@ -53,7 +53,7 @@ class ExplainAPI(AdminAPI):
             tuple(self.get_arguments("if_quota")),
         )
         try:
-            person = await _find(core, self.get_argument("person"))
+            person = await find_asked(core, self.get_argument("person"))
             question = read_question(core.campus, asked)
         except Unanswerable as error:
             raise web.HTTPError(400, "%s", error) from error
@@ -85,7 +85,7 @@ def explain_now(core: Core, person: Person, question: Question) -> Explained:
     )
 
 
-async def _find(core: Core, text: str) -> Person:
+async def find_asked(core: Core, text: str) -> Person:
     """Whom is meant: somebody with an account, or whom a roster names.
 
     Raises:
