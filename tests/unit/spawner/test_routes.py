@@ -156,6 +156,19 @@ async def test_a_former_server_that_is_just_ending_is_waited_for(world):
     assert await start == "begun"
 
 
+async def test_what_the_line_has_reserved_for_this_start_is_no_former_server(world):
+    core = await world(a_campus(courses=[a_course(caps={STUDENT: Caps(1)})]))
+    request = StartRequest(core.ada.key, "ml", "gpu")
+    held = core.book.hold(request, core.ada, "", frozenset())
+    waited_for = []
+    core.book.wait_ended = lambda ids, within: waited_for.append(ids) or asyncio.sleep(0)
+
+    options = {"course": "ml", "profile": "gpu"}
+    assert await Asking().spawn_single_user(an_account(), options=options) == "begun"
+    assert waited_for == [[]]
+    assert core.book.is_held(held.id)
+
+
 async def test_a_former_server_that_does_not_end_counts(world, monkeypatch):
     monkeypatch.setattr(routes, "_FORMER_ENDS_WITHIN", 0.01)
     core = await world(a_campus(courses=[a_course(caps={STUDENT: Caps(1)})]))
