@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -100,7 +100,7 @@ class Reclaims:
 
     def may_stop(self, id: str) -> bool:
         """Whether a loan that is called back is to be stopped now, and that is kept."""
-        return id in self._stops and id in self._loans
+        return id in self._stops
 
     def is_told(self, id: str) -> bool:
         """Whether the audit says already that it is stopped."""
@@ -139,10 +139,12 @@ class Reclaims:
         if found.reclaims != before:
             # In force at once, so that no turn takes meanwhile what is kept; undone if it cannot be kept.
             self._put(flavor, found.reclaims)
+            stops = self._stops.keys() & self._loans
             try:
                 await self._keep(flavor, found.reclaims)
             except BaseException:
-                self._put(flavor, before)
+                some = self._stops.keys() & self._loans != stops
+                self._put(flavor, self._as_kept(found.reclaims) if some else before)
                 raise
         return found
 
@@ -184,7 +186,16 @@ class Reclaims:
             put = [Record(_KIND, flavor, {"reclaims": bodies})] if bodies else []
             await self._store.save_records(put, [] if put else [(_KIND, flavor)], entry)
             if id:
-                self._stops = stops
+                self._stops[id] = entry is not None
+
+    def _as_kept(self, reclaims: Iterable[Reclaim]) -> tuple[Reclaim, ...]:
+        """The same, of those that are to be stopped only these as stopping of which it is kept."""
+        return tuple(
+            reclaim._replace(
+                loans=tuple(x._replace(stopping=x.id in self._stops) for x in reclaim.loans)
+            )
+            for reclaim in reclaims
+        )
 
     def _entry(self, id: str) -> AuditEntry | None:
         """That a session is stopped, if it is stopped for this; else whoever stops it says so."""

@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
+from jupyterhub_edu.domain.balance import Keep
 from jupyterhub_edu.domain.decide import EndRule, StartRequest
+from jupyterhub_edu.domain.line import Turn
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.reclaim import Look
 from jupyterhub_edu.ports import LiveServer, StoreError
@@ -105,6 +107,21 @@ async def test_everything_is_looked_at_every_few_seconds_though_nobody_waits(wor
     world.clock.pass_(seconds=1)
     await world.reclaim()
     assert not world.reclaims.calls_back(world.new)
+
+
+async def test_what_the_line_keeps_for_one_that_waits_long_is_told_to_the_look(world, monkeypatch):
+    kept = Keep("p-long", "db", 1, "n1")
+    given = []
+
+    async def look(*args: object) -> Look:
+        given.append(args[3])
+        return Look(())
+
+    monkeypatch.setattr(world.core.reclaims, "look", look)
+    for listener in world.core.line.on_turned:
+        listener("t4", Turn(kept=kept))
+    await world.reclaim()
+    assert given == [kept]
 
 
 async def test_what_cannot_be_kept_is_told_and_looked_at_again(world, monkeypatch):
