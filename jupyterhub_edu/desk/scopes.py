@@ -15,7 +15,8 @@ CUSTOM_SCOPES: Final[dict[str, dict[str, Any]]] = {
         "description": "See your courses, your place in the line and, where you may, who is on in them"
     },
     MANAGE: {
-        "description": "Stop servers in your courses, where you may, and take or give up your place in the line",
+        "description": "Stop servers, give grants and hold exams in your courses, where you may, and take or give up "
+        "your place in the line",
         "subscopes": [READ],
     },
 }
