@@ -217,7 +217,7 @@ EXTEND_ROWS: Final[Mapping[ExtendCode, Row]] = MappingProxyType(
         ),
         ExtendCode.NO_TIMES_LEFT: _row(
             0,
-            "This session has been extended {times} times, as often as people may themselves.",
+            "This session has been extended as often as people may themselves ({times}).",
             "the course's teacher",
             "when the course's teacher has extended it",
         ),

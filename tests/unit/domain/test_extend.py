@@ -241,7 +241,7 @@ WORDS = {
     ),
     "how often": (
         {"session": {"extended": 2}},
-        "This session has been extended 2 times, as often as people may themselves.",
+        "This session has been extended as often as people may themselves (2).",
     ),
     "which end": (
         {"course": a_course(ends=ENDS)},
