@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -138,6 +139,17 @@ async def test_an_own_request_calls_the_newest_loan_back_and_its_end_says_so(len
     assert lent.reclaims.calls_back(lent.new)
     assert not lent.reclaims.calls_back(lent.old)
     assert await lent.acts() == [("warn", "new", "reclaimed")]
+
+
+async def test_the_campus_says_how_long_the_warning_is(lent):
+    campus = replace(lent.core.campus, reclaim_warning=8 * MINUTE)
+    lent.core.replace_campus(campus, lent.core.refresher.sources)
+    await lent.look()
+    assert lent.end_of(lent.new) == (lent.clock() + 8 * MINUTE, RECLAIMED)
+    lent.clock.now += WARNING
+    assert (await lent.look()).stop == ()
+    lent.clock.now += 3 * MINUTE
+    assert (await lent.look()).stop == (lent.new,)
 
 
 async def test_the_next_looks_change_nothing(lent):

@@ -106,6 +106,8 @@ def test_when_the_first_reservation_of_others_ends():
     assert promises.reserved_until("one", at) == local("Tue 11:30")
     assert promises.reserved_until("two", at) == local("Tue 12:00")
     assert promises.reserved_until("", local("Tue 15:00")) is None
+    over = Promises([a_course(windows=(lab(2),), ends=local("Tue 11:15"))], "t4")
+    assert over.reserved_until("", at) == local("Tue 11:15")
 
 
 # -- the law -------------------------------------------------------------------------------------------------------
