@@ -274,9 +274,9 @@ class QuotaModel(Model):
     """What a course may use of one flavor at one moment; a plain number is ``nominal``."""
 
     nominal: Count = 0
-    """Devices of its own, kept for it while it is open."""
+    """Devices of its own while it is open; those that it does not use are lent, and come back when it asks for them."""
     borrow: Count | SkipJsonSchema[None] = None
-    """The most devices beyond those; left out: as many as no course owns."""
+    """The most devices beyond those; left out: as many as others do not use."""
 
     @model_validator(mode="before")
     @classmethod

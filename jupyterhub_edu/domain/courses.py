@@ -36,8 +36,8 @@ class Quota:
     """What a course may use of one flavor at one moment.
 
     Attributes:
-        nominal: devices of its own, kept for it while it is open.
-        borrow: the most devices beyond those; None: as many as no course owns.
+        nominal: devices of its own while it is open.
+        borrow: the most devices beyond those; None: without limit.
     """
 
     nominal: int = 0

@@ -388,6 +388,7 @@ async def test_of_two_stops_each_is_written_down_once_though_the_second_fails_fi
     (begun,) = [id for id in (lent.old, lent.new) if lent.reclaims.may_stop(id)]
     if not ask_on:
         lent.places.clear()
+        await lent.restart()
     for _ in range(2):
         await lent.look()
     assert lent.reclaims.may_stop(begun), "what has begun is not taken back"
