@@ -28,6 +28,7 @@ from tests.hub.server import Hub
 __all__ = [
     "COURSES",
     "DUMMY",
+    "HUB_FRAME",
     "OURS",
     "SIDES",
     "on_other_core",
@@ -44,7 +45,7 @@ _BASE = f"ou=Storm,{SUFFIX}"
 _GROUPS = [f"cn=c{number},{_BASE}" for number in range(COURSES)]
 _PASSWORD = "STORM_BIND_PASSWORD"  # noqa: S105 - a name in the environment
 
-_FRAME = f"""
+HUB_FRAME = f"""
 import os
 
 from benchmarks.ticker import ROUTE
@@ -54,6 +55,7 @@ c.ConfigurableHTTPProxy.command = ["taskset", "-c", "{_OTHER_CORE}", "configurab
 c.JupyterHub.extra_handlers = [ROUTE]
 c.JupyterHub.log_level = "INFO"
 """
+"""For a configuration: the hub on its own core, its ticker, its log as in production."""
 _DUMMY = """
 c.JupyterHub.authenticator_class = "dummy"
 c.Authenticator.allow_all = True
@@ -165,7 +167,7 @@ def open_hub(name: str, slapd: Slapd, port: int) -> Iterator[Hub]:
             groups=_GROUPS,
             first=_GROUPS[:1],
         )
-        hub = Hub(place, _FRAME + config, environ={_PASSWORD: slapd.bind_password})
+        hub = Hub(place, HUB_FRAME + config, environ={_PASSWORD: slapd.bind_password})
         try:
             yield hub.start()
         finally:

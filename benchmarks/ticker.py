@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
+from pathlib import Path
 from typing import ClassVar
 
 from tornado.web import RequestHandler
@@ -15,7 +17,7 @@ PATH = "/benchmark/lateness"
 
 
 class Lateness(RequestHandler):
-    """Says how late a tick came at most since the last question, ms, and the hub's processor time so far, s.
+    """Says how late a tick came at most since the last question, ms, the hub's processor time so far, s, and its memory, KiB.
 
     The first question starts the ticker.
     """
@@ -27,8 +29,15 @@ class Lateness(RequestHandler):
         if Lateness.ticker is None:
             Lateness.ticker = asyncio.create_task(_tick(Lateness.late))
         await asyncio.sleep(4 * PERIOD)  # the tick that is late now is to be told now
-        self.finish({"ms": max(Lateness.late), "processor": time.process_time()})
+        told = {"ms": max(Lateness.late), "processor": time.process_time(), "memory": _memory()}
+        self.finish(told)
         Lateness.late.clear()
+
+
+def _memory() -> int:
+    """Resident memory, KiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() // 1024
 
 
 async def _tick(late: list[float]) -> None:

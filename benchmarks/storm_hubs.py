@@ -1,0 +1,231 @@
+"""Hubs that differ in what a start does, for benchmarks of many servers: nothing, KubeSpawner's, ours.
+
+All stand before the same real Kubernetes API with simulated nodes (kwok), on which pods run at once; one stub answers for
+all of them. Ours logs people in at a real slapd and admits each by its course's quota of devices; the others let everybody in.
+Hubs run on one core; everything else on another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from benchmarks.login_hubs import HUB_FRAME
+from benchmarks.stub import NOTHING
+from benchmarks.stub import __file__ as _STUB
+from tests.cluster import STOCK_HUB_RULES, Cluster, Kubernetes
+from tests.cluster.kubernetes import GPU
+from tests.directories.campus import Campus, Somebody
+from tests.directories.process import ServerProcess, answers, free_port
+from tests.directories.slapd import Slapd
+from tests.hub.server import ROOT, Hub
+
+__all__ = ["ENTRIES", "KUBE", "NOTHING_AT_ALL", "OURS", "SIDES", "World", "open_world"]
+
+NOTHING_AT_ALL, KUBE, OURS = "a hub that does nothing", "KubeSpawner", "EduSpawner"
+ENTRIES = "ours, over servers that are nothing"
+SIDES = (NOTHING_AT_ALL, KUBE, OURS)
+_COURSES, _PER_NODE = 10, 100
+_PASSWORD = "STORM_BIND_PASSWORD"  # noqa: S105 - a name in the environment
+_RBAC = ROOT / "deploy" / "z2jh" / "rbac.yaml"
+
+_FRAME = """
+c.JupyterHub.cleanup_servers = False
+c.JupyterHub.concurrent_spawn_limit = 100
+c.JupyterHub.authenticator_class = "dummy"
+c.Authenticator.allow_all = True
+c.Spawner.start_timeout = 300
+c.Spawner.http_timeout = 120
+"""
+_FORM = """
+c.Spawner.options_form = "<input name='choice'>"
+"""
+_CLUSTER = """
+c.JupyterHub.hub_connect_ip = {hub_ip!r}
+c.KubeSpawner.namespace = {namespace!r}
+c.KubeSpawner.image = "registry.example/notebook:1"
+c.KubeSpawner.pod_connect_ip = "127.0.0.1"
+c.KubeSpawner.port = {port}
+c.KubeSpawner.delete_grace_period = 0
+"""
+_KUBE = """
+c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
+c.KubeSpawner.node_selector = {{"type": "kwok"}}
+c.KubeSpawner.extra_resource_limits = {{{gpu!r}: "1"}}
+"""
+_NOTHING = """
+c.JupyterHub.spawner_class = Nothing
+"""
+_OURS = """
+import jupyterhub_edu
+
+jupyterhub_edu.setup(c, "campus.yaml")
+"""
+_ENTRIES = """
+import jupyterhub_edu
+from jupyterhub_edu.spawner.admission import AdmissionMixin
+
+
+class Entry(AdmissionMixin, Nothing):
+    async def start(self):
+        address = await super().start()
+        await jupyterhub_edu.core.current_core().book.run(self._held)
+        return address
+
+    async def _is_gone(self):
+        return not self.running
+
+
+jupyterhub_edu.setup(c, "campus.yaml", spawner="local")
+c.JupyterHub.spawner_class = Entry
+"""
+
+
+class World:
+    """A cluster with devices for so many people, a directory that knows them, and the stub.
+
+    Without a cluster there are only the sides that need none.
+    """
+
+    def __init__(self, people: int, cluster: Kubernetes | None, slapd: Slapd, port: int) -> None:
+        self.count, self.cluster, self.slapd, self.port = people, cluster, slapd, port
+        self.people = [(one.login, one.password) for one in slapd.campus.people.values()]
+
+    def choice(self, login: str) -> str:
+        """What somebody chooses on our start page."""
+        return f"{_course(int(login[1:]))}/gpu"
+
+    @contextlib.contextmanager
+    def open_hub(self, side: str) -> Iterator[Hub]:
+        """A new hub of one of the sides; it is gone afterwards, and its namespace with all pods in it."""
+        with contextlib.ExitStack() as opened:
+            environ = {_PASSWORD: self.slapd.bind_password}
+            told = {"port": str(self.port), "namespace": "", "hub_ip": "127.0.0.1"}
+            if self.cluster is not None:
+                namespace = opened.enter_context(self._namespace(self.cluster))
+                environ["KUBECONFIG"] = str(_account(self.cluster, namespace))
+                told |= {"namespace": namespace, "hub_ip": self.cluster.hub_ip}
+            folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="edu-storm-")))
+            (folder / "campus.yaml").write_text(yaml.safe_dump(self._campus()))
+            hub = Hub(folder, _config(side, told), hub_ip=told["hub_ip"], environ=environ)
+            opened.callback(hub.stop)
+            yield hub.start()
+
+    @contextlib.contextmanager
+    def _namespace(self, cluster: Kubernetes) -> Iterator[str]:
+        name = f"storm-{uuid.uuid4().hex[:6]}"
+        cluster.create_namespace(name, "privileged")  # KubeSpawner's pods are not restricted
+        yield name
+        cluster.delete_namespace(name, timeout=300)
+
+    def pods(self) -> int:
+        """Pods that there are now on the simulated nodes."""
+        assert self.cluster is not None
+        listed = self.cluster.kubectl(
+            *("get", "pods", "--all-namespaces", "--selector=component=singleuser-server"),
+            "--output=name",
+        )
+        return len(listed.splitlines())
+
+    def _campus(self) -> dict[str, object]:
+        today, half = dt.datetime.now(dt.UTC).date(), dt.timedelta(days=60)
+        bind = {"dn": self.slapd.bind_dn, "password": {"env": _PASSWORD}}
+        source = self.slapd.settings(servers=[self.slapd.plain_url], tls=None, bind=bind)
+        nodes = {"type": "kwok"}
+        flavor = {"title": "GPU", "device": GPU, "nodes": nodes, "count": self.count + 30}
+        profile = {"title": "GPU", "flavor": "gpu", "devices": 1, "longest": "8h"}
+        amounts = {"cpu": {"guarantee": 0.01, "limit": 1}, "memory": {"limit": "64Mi"}}
+        quota = {"gpu": {"nominal": -(-self.count // _COURSES) + 1, "borrow": 0}}
+        return {
+            "name": "Storm University",
+            "time_zone": "Europe/Oslo",
+            "sources": {"directory": {"type": "ldap", "title": "Storm account", **source}},
+            "rules": [{"source": "directory", "group": "CN=<course>,*", "course_role": "student"}],
+            "terms": {"now": {"from": today - half, "until": today + half}},
+            "flavors": {"gpu": flavor},
+            "profiles": {"gpu": {**profile, **amounts}},
+            "course_defaults": {
+                "offers": {"student": ["gpu"]},
+                "caps": {"student": {"servers": 1, "gpu": 1}},
+            },
+            "courses": {
+                _course(n): {"title": f"Course {n}", "term": "now", "quota": quota}
+                for n in range(_COURSES)
+            },
+        }
+
+
+def _config(side: str, told: Mapping[str, str]) -> str:
+    parts = {
+        NOTHING_AT_ALL: NOTHING + _NOTHING + _FORM,
+        KUBE: _CLUSTER + _KUBE + _FORM,
+        OURS: _CLUSTER + _OURS,
+        ENTRIES: NOTHING + _ENTRIES,
+    }
+    return HUB_FRAME + _FRAME + parts[side].format(**told, gpu=GPU)
+
+
+def _account(cluster: Kubernetes, namespace: str) -> Path:
+    """A service account of a hub with what the stock chart and rbac.yaml grant."""
+    documents = yaml.safe_load_all(_RBAC.read_text())
+    rules = next(one for one in documents if one["kind"] == "ClusterRole")["rules"]
+    return cluster.service_account_kubeconfig(namespace, "hub", STOCK_HUB_RULES, rules)
+
+
+@contextlib.contextmanager
+def open_world(people: int, *, at_once: int = 1, cluster: bool = True) -> Iterator[World]:
+    """Start everything but the hubs.
+
+    Args:
+        people: so many, and one more.
+        at_once: hubs whose servers are there at the same time.
+        cluster: whether there is one.
+    """
+    stub, port = ServerProcess("stub"), free_port()
+    slapd = Slapd(_people(people + 1))
+    with contextlib.ExitStack() as opened:
+        opened.callback(slapd.process.remove)
+        opened.callback(stub.remove)
+        slapd.open()
+        stub.launch([sys.executable, _STUB, str(port)], lambda: answers("127.0.0.1", port))
+        yield World(
+            people,
+            opened.enter_context(_cluster(people * at_once)) if cluster else None,
+            slapd,
+            port,
+        )
+
+
+@contextlib.contextmanager
+def _cluster(devices: int) -> Iterator[Kubernetes]:
+    """A cluster with simulated nodes that have so many devices, and some more."""
+    with (
+        tempfile.TemporaryDirectory(prefix="edu-storm-cluster-") as folder,
+        Cluster(Path(folder)) as cluster,
+    ):
+        nodes = -(-devices // _PER_NODE) + 2
+        cluster.add_fake_gpu_nodes(nodes, gpus=_PER_NODE, taints=())
+        yield cluster
+
+
+def _course(number: int) -> str:
+    return f"c{number % _COURSES}"
+
+
+def _people(count: int) -> Campus:
+    everybody = {
+        login: Somebody(login, "Storm", "Person", f"Pw-{number:08x}", {_course(number): "student"})
+        for number in range(count)
+        for login in (f"s{number}",)
+    }
+    members: dict[str, list[str]] = {}
+    for number, login in enumerate(everybody):
+        members.setdefault(_course(number), []).append(login)
+    return Campus(0, everybody, members)
