@@ -10,7 +10,7 @@ import pytest
 from jupyterhub_edu.core import Core, Refused
 from jupyterhub_edu.core.examining import Examining, ExamWish
 from jupyterhub_edu.core.giving import Giving, Whom
-from jupyterhub_edu.domain.allowances import GPU_HOUR, parse_allowance
+from jupyterhub_edu.domain.allowances import GPU_HOUR, parse_allowance, usage
 from jupyterhub_edu.domain.campus import FilePerson
 from jupyterhub_edu.domain.courses import Allowances
 from jupyterhub_edu.domain.decide import StartRequest
@@ -45,12 +45,11 @@ async def restarted(store: MemoryStore, former: Core) -> Core:
 
 async def in_exams(core: Core) -> int:
     """What sessions in exams have used, by their rows."""
-    rows = await core.store.load_admissions_of("ada")
-    ended = [row for row in rows if row.exam is not None and row.ended_at and row.running_at]
-    return sum(
-        (row.ended_at - row.running_at) // timedelta(milliseconds=1) * 1000  # type: ignore[operator]
-        for row in ended
-    )
+    found = 0
+    for row in await core.store.load_admissions_of("ada"):
+        if row.exam is not None and row.ended_at is not None and row.running_at is not None:
+            found += usage(row.devices * row.weight, row.running_at, row.ended_at)
+    return found
 
 
 async def check(core: Core) -> None:
