@@ -259,12 +259,14 @@ class Line:
                     self._turns.finish(waiter)
 
     def _standing(self, waiter: Waiter) -> Standing:
-        place, reasons, estimate = waiter.place, waiter.reasons, None
-        stands = place.id in self._turns.lines.get(place.flavor, {})
-        if waiter.phase is Phase.WAITING and stands and place.devices:
-            outlook = self._turns.outlook(place.flavor)
-            estimate, reasons = outlook.estimate(place), outlook.reasons(place)
-        ahead = estimate.ahead if estimate is not None else 0
+        place, reasons, estimate, ahead = waiter.place, waiter.reasons, None, 0
+        if waiter.phase is Phase.WAITING and place.devices:
+            line = self._turns.lines.get(place.flavor, {})
+            ahead = len(line)  # until the place is durable it stands behind everybody
+            if place.id in line:
+                outlook = self._turns.outlook(place.flavor)
+                estimate, reasons = outlook.estimate(place), outlook.reasons(place)
+                ahead = estimate.ahead if estimate is not None else ahead
         return Standing(place, waiter.server, _told(waiter), ahead, estimate, reasons)
 
     def _phase(self, hub_name: str) -> Phase | None:

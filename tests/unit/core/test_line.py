@@ -786,6 +786,24 @@ async def test_an_empty_line_costs_nothing(world):
 # -- what is told --------------------------------------------------------------------------------------------------
 
 
+async def test_until_a_place_is_durable_it_stands_behind_everybody(world):
+    await world.full()
+    for login in ("ada", "bob"):
+        await world.join(login)
+    gate, save = asyncio.Event(), world.store.save_records
+
+    async def slow(*args: Any) -> None:
+        await gate.wait()
+        await save(*args)
+
+    world.store.save_records = slow
+    eve = asyncio.create_task(world.join("eve"))
+    await eventually(lambda: world.line.standing("eve") is not None)
+    assert (world.phase("eve"), world.line.standing("eve").ahead) == (Phase.WAITING, 2)
+    gate.set()
+    assert (await eve).ahead == 2
+
+
 async def test_a_follower_learns_of_each_change_and_of_nothing_else(world, monkeypatch):
     monkeypatch.setattr("jupyterhub_edu.core.following._PACE", 0.001)
     running = await world.full()
