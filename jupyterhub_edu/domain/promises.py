@@ -51,6 +51,8 @@ class Promises:
         self._due: list[tuple[datetime, str]] = []
         self._since = _NEVER
         self._shares: Mapping[str, Share] = MappingProxyType({})
+        self._held: list[tuple[datetime, str]] = []
+        """When the first of a course's windows that reserve now has ended, and of which course, ascending."""
 
     def at(self, now: datetime) -> Mapping[str, Share]:
         """Each course's share at an instant (aware UTC), by course id; who is not in it has ``Share()``."""
@@ -69,8 +71,7 @@ class Promises:
     def reserved_until(self, but: str, now: datetime) -> datetime | None:
         """When the first window of another course that reserves now has ended, or None if none does."""
         self.at(now)
-        held = (p.held_until for id, p in self._parts.items() if id != but)
-        return min((at for at in held if at is not None), default=None)
+        return next((at for at, id in self._held if id != but), None)
 
     def opening(self, now: datetime, grace: timedelta) -> Mapping[str, int]:
         """By course, what is reserved by its windows that are open, or open within ``grace``."""
@@ -98,6 +99,8 @@ class Promises:
                 shares.pop(id, None)
             else:
                 shares[id] = part.share
+        held = ((part.held_until, id) for id, part in self._parts.items())
+        self._held = sorted((at, id) for at, id in held if at is not None)
         if shares != self._shares:
             self._shares = MappingProxyType(shares)
 
