@@ -307,6 +307,19 @@ async def test_loans_in_the_way_of_a_class_are_warned_one_grace_before_it_opens(
     assert (await world.look()).stop == (world.new,)
 
 
+async def test_what_a_class_holds_is_lent_to_nobody_until_it_ends(world):
+    opens = NOW + 10 * MINUTE
+    world.own(0, a_class(opens, 1))
+    await world.borrow("old")
+    bob = await enrol(world.core, "bob", db=CourseRole.STUDENT, ml=CourseRole.STUDENT)
+    (reason,) = world.core.book.decide(StartRequest(bob.key, "db", "gpu")).reasons
+    assert (reason.code, reason.retry_at) == (Code.POOL_RESERVED, opens + 60 * MINUTE)
+    world.clock.now = opens
+    mine = world.core.book.decide(StartRequest(bob.key, "ml", "gpu")).start
+    assert mine is not None
+    assert mine.own
+
+
 async def test_a_class_that_is_called_off_takes_the_warning_back(world):
     world.new = await world.borrow("new")
     await world.borrow("old")
