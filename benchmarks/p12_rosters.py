@@ -1,5 +1,7 @@
 """P12: 300 courses with 20,000 enrolments read by syncs: memory, writes, and the longest step on the event loop.
 
+The same for one course of 20,000 people; also where the source says that its members are the very same (``Roster.kept``).
+
 Goals: 40 MB in the hub; no step longer than 10 ms; nothing written for a roster that says what it said before.
 """
 
@@ -24,6 +26,7 @@ from .campuses import NOW, a_campus
 
 _COURSES, _PEOPLE, _EACH = 300, 5_000, 4  # each person in every 75th course
 _ACTIVE = 1_000
+_LARGE = 20_000  # people in one course
 _MIB = 1024 * 1024
 
 
@@ -39,11 +42,26 @@ class _Lms:
 
     async def roster(self, course: CourseRef) -> Roster:
         number = int(course.id.removeprefix("c"))
-        members = [
-            Member(f"id-{one}", f"login{one}", f"Person Number {one}", frozenset({_role(one)}))
-            for one in range(number % 75, _PEOPLE, 75)
-        ]
+        members = [_member(one) for one in range(number % 75, _PEOPLE, 75)]
         return Roster(course, tuple(members[self.absent :]), NOW + timedelta(minutes=self.minutes))
+
+
+class _Large:
+    """A source with one large course."""
+
+    def __init__(self, people: int) -> None:
+        self.minutes, self.kept, self.members = 0, False, tuple(map(_member, range(people)))
+
+    async def courses(self) -> list[CourseRef]:
+        return [CourseRef("c0")]
+
+    async def roster(self, course: CourseRef) -> Roster:
+        return Roster(course, self.members, NOW + timedelta(minutes=self.minutes), self.kept)
+
+
+def _member(number: int) -> Member:
+    role = frozenset({_role(number)})
+    return Member(f"id-{number}", f"login{number}", f"Person Number {number}", role)
 
 
 def _role(person: int) -> CourseRole:
@@ -105,12 +123,40 @@ async def _run(folder: Path) -> dict[str, Any]:
     for one in rows:
         if "memory MiB" in one and "longest ms" in one:
             del one["memory MiB"]
+    rows += await _large(folder)
     return {
         "name": f"P12 rosters: {_COURSES} courses, {_PEOPLE * _EACH:,} enrolments",
         "unit": "",
         "baseline": "",
         "rows": rows,
     }
+
+
+async def _large(folder: Path) -> list[dict[str, Any]]:
+    campus = a_campus(1)
+    source = next(iter(campus.sources))
+    lms = _Large(_LARGE)
+    sources: Any = {source: lms}
+    store = open_store(f"sqlite:///{folder}/large.sqlite")
+    await store.open()
+    roll = Roll(lambda: campus, store)
+    syncer = Syncer(lambda: sources, lambda: campus, roll, store, lambda: NOW)
+    rows = []
+
+    async def sync(what: str) -> None:
+        lms.minutes += 15
+        rows.append({"what": what, **await _watched(lambda: syncer.run(source, lately=True))})
+
+    await sync(f"{_LARGE:,} people in one course, the first time")
+    await sync("the same, nothing has changed")
+    lms.members = lms.members[_LARGE // 10 :] + tuple(map(_member, range(_LARGE, _LARGE + 2_000)))
+    await sync("the same, 2,000 have gone and 2,000 have come")
+    lms.kept = True
+    await sync("the same, nothing has changed and the members are kept from now on")
+    await sync("the same, nothing has changed and the members are the very same")
+    assert roll.rosters.count(f"source:{source}", "c0") == _LARGE
+    await store.close()
+    return rows
 
 
 async def _log_in(roll: Roll, source: str, number: int) -> None:

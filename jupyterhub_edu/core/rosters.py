@@ -13,6 +13,7 @@ from jupyterhub_edu.domain.people import (
     CourseRole,
     Enrolment,
     Listed,
+    Member,
     Person,
     Roster,
     person_key,
@@ -155,10 +156,7 @@ class Rosters:
         """Say what a roster would change, in no certain order; changes nothing."""
         origin = source_origin(source)
         news, before = await self._news(source, (origin, course), roster)
-        said = await _said(source, course, news)
-        logins: dict[str, tuple[str, str]] = {}
-        async for one in in_slices(news.members):
-            logins[person_key(source, one.subject)] = (one.login, one.name)
+        said = await _read(source, course, news)
         everybody = self.count(origin, course)
         moves: list[Move] = []
         after = 0
@@ -166,9 +164,8 @@ class Rosters:
             then = self._told.after_roster(key, origin, course, enrolments, roster.at)
             now = self._now(key, origin, course)
             after += 1 if then else 0
-            called = logins.pop(key, None)
             if _standing(then) != _standing(now):
-                login, name = called or self._names(key)
+                login, name = said.names(key) or self._names(key)
                 moves.append(Move(key, login, name, _standing(now), _standing(then)))
         return Comparison(tuple(moves), everybody, everybody - len(before) + after)
 
@@ -190,7 +187,7 @@ class Rosters:
         with self._taken.listening() as heard_of:
             news, before = await self._news(source, place, roster)
             self._taken.forget(place)
-            said = await _said(source, course, news)
+            said = await _read(source, course, news)
             self._told.rosters[place] = max(roster.at, self._told.rosters.get(place, roster.at))
             async for member in in_slices(news.members):
                 key = person_key(source, member.subject)
@@ -264,13 +261,15 @@ class Rosters:
 
     async def _all_of(self, place: tuple[str, str]) -> tuple[list[Listed], list[Enrolment]]:
         """A roster to be kept, as it is when this returns: what others changed meanwhile is gathered once more."""
-        found: dict[str, list[Enrolment]] = {}
+        enrolments: list[Enrolment] = []
         with self._taken.listening() as meanwhile:
             async for key in in_slices(list(self._told.keys(*place))):
-                found[key] = self._now(key, *place)
-        found |= {key: self._now(key, *place) for key in meanwhile}
-        listed = [self._listed[key] for key in found if key in self._listed]
-        return listed, [enrolment for of_one in found.values() for enrolment in of_one]
+                enrolments += self._now(key, *place)
+        if meanwhile:
+            enrolments = [one for one in enrolments if one.person not in meanwhile]
+            enrolments += [one for key in meanwhile for one in self._now(key, *place)]
+        listed = [self._listed[key] for key in self._told.keys(*place) if key in self._listed]
+        return listed, enrolments
 
     def _now(self, key: str, origin: str, course: str) -> list[Enrolment]:
         return [e for e in self._told.of(key) if (e.origin, e.course) == (origin, course)]
@@ -280,32 +279,54 @@ class Rosters:
         return (known.login, known.name) if known else (key, "")
 
 
-async def _said(source: str, course: str, roster: Roster) -> dict[str, tuple[Enrolment, ...]]:
-    """Enrolments by key; somebody who stands there twice has all of it."""
-    origin = source_origin(source)
-    roles: dict[str, dict[CourseRole, frozenset[str]]] = {}
-    async for member in in_slices(roster.members):
-        own = roles.setdefault(person_key(source, member.subject), {})
-        for role in member.roles:
-            own[role] = own.get(role, frozenset()) | member.sections
-    said: dict[str, tuple[Enrolment, ...]] = {}
-    async for key in in_slices(list(roles)):
-        own = roles.pop(key)
-        said[key] = tuple(
-            Enrolment(key, course, role, origin, answered_at=roster.at, sections=own[role])
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a roster says, by key; enrolments are made one person at a time.
+
+    Made for everybody at once they would set off Python's collection of garbage, which holds everything up longer than
+    all of this takes.
+    """
+
+    origin: str
+    course: str
+    at: datetime
+    members: dict[str, Member]
+    again: dict[str, list[Member]]
+
+    def names(self, key: str) -> tuple[str, str] | None:
+        """Login and name, as the roster has them."""
+        member = self.members.get(key)
+        return (member.login, member.name) if member else None
+
+    def of(self, key: str) -> tuple[Enrolment, ...]:
+        """Somebody's enrolments; who stands there twice has all of it."""
+        own: dict[CourseRole, frozenset[str]] = {}
+        for member in (self.members[key], *self.again.get(key, ())):
+            for role in member.roles:
+                own[role] = own[role] | member.sections if role in own else member.sections
+        return tuple(
+            Enrolment(key, self.course, role, self.origin, answered_at=self.at, sections=own[role])
             for role in sorted(own)
         )
+
+
+async def _read(source: str, course: str, roster: Roster) -> _Said:
+    said = _Said(source_origin(source), course, roster.at, {}, {})
+    async for member in in_slices(roster.members):
+        key = person_key(source, member.subject)
+        if said.members.setdefault(key, member) is not member:
+            said.again.setdefault(key, []).append(member)
     return said
 
 
 async def _everybody(
-    said: dict[str, tuple[Enrolment, ...]], before: set[str]
+    said: _Said, before: set[str]
 ) -> AsyncIterator[tuple[str, tuple[Enrolment, ...]]]:
-    """Who is in a course and who was, with what is said of each; in slices, and empties ``said``."""
+    """Who is in a course and who was, with what is said of each; in slices."""
     left = set(before)
-    async for key in in_slices(list(said)):
+    async for key in in_slices(said.members):
         left.discard(key)
-        yield key, said.pop(key)
+        yield key, said.of(key)
     async for key in in_slices(left):
         yield key, ()
 
