@@ -9,7 +9,7 @@ from jupyterhub_edu.domain.balance import Balance, Keep
 from jupyterhub_edu.domain.decide import decide_start
 from jupyterhub_edu.domain.line import Estimate, Place, estimates, in_order
 from jupyterhub_edu.domain.reasons import Reason
-from jupyterhub_edu.domain.reclaim import WARNING, Reclaim, keeps_of
+from jupyterhub_edu.domain.reclaim import Reclaim, keeps_of
 
 from .book import Book
 from .passing import as_seen
@@ -36,7 +36,12 @@ class Outlook:
     ) -> None:
         state = book.state(flavor)
         keeps = keeps_of(reclaims, places, state)
-        back = {r.asker: max(x.warned_at for x in r.loans) + WARNING for r in reclaims if r.loans}
+        # A loan that is called back has its warning's end for its own.
+        ends = {
+            r.asker: [state.holdings[x.id].ends_at for x in r.loans if x.id in state.holdings]
+            for r in reclaims
+        }
+        back = {asker: max(filter(None, known)) for asker, known in ends.items() if any(known)}
         self._book = book
         self._estimates = estimates(in_order(places, state, keeps), state, now, keeps, back)
         self._balance = Balance(state, (*keeps, kept) if kept is not None else keeps)

@@ -71,6 +71,8 @@ async def test_from_asking_to_starting(world):
     await world.ask()
     await world.reclaim()
     assert world.end_of(world.new) == (world.clock() + WARNING, EndRule.RECLAIMED)
+    await world.rest()
+    assert world.core.line.standing("ada").estimate.at == world.clock() + WARNING
     await world.deadlines()
     world.clock.now += WARNING
     await world.deadlines()
