@@ -121,6 +121,10 @@ class Line:
         waiting = self._turns.lines.get(flavor, {}).values()
         return sum(1 for one in waiting if course in (None, one.place.request.course))
 
+    def people(self) -> frozenset[str]:
+        """Keys of those who stand in a line."""
+        return frozenset(w.place.person for w in self._turns.of.values() if not w.over)
+
     def places(self, flavor: str) -> list[Place]:
         """Those that wait for devices of a flavor."""
         line = self._turns.lines.get(flavor, {}).values()

@@ -26,7 +26,7 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 class SourceReader:
     """One round: read everybody who is active and whose last answer is older than their source's ``refresh``.
 
-    Active is who has a session or was here within the hour.
+    Active is who has a session, stands in line, or was here within the hour.
 
     Always holds:
         - a source that does not answer costs a few reads per round, and no other source waits for it;
@@ -70,6 +70,7 @@ class SourceReader:
         """People by source, the longest unasked first."""
         self._seen = {key: at for key, at in self._seen.items() if now - at < _RECENT}
         keys = {a.person for a in self._core.book.admissions()} | self._seen.keys()
+        keys |= self._core.line.people()  # else a turn might find an answer that is too old
         self._asked = {key: at for key, at in self._asked.items() if key in keys}
         self._unknown = {key: at for key, at in self._unknown.items() if key in keys}
         due: dict[str, list[Person]] = {}

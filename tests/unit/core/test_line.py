@@ -746,6 +746,17 @@ async def test_devices_kept_for_whoever_has_waited_long_are_kept_from_all(world)
     assert world.line.standing("eve").ahead == 1
 
 
+async def test_a_start_keeps_off_the_node_whose_devices_are_kept(world):
+    world.inventory.nodes["t4"] = [2, 1]
+    await world.full("kim")
+    await world.join("ada", "two")
+    world.clock.pass_(minutes=15)
+    await world.line.tend()
+    await world.settle()
+    bob = await world.start("bob")
+    assert world.core.book.avoids(bob.id) == {"n1"}
+
+
 async def test_an_own_start_is_not_held_up_by_what_is_kept_for_a_loan():
     world = World(campus(a_course(quota={"t4": Quota(1)}), a_course("bio")))
     world.inventory.nodes["t4"] = [3]

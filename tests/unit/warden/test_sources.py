@@ -55,6 +55,23 @@ async def test_somebody_with_a_session_is_read_once_per_refresh_however_long_it_
     assert world.ad.asked == ["ada"] * 12
 
 
+async def test_somebody_who_stands_in_line_is_read_however_long_they_wait(world):
+    for login in ("kim", "lee"):
+        person = await enrol(world.core, login, ml=STUDENT)
+        await world.core.book.admit(StartRequest(person.key, "ml", "gpu"), person, "")
+    ada = await enrol(world.core, "ada", ml=STUDENT)
+    await world.core.line.join(StartRequest(ada.key, "ml", "gpu"), ada)
+    for _ in range(20):
+        world.clock.pass_(minutes=6)
+        await world.reader()
+    assert world.ad.asked.count("ada") == 20
+    await world.core.line.leave("ada")
+    world.clock.pass_(minutes=90)
+    await world.reader()
+    assert world.ad.asked.count("ada") == 20
+    await world.core.close()
+
+
 async def test_nobody_is_read_before_the_last_answer_is_old_enough(world):
     await world.with_a_server("ada")
     world.clock.pass_(minutes=4, seconds=59)
