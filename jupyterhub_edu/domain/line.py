@@ -164,6 +164,7 @@ class _Turn:
         self.lapsed: list[Lapse] = []
         self.kept: Keep | None = None
         self.ranks: dict[tuple[str, int], Rank] = {}
+        self.codes: dict[tuple[str, int], tuple[Code, ...]] = {}
         self.opened = False
         """Whether a place has started that something was kept for: a node may be open to others now."""
         self.too_many = _BOUNDLESS
@@ -228,10 +229,24 @@ class _Turn:
             rank = self.ranks[kind] = self.balance.rank(*kind)
         return rank
 
+    def _against(self, place: Place) -> tuple[Code, ...]:
+        """What refuses it now; the same for all of a kind for whom nothing is kept."""
+        kind = place.course, place.devices
+        if self._is_kept_for(place):
+            return self.balance.against(*kind, place.id)
+        codes = self.codes.get(kind)
+        if codes is None:
+            codes = self.codes[kind] = self.balance.against(*kind)
+        return codes
+
+    def _forget(self) -> None:
+        """The balance has changed, and with it every answer."""
+        self.ranks.clear()
+        self.codes.clear()
+
     def _try(self, place: Place, rank: Rank) -> bool:
         """Start it, strike it, keep devices for it, or leave it standing; whether it stands no longer."""
-        codes = self.balance.against(place.course, place.devices, place.id)
-        served = self._is_kept_for(place)
+        codes, served = self._against(place), self._is_kept_for(place)
         if Code.NO_CAPACITY in codes and not served:
             self.too_many = min(self.too_many, place.devices)
         starves = self.kept is None and place.arrived_at <= self.patient
@@ -244,7 +259,7 @@ class _Turn:
         if not codes:
             avoids = self.balance.start(place.course, place.devices, place.id)
             self.starts.append(Begin(place, rank is not Rank.LOAN, avoids))
-            self.ranks.clear()
+            self._forget()
             self.opened = served
             if self.kept is not None and self.kept.place == place.id:
                 self.kept = None
@@ -258,7 +273,7 @@ class _Turn:
             devices = max(0, min(free, place.devices))
             self.kept = Keep(place.id, place.course, devices, node)
             self.balance.keep(self.kept)
-            self.ranks.clear()
+            self._forget()
 
     def _soonest(self, place: Place) -> str | None:
         """The node on which it would start soonest by planned ends; of several the one with most free, by name."""
