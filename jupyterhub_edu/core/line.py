@@ -157,9 +157,9 @@ class Line:
         others = [place for place in turns.waiting(flavor, now) if place.id != mine.id]
         state = self._book.state(flavor)
         keeps = keeps_of(turns.reclaims(flavor), [*others, mine], state)
-        asked = request, facts, decision
+        allowed = facts, decision
         starve_after = turns.starve_after()
-        return try_in_turn(mine, others, state, now, turns.against, keeps, starve_after, asked)
+        return try_in_turn(mine, others, state, now, turns.against, keeps, starve_after, allowed)
 
     # -- the core ----------------------------------------------------------------------------------------------
 

@@ -6,13 +6,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from jupyterhub_edu.domain.balance import Balance, Keep
-from jupyterhub_edu.domain.decide import decide_start
 from jupyterhub_edu.domain.line import Estimate, Place, estimates, in_order
 from jupyterhub_edu.domain.reasons import Reason
 from jupyterhub_edu.domain.reclaim import Reclaim, keeps_of
 
 from .book import Book
-from .passing import as_seen
+from .passing import why_not_yet
 
 __all__ = ["Outlook"]
 
@@ -57,7 +56,6 @@ class Outlook:
         if found is None:
             glance = self._book.glance(place.person, place.request.course)
             facts = glance.facts(place.request.profile)
-            facts = facts._replace(pool=as_seen(self._balance, place, facts.pool))
-            found = decide_start(place.request, facts, glance.now).reasons
+            found = why_not_yet(self._balance, place, facts, glance.now)
             self._reasons[place.id] = found
         return found

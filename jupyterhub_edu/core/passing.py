@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jupyterhub_edu.domain.balance import Balance, Keep, State
-from jupyterhub_edu.domain.decide import Decision, Facts, StartRequest, decide_start
+from jupyterhub_edu.domain.decide import Decision, Facts, decide_start
 from jupyterhub_edu.domain.line import Place, turn
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.reasons import Code, Reason
 
-__all__ = ["as_seen", "try_in_turn"]
+__all__ = ["try_in_turn", "why_not_yet"]
 
 _PLENTY: Final = 2**31
 
@@ -25,7 +25,7 @@ def try_in_turn(
     refused: Callable[[Place], tuple[Reason, ...]],
     keeps: Sequence[Keep],
     starve_after: timedelta,
-    asked: tuple[StartRequest, Facts, Decision],
+    allowed: tuple[Facts, Decision],
 ) -> tuple[Decision, frozenset[str]]:
     """What becomes of a start that the rules allow, when everybody takes their turn.
 
@@ -36,12 +36,12 @@ def try_in_turn(
     Args:
         mine: its place, the last to arrive if it stands in no line yet.
         others: those that stand in the line.
-        asked: the request, its facts, and the decision that allows it.
+        allowed: the facts of its request, and the decision that allows it.
 
     Returns:
         The decision, and the nodes that its server must keep off.
     """
-    request, facts, decision = asked
+    facts, decision = allowed
     taken = turn([*others, mine], state, now, refused, keeps, starve_after)
     for begin in taken.starts:
         if begin.place.id == mine.id and decision.start is not None:
@@ -51,16 +51,26 @@ def try_in_turn(
         balance.start(begin.place.course, begin.place.devices, begin.place.id)
     if taken.kept is not None:
         balance.keep(taken.kept)
-    seen = as_seen(balance, mine, facts.pool)
-    told = tuple(
-        _of_others(reason) if reason.code is Code.NO_CAPACITY else reason
-        for reason in decide_start(request, facts._replace(pool=seen), now).reasons
-    )
+    told = why_not_yet(balance, mine, facts, now)
     return Decision(None, told or (_for_others(facts),)), frozenset()
 
 
-def as_seen(balance: Balance, place: Place, pool: Pool | None) -> Pool | None:
-    """The pool as a place sees it once others have had their turn; which node has room is the balance's to say."""
+def why_not_yet(balance: Balance, place: Place, facts: Facts, now: datetime) -> tuple[Reason, ...]:
+    """The reasons against a place once others have had their turn.
+
+    Args:
+        balance: what they leave.
+        facts: of its request, as though nobody stood in line.
+    """
+    request, seen = place.request, _as_seen(balance, place, facts.pool)
+    found = decide_start(request, facts._replace(pool=seen), now).reasons
+    if found and decide_start(request, facts, now).allowed:
+        return tuple(_of_others(r) if r.code is Code.NO_CAPACITY else r for r in found)
+    return found
+
+
+def _as_seen(balance: Balance, place: Place, pool: Pool | None) -> Pool | None:
+    """The pool as a place sees it; which node has room is the balance's to say."""
     if pool is None:
         return None
     seen = balance.pool(place.course, place.id)

@@ -743,7 +743,9 @@ async def test_devices_kept_for_whoever_has_waited_long_are_kept_from_all(world)
     with pytest.raises(Refused, match="stand in line before you"):
         await world.start("bob")
     assert (await world.join("eve")).phase is Phase.WAITING
-    assert world.line.standing("eve").ahead == 1
+    standing = world.line.standing("eve")
+    assert standing.ahead == 1
+    assert [reason.variant for reason in standing.reasons] == ["line"]
 
 
 async def test_a_start_keeps_off_the_node_whose_devices_are_kept(world):
