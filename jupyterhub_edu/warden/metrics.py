@@ -147,10 +147,11 @@ class CampusMetrics(Collector):
         lent: GaugeMetricFamily,
     ) -> None:
         on, held, loans = Multiset[tuple[str, ...]](), Multiset[tuple[str, ...]](), Multiset[str]()
+        borrowed = {flavor: core.book.borrowed(flavor) for flavor in core.campus.flavors}
         for one in core.book.admissions():
             on[one.course, one.granted.profile, str(one.stage)] += 1
             held[one.flavor, one.course] += one.devices
-            loans[one.flavor] += one.devices if one.id in core.book.borrowed(one.flavor) else 0
+            loans[one.flavor] += one.devices if one.id in borrowed.get(one.flavor, ()) else 0
         for family, counts in ((servers, on), (used, +held)):
             for labels, count in counts.items():
                 family.add_metric(labels, count)
