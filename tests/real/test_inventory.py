@@ -13,6 +13,7 @@ import yaml
 from jupyterhub_edu.domain.profiles import Flavor
 from jupyterhub_edu.inventory import WatchedInventory, check, open_inventory
 from jupyterhub_edu.ports import PodSighting
+from jupyterhub_edu.spawner.manifest import keep_off
 from tests.cluster import Cluster
 from tests.eventually import eventually
 
@@ -135,6 +136,20 @@ async def test_a_cluster_is_seen_as_it_changes(cluster, pool, namespace, opening
         assert free() == [0, 2], "another tenant's pod with our label stays"
         assert inventory.problems == []
     await asyncio.to_thread(cluster.delete_namespace, others, wait=False)
+
+
+async def test_pods_keep_off_the_nodes_that_they_are_told_to(cluster, pool, namespace, opening):
+    """What the spawner asks for is taken by the API, and followed by the scheduler."""
+    pods = [gpu_pod(f"jupyter-{n}", namespace, pool, admission=f"a{n}") for n in range(3)]
+    for pod in pods:
+        pod["spec"]["affinity"] = keep_off(None, {f"{pool}-0", f"{pool}-7"})
+    async with opening("cluster", cluster.kubeconfig()) as (inventory, _):
+        await asyncio.to_thread(cluster.apply, *pods)
+        await eventually(
+            lambda: sum(seen.node is not None for seen in inventory.pods().values()) == 3
+        )
+        assert {seen.node for seen in inventory.pods().values()} == {f"{pool}-1"}
+        assert inventory.stock("t4").nodes == {f"{pool}-0": 4, f"{pool}-1": 1}
 
 
 async def test_with_the_stock_charts_rights_the_namespace_counts(
