@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
+from jupyterhub_edu.core.rosters import in_slices
 from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Member
 
 from .graph import Bearer, Graph, text
@@ -96,13 +97,14 @@ async def members_of(
         )
     )
     teaches = {text(row, "id") for row in teachers}
-    rows = {text(row, "id"): row for row in (*everybody, *teachers)}
-    members = tuple(
-        _member(row, settings, CourseRole.TEACHER if id in teaches else CourseRole.STUDENT)
-        for id, row in rows.items()
-        if parse_guid(id) and row.get("accountEnabled") is not False
-    )
-    return Listing(members, frozenset(id.lower() for id in rows))
+    members: dict[str, Member | None] = {}
+    async for row in in_slices((*everybody, *teachers)):
+        id = text(row, "id")
+        in_use = parse_guid(id) and row.get("accountEnabled") is not False
+        role = CourseRole.TEACHER if id in teaches else CourseRole.STUDENT
+        members[id] = _member(row, settings, role) if in_use else None
+    in_use_now = tuple(member for member in members.values() if member is not None)
+    return Listing(in_use_now, frozenset(map(str.lower, members)))
 
 
 def _course(row: Mapping[str, Any]) -> CourseRef:

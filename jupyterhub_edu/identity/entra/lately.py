@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from jupyterhub_edu.core.rosters import in_slices
 from jupyterhub_edu.domain.people import CourseRef, Member, Roster
 from jupyterhub_edu.identity.web import NoAnswer
 from jupyterhub_edu.ports import Clock
@@ -83,13 +84,14 @@ class Lately:
             return None
         return Roster(course, self._classes[course.id].listing.members, at, kept=True)
 
-    def note(self, course: CourseRef, found: Listing, at: datetime) -> Roster:
+    async def note(self, course: CourseRef, found: Listing, at: datetime) -> Roster:
         """Remember a class that was just read whole.
 
         Returns:
             Its roster; people in it are the same objects as in others, and as before.
         """
-        members = tuple(self._people.setdefault(one, one) for one in found.members)
+        people = self._people
+        members = tuple([people.setdefault(one, one) async for one in in_slices(found.members)])
         if self._links:
             former = self._classes.get(course.id)
             due = max(former.due - 1, 0) if former else 0

@@ -54,7 +54,7 @@ class EntraRosterSource(EntraSource):
                 )
         except (NoAnswer, NotThere, TimeoutError) as error:
             return _unknown(error)
-        return self._lately.note(course, found, at)
+        return await self._lately.note(course, found, at)
 
     def forget_rosters(self) -> None:
         """Read every class whole the next time."""

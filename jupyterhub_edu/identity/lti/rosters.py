@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urljoin
 
+from jupyterhub_edu.core.rosters import in_slices
 from jupyterhub_edu.identity.web import NoAnswer, Reply, Web
 from jupyterhub_edu.ports import Clock
 
@@ -145,9 +146,10 @@ class Rosters:
                 raise NoAnswer("the roster's pages have no end")
             seen.add(url)
             reply = await self._page(url)
-            for one in _parse_page(reply.json(), context.id):
-                known = members.get(one.subject)
-                members[one.subject] = _join(known, one) if known else one
+            async for row in in_slices(_parse_page(reply.json(), context.id)):
+                if (one := _parse_member(row)) is not None:
+                    known = members.get(one.subject)
+                    members[one.subject] = _join(known, one) if known else one
             if len(members) > _MOST_MEMBERS:
                 raise NoAnswer(f"more than {_MOST_MEMBERS} people in one roster")
             url = next_page(reply, url)
@@ -214,8 +216,8 @@ def next_page(reply: Reply, url: str) -> str | None:
     return None
 
 
-def _parse_page(found: Any, context: str) -> Sequence[RosterEntry]:
-    """The members of one page who are active.
+def _parse_page(found: Any, context: str) -> Sequence[Any]:
+    """The members of one page, as they were sent.
 
     Raises:
         NoAnswer: it is no page of this course's roster.
@@ -226,10 +228,15 @@ def _parse_page(found: Any, context: str) -> Sequence[RosterEntry]:
         raise NoAnswer("the roster is not what Names and Roles sends")
     if str(about.get("id")) != context:
         raise NoAnswer("the roster is another course's")
-    return [one for one in map(_parse_member, members) if one is not None]
+    return members
 
 
 def _parse_member(found: Any) -> RosterEntry | None:
+    """A member of a page; None for one who is not active.
+
+    Raises:
+        NoAnswer: it is none.
+    """
     if not isinstance(found, dict):
         raise NoAnswer("a member of the roster is no object")
     subject, roles = found.get("user_id"), found.get("roles")

@@ -9,6 +9,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
+from jupyterhub_edu.core.rosters import in_slices
 from jupyterhub_edu.domain.people import (
     CourseClaim,
     CourseRef,
@@ -242,7 +243,8 @@ class LtiSource:
         if isinstance(listing, Unavailable):
             return listing
         members = [
-            await self._member(platform, context, listed) for listed in listing.members.values()
+            await self._member(platform, context, listed)
+            async for listed in in_slices(listing.members.values())
         ]
         return Roster(course, tuple(one for one in members if one.roles), listing.at)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
+from jupyterhub_edu.core.rosters import in_slices
 from jupyterhub_edu.domain.people import (
     CourseClaim,
     CourseRef,
@@ -156,7 +157,7 @@ class MoodleSource:
             suspended = await self._accounts.suspended(member.id for member in found)
         except NoAnswer as error:
             return Unavailable(str(error))
-        members = (
+        members = [
             RosterMember(
                 str(member.id),
                 member.username,
@@ -164,10 +165,10 @@ class MoodleSource:
                 roles,
                 frozenset(group.name for group in member.groups),
             )
-            for member in found
+            async for member in in_slices(found)
             if member.id not in suspended
             and (roles := self._counted(member, visible=row.visible is not False))
-        )
+        ]
         return Roster(course, tuple(members), at)
 
     async def check(self) -> list[str]:
