@@ -51,6 +51,7 @@ from tests.fakes.world import FakeHub
 PEOPLE, COURSES, SERVERS, PER_NODE = 5_000, 300, 1_000, 4
 LARGE = 1_000
 """People of the first course."""
+WAITING = 300
 MOST_MS = 10.0
 _AT_ONCE = 200
 _BEGAN = time.monotonic()
@@ -127,7 +128,9 @@ def _clock() -> datetime:
 def _campus() -> Campus:
     campus, caps = a_campus(COURSES), dict.fromkeys(CourseRole, Caps(2, {"t4": 2}))
     roomy = {
-        id: replace(course, caps=caps, quota={"t4": Quota(LARGE // 4 if id == "c0" else 3, 20)})
+        id: replace(
+            course, caps=caps, quota={"t4": Quota(LARGE // 4, 0) if id == "c0" else Quota(3, 20)}
+        )
         for id, course in campus.courses.items()
     }
     return replace(campus, courses=roomy, admins=frozenset({FilePerson("ad", "p0")}))
@@ -165,6 +168,8 @@ async def _rows(path: Path, cluster: Cluster) -> list[dict[str, Any]]:
         rows += [await _row(what, act)]
     rows += [
         await _row("100 starts and their ends", lambda: _starts(core)),
+        await _row(f"{WAITING} people join the line", partial(_wait, core)),
+        await _row("a turn of the line", partial(_turn, core)),
         await _row("a new campus file", partial(_take_over, core, _campus())),
         *[await _row(f"then timer {timer.name}", timer.act) for timer in timers],
         await _row("news of all pods at once", lambda: _news(core, cluster)),
@@ -252,6 +257,20 @@ async def _starts(core: Core) -> None:
         person = core.roll.by_hub_name(f"p{number}")
         assert person is not None
         await core.book.end((await _start(core, person, "second")).id)
+
+
+async def _wait(core: Core) -> None:
+    """As many of the large course as can wait ask for more than it may have."""
+    people = [core.roll.by_hub_name(f"p{number}") for number in range(0, PEOPLE, PEOPLE // LARGE)]
+    for person in [one for one in people if one is not None][-WAITING:]:
+        await core.line.join(StartRequest(person.key, "c0", "gpu"), person, "second")
+    assert core.line.length("t4") > WAITING // 2
+
+
+async def _turn(core: Core) -> None:
+    core.line.poke("t4")
+    for _ in range(50):
+        await asyncio.sleep(0)
 
 
 async def _take_over(core: Core, campus: Campus) -> None:
