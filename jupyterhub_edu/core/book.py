@@ -16,7 +16,7 @@ from typing import Final
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.allowances import Budgets, Drawn
-from jupyterhub_edu.domain.balance import Balance, State
+from jupyterhub_edu.domain.balance import Share, State
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision, EndRule, Facts, Start, StartRequest
@@ -51,6 +51,7 @@ STALE_INVENTORY: Final = timedelta(seconds=30)
 _SLICE: Final = 100
 """Rows that are taken up before others get their turn on the event loop."""
 
+_NO_SHARE: Final = Share()
 _RESERVED: Final = frozenset({Code.PERSON_ALLOWANCE, Code.COURSE_ALLOWANCE})
 """Rules that are not asked again of what the line has reserved: it has its hours."""
 
@@ -546,11 +547,22 @@ class Book:
         )
 
     def _pool_of(self, campus: Campus, course: Course, flavor: Flavor, now: datetime) -> Pool:
+        """As ``Balance.pool`` has it where nothing is kept, from the sums that are there."""
         tally, state = self._tally(flavor.key), self.state(flavor.key)
-        pool = Balance(state).pool(course.id)
-        return pool._replace(
+        share = state.shares.get(course.id, _NO_SHARE)
+        idle = sum(max(0, held - state.used.get(c, 0)) for c, held in state.reserving)
+        return Pool(
             nodes=tuple(state.nodes.values()),
-            room=max(0, pool.room),
+            unseen=state.unseen,
+            room=max(0, state.room),
+            used=tally.used,
+            used_here=state.used.get(course.id, 0),
+            nominal=share.nominal,
+            most=share.most,
+            claimed=tally.used + idle,
+            reserved=share.reserved,
+            peak=share.peak,
+            reclaims=True,
             stale_since=self.stale_since(now),
             frees_at=tally.frees_at(),
             reserved_until=self.shares.reserved_until(flavor.key, course.id, now),

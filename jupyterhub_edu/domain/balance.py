@@ -30,6 +30,11 @@ class Share(NamedTuple):
     peak: int = 0
     exam: bool = False
 
+    @property
+    def most(self) -> int | None:
+        """The most that it may hold now, or None."""
+        return None if self.borrow is None else self.nominal + self.borrow
+
 
 _NO_SHARE = Share()
 
@@ -165,7 +170,7 @@ class Balance:
             used=total,
             used_here=used,
             nominal=share.nominal,
-            most=None if share.borrow is None else share.nominal + share.borrow,
+            most=share.most,
             claimed=total + self.idle(course) + max(0, share.reserved - used),
             reserved=share.reserved,
             peak=share.peak,

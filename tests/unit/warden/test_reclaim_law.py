@@ -21,7 +21,7 @@ from jupyterhub_edu.core import Core, Refused
 from jupyterhub_edu.core import reclaims as core_reclaims
 from jupyterhub_edu.domain import reclaim
 from jupyterhub_edu.domain.admissions import Admission
-from jupyterhub_edu.domain.balance import Keep, State
+from jupyterhub_edu.domain.balance import Balance, Keep, State
 from jupyterhub_edu.domain.courses import Quota
 from jupyterhub_edu.domain.decide import EndRule, StartRequest
 from jupyterhub_edu.domain.line import Place
@@ -312,6 +312,7 @@ class World(sharing.World):
         keeps = keeps_of(self.reclaims, self.places.values(), state)
         self.check_standing(list(keeps), self.kept)
         self.check_ends()
+        self.check_pools()
         self.check_room()
 
     async def _round(self) -> None:
@@ -349,6 +350,17 @@ class World(sharing.World):
             assert known is not None
             assert known.ends_at is not None
             assert known.ends_at <= self.clock(), "stopped before its end"
+
+    def check_pools(self) -> None:
+        """A start is decided on what the line and reclaim see of the pool."""
+        balance, campus = Balance(self.state()), self.core.campus
+        flavor = campus.flavors["t4"]
+        for id in COURSES:
+            pool = self.core.book._pool_of(campus, campus.courses[id], flavor, self.clock())
+            seen = balance.pool(id)
+            for name in ("unseen", "used", "used_here", "nominal", "most", "claimed", "reserved"):
+                assert getattr(pool, name) == getattr(seen, name), name
+            assert (pool.room, pool.reclaims) == (max(0, seen.room), seen.reclaims)
 
     def check_room(self) -> None:
         """Never more on a node than it has, nor more admitted than could be bound."""
