@@ -261,14 +261,22 @@ class Rosters:
 
     async def _all_of(self, place: tuple[str, str]) -> tuple[list[Listed], list[Enrolment]]:
         """A roster to be kept, as it is when this returns: what others changed meanwhile is gathered once more."""
+        listed: list[Listed] = []
         enrolments: list[Enrolment] = []
+
+        def gather(key: str) -> None:
+            enrolments.extend(self._now(key, *place))
+            if (entry := self._listed.get(key)) is not None:
+                listed.append(entry)
+
         with self._taken.listening() as meanwhile:
             async for key in in_slices(list(self._told.keys(*place))):
-                enrolments += self._now(key, *place)
+                gather(key)
         if meanwhile:
+            listed = [one for one in listed if one.key not in meanwhile]
             enrolments = [one for one in enrolments if one.person not in meanwhile]
-            enrolments += [one for key in meanwhile for one in self._now(key, *place)]
-        listed = [self._listed[key] for key in self._told.keys(*place) if key in self._listed]
+            for key in meanwhile & self._told.keys(*place):
+                gather(key)
         return listed, enrolments
 
     def _now(self, key: str, origin: str, course: str) -> list[Enrolment]:
