@@ -9,7 +9,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from jupyterhub_edu.domain.admissions import Admission
-from jupyterhub_edu.ports import Phase, Servers, ServersBusy, ServersError, StoreError
+from jupyterhub_edu.ports import (
+    Phase,
+    Servers,
+    ServersBusy,
+    ServersError,
+    ServersSilent,
+    StoreError,
+)
 
 from .book import Book
 from .waiters import Waiter, Waiters
@@ -34,7 +41,7 @@ class Starter:
 
     Args:
         changed: called when a place waits for the hub.
-        failed: called with the place, its admission, and whether the hub has failed; not so if the store has.
+        failed: called with the place and its admission; no matter if more than once.
     """
 
     def __init__(
@@ -43,7 +50,7 @@ class Starter:
         servers: Servers,
         waiters: Waiters,
         changed: Callable[[Waiter], None],
-        failed: Callable[[Waiter, str, bool], None],
+        failed: Callable[[Waiter, str], None],
     ) -> None:
         self._book, self._servers, self._waiters = book, servers, waiters
         self._changed, self._failed = changed, failed
@@ -94,13 +101,15 @@ class Starter:
             await self._ask(waiter, admission.id)
         except ServersError as error:
             _log.warning("%s's turn has come, but: %s", waiter.hub_name, error)
-            await self._give_up(waiter, admission.id, by_hub=True)
+            waiter.spared = isinstance(error, ServersSilent)
+            await self._give_up(waiter, admission.id)
         except StoreError:
             _log.exception("%s's turn has come, but that could not be kept", waiter.hub_name)
-            await self._give_up(waiter, admission.id, by_hub=False)
+            waiter.spared = True
+            await self._give_up(waiter, admission.id)
         except Exception:
             _log.exception("%s's turn has come, and something is wrong here", waiter.hub_name)
-            await self._give_up(waiter, admission.id, by_hub=True)
+            await self._give_up(waiter, admission.id)
 
     async def _ask(self, waiter: Waiter, id: str) -> None:
         if not self._gate.locked() and await self._ask_once(waiter, id):
@@ -136,11 +145,11 @@ class Starter:
             self._first = ""
             self._gate.release()
 
-    async def _give_up(self, waiter: Waiter, id: str, *, by_hub: bool) -> None:
+    async def _give_up(self, waiter: Waiter, id: str) -> None:
         """A start that the spawner has begun goes on, whatever the hub's answer was: the book tells how it ends."""
         if self._book.is_held(id) or self._book.admission(id) is None:
             await self._give_back(id)
-            self._failed(waiter, id, by_hub)
+            self._failed(waiter, id)
 
     async def _give_back(self, id: str) -> None:
         try:

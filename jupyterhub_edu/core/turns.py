@@ -218,12 +218,12 @@ class Turns:
         self.step_out(waiter)
         return True
 
-    def failed(self, waiter: Waiter, id: str, by_hub: bool) -> None:
+    def failed(self, waiter: Waiter, id: str) -> None:
         """A start has come to nothing: the place waits on where it was, or is struck after several."""
         if waiter.admission != id or waiter.over:
             return
-        waiter.admission, waiter.former = "", False
-        waiter.tries += by_hub
+        waiter.tries += not (waiter.former or waiter.spared)
+        waiter.admission, waiter.former, waiter.spared = "", False, False
         reasons = self.against(waiter.place)
         if reasons or waiter.tries >= _MOST_TRIES:
             self.strike(waiter, reasons)
@@ -278,7 +278,7 @@ class Turns:
     def _ended(self, admission: Admission) -> None:
         """Before it ran: else its place was over."""
         if (waiter := self._starting(admission)) is not None:
-            self.failed(waiter, admission.id, not waiter.former)
+            self.failed(waiter, admission.id)
         self._changed(admission)
 
     def _changed(self, admission: Admission) -> None:

@@ -33,6 +33,7 @@ class Waiter:
         reasons: why it was struck.
         durable: it has been kept; before that no turn comes.
         former: what is reserved was so by a hub process before this one.
+        spared: its start has come to nothing for reasons that have nothing to do with it, so that it is no try.
         again_at: no turn comes before this instant, after a start that failed.
         told_until: once it is over, until when that is told.
     """
@@ -46,6 +47,7 @@ class Waiter:
     reasons: tuple[Reason, ...] = ()
     durable: bool = False
     former: bool = False
+    spared: bool = False
     again_at: datetime | None = None
     told_until: datetime | None = None
 

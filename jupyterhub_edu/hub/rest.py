@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from jupyterhub_edu.ports import LiveServer, ServersBusy, ServersError
+from jupyterhub_edu.ports import LiveServer, ServersBusy, ServersError, ServersSilent
 
 from .running import attached
 
@@ -113,7 +113,7 @@ class HubServers:
             ) as reply:
                 text = await reply.text()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ServersError(
+            raise ServersSilent(
                 f"the hub's API does not answer: {type(error).__name__}: {error}"
             ) from error
         return reply.status, _decoded(text)

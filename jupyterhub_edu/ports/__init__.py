@@ -2,7 +2,7 @@
 
 from .activity import Activity, Devices, Watching
 from .clock import Clock, utc_now
-from .hub import Accounts, Groups, LiveServer, Servers, ServersBusy, ServersError
+from .hub import Accounts, Groups, LiveServer, Servers, ServersBusy, ServersError, ServersSilent
 from .inventory import Inventory, PodSighting, Stock
 from .queue import Phase, Queue, Standing
 from .sources import (
@@ -63,6 +63,7 @@ __all__ = [
     "Servers",
     "ServersBusy",
     "ServersError",
+    "ServersSilent",
     "Standing",
     "Stock",
     "Store",

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-__all__ = ["Accounts", "Groups", "LiveServer", "Servers", "ServersBusy", "ServersError"]
+__all__ = [
+    "Accounts",
+    "Groups",
+    "LiveServer",
+    "Servers",
+    "ServersBusy",
+    "ServersError",
+    "ServersSilent",
+]
 
 
 class ServersError(Exception):
@@ -16,6 +24,10 @@ class ServersError(Exception):
 
 class ServersBusy(ServersError):
     """The hub starts, or runs, as many servers as it may at a time: another time it may do it."""
+
+
+class ServersSilent(ServersError):
+    """The hub does not answer; whether it did it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,7 @@ class Servers(Protocol):
 
         Raises:
             ServersBusy: not now.
+            ServersSilent: that is not known.
             ServersError: the hub refused or could not.
         """
         ...

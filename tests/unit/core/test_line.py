@@ -32,6 +32,7 @@ from jupyterhub_edu.ports import (
     Record,
     ServersBusy,
     ServersError,
+    ServersSilent,
     StoreError,
 )
 from jupyterhub_edu.store.memory import MemoryStore
@@ -500,6 +501,27 @@ async def test_a_start_that_fails_is_tried_again_and_given_up_at_last(world):
     await world.settle()
     assert (world.phase("ada"), world.codes("ada")) == (Phase.STRUCK, [])
     assert (await world.places(), world.mine("ada"), world.core.book.free("t4")) == ([], [], 2)
+
+
+async def test_a_hub_that_does_not_answer_costs_nobody_their_place(world):
+    """As one that has just begun, and loads its servers."""
+    answers, world.hub.start = world.hub.start, silent
+    await world.join("ada")
+    for _ in range(5):
+        await world.settle()
+        assert (world.phase("ada"), world.core.book.free("t4")) == (Phase.WAITING, 2)
+        world.clock.pass_(minutes=1)
+        await world.line.tend()
+    world.hub.start = answers
+    await world.settle()
+    world.clock.pass_(minutes=1)
+    await world.line.tend()
+    await world.settle()
+    assert world.phase("ada") is Phase.STARTING
+
+
+async def silent(*_: object) -> None:
+    raise ServersSilent("the hub's API does not answer")
 
 
 async def test_while_one_waits_to_be_tried_again_others_start(world):

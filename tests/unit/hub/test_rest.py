@@ -17,7 +17,7 @@ from aiohttp import web
 
 from jupyterhub_edu.hub import HubServers, attach, rest, running
 from jupyterhub_edu.hub.rest import _live
-from jupyterhub_edu.ports import ServersBusy, ServersError
+from jupyterhub_edu.ports import ServersBusy, ServersError, ServersSilent
 from tests.eventually import eventually
 
 Reply = tuple[int, Any] | tuple[int, Any, dict[str, str]]
@@ -243,7 +243,7 @@ async def test_what_cannot_be_read_is_not_an_empty_hub(hub, servers, reply):
 async def test_a_hub_that_does_not_answer_is_told(hub, servers, monkeypatch):
     monkeypatch.setattr(aiohttp, "TCPConnector", lambda **_: aiohttp.UnixConnector("/nowhere"))
     for ask in (servers.live, lambda: servers.stop("ada", "")):
-        with pytest.raises(ServersError, match="the hub's API does not answer"):
+        with pytest.raises(ServersSilent, match="the hub's API does not answer"):
             await ask()
 
 
