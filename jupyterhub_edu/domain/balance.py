@@ -157,6 +157,11 @@ class Balance:
         keep = self._keeps.get(place)
         return self._used.get(course, 0) - (keep.devices if keep and keep.course == course else 0)
 
+    def free(self, place: str = "") -> int:
+        """Devices free in all, with those that are kept for this place."""
+        keep = self._keeps.get(place)
+        return self.room + (keep.devices if keep else 0)
+
     def pool(self, course: str, place: str = "") -> Pool:
         """The pool as the course sees it, without its nodes; ``fits`` knows those."""
         share, used = self.share(course), self.used(course, place)

@@ -117,11 +117,15 @@ class Prospect:
         fit = [node for node in self._state.nodes if usable(node) >= place.devices]
         return min(fit, key=lambda node: (node not in ours, -usable(node), node), default="")
 
-    def short_of(self, opening: Mapping[str, int]) -> int:
-        """Devices that reservations, of so many by course, would find taken."""
+    def short_of(self, opening: Mapping[str, int], but: str = "") -> int:
+        """Devices that reservations, of so many by course, would find taken.
+
+        Args:
+            but: a place that comes behind them: what is kept for it they may use.
+        """
         balance = self.balance
-        idle = sum(max(0, devices - balance.used(c)) for c, devices in opening.items())
-        return idle - balance.room
+        idle = sum(max(0, devices - balance.used(c, but)) for c, devices in opening.items())
+        return idle - balance.free(but)
 
     def fewest_for(self, place: Place) -> list[str] | None:
         """The fewest loans whose end lets the place start; None: all together would not."""

@@ -170,6 +170,8 @@ class _Look:
         self.nodes = {reclaim.asker: reclaim.node for reclaim in reclaims}
         self.served: dict[str, int] = {}
         self.begun, self.more = 0, False
+        self.behind = ""
+        """The place that has waited long, if reservations come before it."""
         self.found: list[tuple[str, str, list[str]]] = []
 
     def _still_counts(self, loan: Loan) -> bool:
@@ -205,6 +207,14 @@ class _Look:
             self.orphans.append(ours)
         if self.kept is not None and self.kept.place == place.id:
             self.future.keep(self.kept)
+            if not self._is_within(place):
+                self.behind = place.id
+
+    def _is_within(self, place: Place) -> bool:
+        """Within its course's own reservation, so that no other reservation comes before it."""
+        share = self.state.shares.get(place.course)
+        used = self.state.used.get(place.course, 0)
+        return share is not None and used + place.devices <= share.reserved
 
     def _is_own(self, place: Place) -> bool:
         """Own, counting those of its course that are served already."""
@@ -237,7 +247,7 @@ class _Look:
 
     def _clear(self, opening: Mapping[str, int]) -> None:
         """Let enough loans end that what opens finds its devices free; if all are too few, all."""
-        short = self.future.short_of(opening)
+        short = self.future.short_of(opening, self.behind)
         if short > 0:
             again = [id for ids in self.orphans for id in ids]
             if ids := self.future.fewest_to_clear(short, again):

@@ -312,6 +312,23 @@ def test_of_a_reservation_that_grows_later_only_what_opens_now_is_cleared() -> N
     assert loans_of(look([], state, NOW, opening={"db": 1})) == {"": ["new"]}
 
 
+def test_what_is_kept_for_one_that_waits_long_is_there_for_a_class() -> None:
+    """Else a loan is called back, which moves what is kept to its node, so that it is spared again, and so on."""
+    state = a_state({"n1": 1}, a_loan("a"), db=Share(1, 0, reserved=1))
+    long = a_place("long", "guest", devices=2, waits=30)
+    kept = Keep(long.id, "guest", 1, "n1")
+    assert loans_of(look([long], state, NOW, kept=kept, opening={"db": 1})) == {}
+    within = a_place("within", "ml", devices=2, waits=30)
+    apart = a_state(
+        {"n1": 1, "n2": 0},
+        a_loan("a", node="n2"),
+        db=Share(1, 0, reserved=1),
+        ml=Share(2, 0, reserved=2),
+    )
+    kept = Keep(within.id, "ml", 1, "n1")
+    assert loans_of(look([within], apart, NOW, kept=kept, opening={"db": 1})) == {"": ["a"]}
+
+
 def test_a_loan_that_reaches_into_its_own_courses_class_frees_only_the_rest() -> None:
     edge = a_session("edge", "guest", 2)
     share = Share(1, 0, reserved=1)

@@ -93,7 +93,7 @@ class World(sharing.World):
         self.warned_at: dict[str, Any] = {}
         self.store, self.clock, self.hub = MemoryStore(), AClock(NOW), Hub(self)
         self.inventory = FakeInventory(sees_pods=True)
-        self._told = frozenset[str]()
+        self.only_waiting = False
         self.start_core()
         self.run(self._enrol())
 
@@ -165,7 +165,12 @@ class World(sharing.World):
 
     @property
     def places(self) -> dict[str, Place]:  # type: ignore[override]
-        return {place.id: place for place in self.core.line.places("t4")}
+        places = self.core.line.places("t4")
+        if (
+            self.only_waiting
+        ):  # not those whose start has just failed, which is not tried again at once
+            places = self.core.line._turns.waiting("t4", self.clock())
+        return {place.id: place for place in places}
 
     @property
     def reclaims(self) -> tuple[Reclaim, ...]:  # type: ignore[override]
@@ -309,8 +314,10 @@ class World(sharing.World):
         else:
             raise AssertionError("turns and looks do not come to rest")
         state = self.state()
+        self.only_waiting = True
         keeps = keeps_of(self.reclaims, self.places.values(), state)
         self.check_standing(list(keeps), self.kept)
+        self.only_waiting = False
         self.check_ends()
         self.check_pools()
         self.check_room()
