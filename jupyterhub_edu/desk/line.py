@@ -10,6 +10,7 @@ from jupyterhub.utils import url_path_join
 
 from jupyterhub_edu.core import Core, current_core
 from jupyterhub_edu.domain.decide import Decision
+from jupyterhub_edu.domain.idle import CONNECT_WITHIN
 from jupyterhub_edu.domain.line import Estimate
 from jupyterhub_edu.domain.reasons import Reason
 from jupyterhub_edu.hub import reasons_json
@@ -45,6 +46,7 @@ class LineView(NamedTuple):
         expected: when it may start, with what that rests on; empty once nothing is waited for.
         since: when they took their place.
         again: instead of waiting they may start anew.
+        open_within: minutes within which the server must be opened once it runs, or 0.
     """
 
     phase: str
@@ -56,6 +58,7 @@ class LineView(NamedTuple):
     reasons: tuple[Why, ...] = ()
     may_leave: bool = False
     again: bool = False
+    open_within: int = 0
 
 
 NO_PLACE: Final = LineView("none", "You stand in no line", again=True)
@@ -77,6 +80,7 @@ def line_view(core: Core, standing: Standing | None) -> LineView:
         reasons=tuple(_why(core, reason) for reason in standing.reasons),
         may_leave=waits or phase is Phase.SOON,
         again=phase in {Phase.STARTED, Phase.STRUCK},
+        open_within=int(CONNECT_WITHIN.total_seconds()) // 60 if place.devices else 0,
     )
 
 

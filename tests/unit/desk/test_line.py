@@ -86,6 +86,11 @@ async def test_who_was_struck_is_told_why_and_what_to_do(core):
     assert (view.may_leave, view.again) == (False, True)
 
 
+async def test_who_waits_for_a_gpu_is_told_how_soon_to_open_the_server(core):
+    assert line_view(core, a_standing()).open_within == 10
+    assert line_view(core, a_standing(Phase.SOON, place=a_place(devices=0))).open_within == 0
+
+
 async def test_a_start_that_failed_without_a_reason_says_whom_to_ask(core):
     sentence = line_view(core, a_standing(Phase.STRUCK)).sentence
     assert "it@test.example" in sentence
