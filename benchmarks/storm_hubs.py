@@ -54,6 +54,7 @@ c.KubeSpawner.image = "registry.example/notebook:1"
 c.KubeSpawner.pod_connect_ip = "127.0.0.1"
 c.KubeSpawner.port = {port}
 c.KubeSpawner.delete_grace_period = 0
+c.KubeSpawner.k8s_api_request_timeout = 60  # the cluster's programs share one core with the crowd
 """
 _KUBE = """
 c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
