@@ -161,7 +161,12 @@ async def test_what_the_line_has_reserved_for_this_start_is_no_former_server(wor
     request = StartRequest(core.ada.key, "ml", "gpu")
     held = core.book.hold(request, core.ada, "", frozenset())
     waited_for = []
-    core.book.wait_ended = lambda ids, within: waited_for.append(ids) or asyncio.sleep(0)
+
+    async def wait_ended(ids, within):
+        waited_for.append(ids)
+        return True
+
+    core.book.wait_ended = wait_ended
 
     options = {"course": "ml", "profile": "gpu"}
     assert await Asking().spawn_single_user(an_account(), options=options) == "begun"
