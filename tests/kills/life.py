@@ -101,6 +101,7 @@ async def _live(store: Path, socket: str, devices: int, places: Places) -> None:
                 authenticator=SimpleNamespace(jupyterhub_edu=True),
                 namespace=HOME,
                 events_enabled=False,
+                k8s_api_request_timeout=60,  # on a busy machine too, one request makes the pod
             )
             spawner.handler = SimpleNamespace(settings={})
             with places.watching():
