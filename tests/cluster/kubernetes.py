@@ -53,6 +53,10 @@ class Kubernetes:
         """Return the kubeconfig file of the administrator."""
         return self.workdir / "kubeconfig"
 
+    def command(self, *arguments: str, kubeconfig: Path | None = None) -> list[str]:
+        """Return the command line of a kubectl with the administrator's rights, or those of another file."""
+        return [self._kubectl, f"--kubeconfig={kubeconfig or self.kubeconfig()}", *arguments]
+
     def kubectl(
         self,
         *arguments: str,
@@ -72,7 +76,7 @@ class Kubernetes:
             KubectlError: it failed.
         """
         done = subprocess.run(
-            [self._kubectl, f"--kubeconfig={kubeconfig or self.kubeconfig()}", *arguments],
+            self.command(*arguments, kubeconfig=kubeconfig),
             input=stdin or "",
             capture_output=True,
             text=True,

@@ -118,6 +118,8 @@ class School:
         before: the hub's configuration instead of the one line, for a hub that knows nothing of us yet.
         source: keys of the source that are set otherwise.
         pod_security: what the namespace enforces.
+        change: changes the campus file before the hub sees it.
+        environ: more variables of the hub's process.
     """
 
     def __init__(
@@ -132,14 +134,17 @@ class School:
         before: str | None = None,
         source: Mapping[str, Any] | None = None,
         pod_security: str = "restricted",
+        change: Callable[[dict[str, Any]], None] = lambda _: None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.cluster, self.people = cluster, people
         self.namespace = f"school-{uuid.uuid4().hex[:8]}"
         self.campus = folder / "campus.yaml"
         self._sees_cluster, self._pod_security = sees_cluster, pod_security
         data = campus_file(people, cluster.node_name, **(source or {}))
+        change(data)
         self.campus.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
-        self._config, self._before = config, before
+        self._config, self._before, self._environ = config, before, environ or {}
         self._folder, self._version = folder, version
         self._browsers: dict[str, Browser] = {}
 
@@ -158,7 +163,7 @@ class School:
             self.configuration(self._before),
             version=self._version,
             hub_ip=self.cluster.hub_ip,
-            environ={"KUBECONFIG": str(kubeconfig), **self.people.environ()},
+            environ={"KUBECONFIG": str(kubeconfig), **self.people.environ(), **self._environ},
         )
         passwords = (person.password for person in self.people.campus.people.values())
         self.hub.canaries.add(*passwords)
