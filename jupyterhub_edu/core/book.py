@@ -562,7 +562,6 @@ class Book:
             claimed=tally.used + idle,
             reserved=share.reserved,
             peak=share.peak,
-            reclaims=True,
             stale_since=self.stale_since(now),
             frees_at=tally.frees_at(),
             reserved_until=self.shares.reserved_until(flavor.key, course.id, now),

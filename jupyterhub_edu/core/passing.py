@@ -79,7 +79,6 @@ def _as_seen(balance: Balance, place: Place, pool: Pool | None) -> Pool | None:
         stale_since=pool.stale_since,
         frees_at=pool.frees_at,
         reserved_until=pool.reserved_until,
-        reclaims=pool.reclaims,
     )
 
 

@@ -179,7 +179,6 @@ class Balance:
             claimed=total + self.idle(course) + max(0, share.reserved - used),
             reserved=share.reserved,
             peak=share.peak,
-            reclaims=True,
         )
 
     def idle(self, course: str = "") -> int:

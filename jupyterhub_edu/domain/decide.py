@@ -204,7 +204,7 @@ def _person_cap(case: Case, course: Course) -> Sequence[Reason]:
 
 
 def _course_quota(case: Case, course: Course) -> Sequence[Reason]:
-    """Rule 9; without reclaim every open course's quota is kept for it."""
+    """Rule 9."""
     pool, profile = case.facts.pool, case.profile
     if case.claim not in (Claim.NEVER, Claim.NOT_NOW) or pool is None or profile is None:
         return ()

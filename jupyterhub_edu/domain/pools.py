@@ -1,8 +1,7 @@
 """The devices of one flavor: who may take how many now.
 
 Courses lend each other what they do not use, because reclaim brings it back in bounded time; what a window or an exam
-reserves is lent to nobody. As long as a caller has no reclaim it leaves ``Pool.reclaims`` False: then every open course's
-nominal quota is its standing reservation, and nothing that a course owns is lent.
+reserves is lent to nobody.
 """
 
 from __future__ import annotations
@@ -46,15 +45,13 @@ class Pool(NamedTuple):
         used_here: those of this course.
         nominal: this course's own devices now (0 while it is not open), not below ``reserved``.
         most: the most it may hold now, or None.
-        claimed: the sum over courses of the larger of use and what is held for the course: its reservation, or its own
-            devices while nothing is reclaimed.
+        claimed: the sum over courses of the larger of use and reservation.
         stale_since: last proof of life, if it is too long ago; None while the view is fresh.
         frees_at: earliest planned end of a session of this flavor, or None.
         reserved: what this course's open windows hold for it now; an exam is a course of its own, with ``nominal``,
             ``most`` and ``reserved`` all the same.
         reserved_until: when the first reservation of another course ends, or None.
         peak: the most that the course may hold in some window to come, if that is above ``most``.
-        reclaims: whether lent devices are reclaimed, so that idle quota may be lent.
         away: of each node that some of ``unseen`` keep off: its free devices, and how many keep off it.
 
     Devices kept for another request count as not free (in ``nodes`` and ``room``) and as used by its course.
@@ -73,7 +70,6 @@ class Pool(NamedTuple):
     reserved: int = 0
     reserved_until: datetime | None = None
     peak: int = 0
-    reclaims: bool = False
     away: Sequence[tuple[int, int]] = ()
 
 
@@ -103,12 +99,12 @@ def classify(devices: int, pool: Pool) -> Claim:
     """Say whether a request is own, a loan that may be made, or neither.
 
     Always holds:
-        - an own request is never refused here, whatever the others hold;
-        - without reclaim, loans never take a device that an open course owns and does not use.
+        - an own request is never refused here;
+        - only the course's own limits are asked, whatever the others own or hold, and whether or not that is known.
 
     Args:
         devices: whole devices asked for, at least 1.
-        pool: the flavor's pool; when it is stale ``room`` means nothing and only the course's own limits are asked.
+        pool: the flavor's pool.
 
     Source:
         docs/explanation/policy.md, "Pools" and rule 9.
@@ -118,26 +114,22 @@ def classify(devices: int, pool: Pool) -> Claim:
         return Claim.OWN
     if pool.most is not None and wanted > pool.most:
         return Claim.NEVER if devices > max(pool.most, pool.peak) else Claim.NOT_NOW
-    if not pool.reclaims and pool.stale_since is None:
-        claimed = pool.claimed - max(pool.used_here, pool.nominal) + wanted
-        if claimed > pool.room + pool.used:
-            return Claim.NOT_NOW
     return Claim.LOAN
 
 
 def is_held_for_others(devices: int, pool: Pool) -> bool:
     """Whether enough devices are free, but not without those that are held for another course's window or exam.
 
-    Never so within the course's own reservation. Own requests and loans are asked the same: both formulas of the page
-    say ``d <= free - sum of max(0, r - used)`` over the other courses, because a loan leaves nothing of its own course's
-    reservation idle.
+    Never so within the course's own reservation, nor while the view is stale. Own requests and loans are asked the same:
+    both formulas of the page say ``d <= free - sum of max(0, r - used)`` over the other courses, because a loan leaves
+    nothing of its own course's reservation idle.
 
     Source:
         docs/explanation/policy.md, "Pools" and rule 10.
     """
-    if not pool.reclaims or pool.stale_since is not None:
+    if pool.stale_since is not None or devices > pool.room:
         return False
-    if devices > pool.room or pool.used_here + devices <= pool.reserved:
+    if pool.used_here + devices <= pool.reserved:
         return False
     idle = pool.claimed - pool.used - max(0, pool.reserved - pool.used_here)
     return devices > pool.room - idle

@@ -55,8 +55,5 @@ def suppose(facts: Facts, person: str, what: Supposed, now: datetime) -> Facts:
 
 def _with_quota(pool: Pool, course: Course, quota: Quota, now: datetime) -> Pool:
     nominal = max(quota.nominal if course.is_open(now) else 0, pool.reserved)
-    claimed = pool.claimed
-    if not pool.reclaims:  # what an open course owns is kept for it
-        claimed += max(pool.used_here, nominal) - max(pool.used_here, pool.nominal)
     most = None if quota.borrow is None else nominal + quota.borrow
-    return pool._replace(nominal=nominal, most=most, claimed=claimed)
+    return pool._replace(nominal=nominal, most=most)

@@ -40,9 +40,7 @@ SIZE = an_option(
     a_choice("two", devices=2, course_roles=frozenset({CourseRole.TEACHER})),
 )
 NOTEBOOK, GPU = a_profile(), a_profile("gpu", flavor=T4, options=[SIZE])
-PLENTY = Pool(nodes=(4,), unseen=0, room=4, used=0, used_here=0, nominal=2, most=None, claimed=2)
-LENT = PLENTY._replace(reclaims=True, claimed=0)
-"""Courses lend what they do not use: only reservations count as claimed."""
+PLENTY = Pool(nodes=(4,), unseen=0, room=4, used=0, used_here=0, nominal=2, most=None, claimed=0)
 FROM_AD: dict[str, Any] = {"origin": "source:ad", "answered_at": NOW}
 
 
@@ -70,10 +68,6 @@ def decide(options: dict[str, str] | None = None, **kwargs: Any) -> Decision:
 
 def gpu(**kwargs: Any) -> dict[str, Any]:
     return {"profile": GPU, "pool": PLENTY._replace(**kwargs)}
-
-
-def lent(**kwargs: Any) -> dict[str, Any]:
-    return {"profile": GPU, "pool": LENT._replace(**kwargs)}
 
 
 LIMITED = {CourseRole.STUDENT: Caps(servers=1, devices={"t4": 1})}
@@ -240,59 +234,50 @@ ROWS_OF_RULES: dict[str, tuple[dict[str, Any], list[str]]] = {
         [],
     ),
     "9: within its own devices a course is never refused": (
-        gpu(used_here=1, used=9, claimed=10, room=1),
+        gpu(used_here=1, used=9, claimed=9, room=1),
         [],
     ),
-    "9: a loan takes what no course owns": (gpu(used_here=2, used=2, claimed=3, room=2), []),
-    "9: a loan never takes what another course owns": (
-        gpu(used_here=2, used=2, claimed=4, room=2),
-        ["course-quota"],
+    "9: a loan takes what others own and do not use": (
+        gpu(used_here=2, used=2, claimed=2, room=2),
+        [],
     ),
     "9: borrowing ends at the course's most": (
         gpu(used_here=3, used=3, claimed=3, room=9, most=3),
         ["course-quota"],
     ),
     "9: more than the course may ever hold is never possible": (
-        gpu(most=0, nominal=0, claimed=0),
-        ["course-quota"],
-    ),
-    "9: with reclaim a loan takes what another course owns and does not use": (
-        lent(used_here=2, used=2, claimed=2, room=2),
-        [],
-    ),
-    "9: with reclaim borrowing ends at the course's most all the same": (
-        lent(used_here=3, used=3, claimed=3, most=3),
+        gpu(most=0, nominal=0),
         ["course-quota"],
     ),
     "9: what only a window to come makes possible is not never": (
-        lent(nominal=0, most=0, peak=2),
+        gpu(nominal=0, most=0, peak=2),
         ["course-quota"],
     ),
     "10: a loan never takes what another course's window holds": (
-        lent(used_here=2, used=2, claimed=6, room=4),
+        gpu(used_here=2, used=2, claimed=6, room=4),
         ["pool-reserved"],
     ),
-    "10: nor does an own request": (lent(claimed=4), ["pool-reserved"]),
+    "10: nor does an own request": (gpu(claimed=4), ["pool-reserved"]),
     "10: within its own reservation a course is not asked": (
-        lent(reserved=1, claimed=5, room=4),
+        gpu(reserved=1, claimed=5, room=4),
         [],
     ),
-    "10: what is free beside the reservations may be taken": (lent(claimed=3), []),
+    "10: what is free beside the reservations may be taken": (gpu(claimed=3), []),
     "10: is silent where nothing is free at all": (
-        lent(claimed=4, nodes=(0,), room=0),
+        gpu(claimed=4, nodes=(0,), room=0),
         ["no-capacity"],
     ),
     "10: is silent while nothing is known of capacity": (
-        lent(claimed=4, stale_since=NOW - HOUR),
+        gpu(claimed=4, stale_since=NOW - HOUR),
         ["inventory-stale"],
     ),
-    "13: with reclaim, what fits nowhere is no fault of the course's quota": (
-        lent(used_here=2, used=2, claimed=2, nodes=(0,), room=0),
+    "13: what fits nowhere is no fault of the course's quota": (
+        gpu(used_here=2, used=2, claimed=2, nodes=(0,), room=0),
         ["no-capacity"],
     ),
     "13: no node with a free device": (gpu(nodes=(0, 0), room=0), ["no-capacity"]),
     "13: free devices that others are on their way to do not count": (
-        gpu(nodes=(1,), unseen=1, room=0, used=1, claimed=2),
+        gpu(nodes=(1,), unseen=1, room=0, used=1, claimed=1),
         ["no-capacity"],
     ),
     "14: the cluster has not been heard of": (
@@ -310,7 +295,7 @@ ROWS_OF_RULES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "14: a CPU notebook does not ask the cluster": ({}, []),
     "all failing rules are told, in the table's order": (
         {
-            **gpu(nodes=(0,), room=0, used_here=2, used=2, claimed=2),
+            **gpu(nodes=(0,), room=0, used_here=2, used=2, claimed=2, most=2),
             "course": a_course(
                 ends=NOW, caps={CourseRole.STUDENT: Caps(servers=0, devices={"t4": 0})}
             ),
@@ -368,27 +353,22 @@ SENTENCES: dict[str, tuple[dict[str, Any], str, str]] = {
         "the course's teacher",
     ),
     "a full course says so": (
-        gpu(used_here=2, used=2, claimed=4, room=2),
+        gpu(used_here=2, used=2, claimed=2, most=2),
         "All NVIDIA T4 that Machine Learning may use now are in use.",
         "an administrator",
     ),
     "what is held for a class says until when": (
-        lent(claimed=4, reserved_until=NOW + HOUR),
+        gpu(claimed=4, reserved_until=NOW + HOUR),
         "The free NVIDIA T4 are held for a class or an exam until 2026-11-03 11:00.",
         "an administrator (it@test.example)",
     ),
     "what is held without an end says so": (
-        lent(claimed=4),
+        gpu(claimed=4),
         "The free NVIDIA T4 are held for a class or an exam.",
         "an administrator",
     ),
     "what is never possible, in no window either, says the most": (
-        lent(nominal=0, most=0, peak=0),
-        "Machine Learning may never use 1 NVIDIA T4 at a time; its most is 0.",
-        "an administrator (quota) (it@test.example)",
-    ),
-    "what is never possible says the most": (
-        gpu(most=0, nominal=0, claimed=0),
+        gpu(nominal=0, most=0, peak=0),
         "Machine Learning may never use 1 NVIDIA T4 at a time; its most is 0.",
         "an administrator (quota) (it@test.example)",
     ),
@@ -404,22 +384,22 @@ def test_sentence(case: dict[str, Any], sentence: str, who: str) -> None:
 
 def test_what_is_full_says_when_the_next_session_ends() -> None:
     end = NOW + HOUR
-    decision = decide(**gpu(used_here=2, used=2, claimed=4, room=2, frees_at=end))
+    decision = decide(**gpu(used_here=2, used=2, claimed=2, most=2, frees_at=end))
     assert (decision.status, decision.retry_at, decision.waitable) == (409, end, True)
 
 
 def test_what_is_held_may_be_waited_for_until_the_reservation_ends() -> None:
-    decision = decide(**lent(claimed=4, reserved_until=NOW + HOUR))
+    decision = decide(**gpu(claimed=4, reserved_until=NOW + HOUR))
     assert (decision.status, decision.retry_at, decision.waitable) == (409, NOW + HOUR, True)
 
 
 def test_what_a_window_to_come_makes_possible_may_be_waited_for() -> None:
-    assert decide(**lent(nominal=0, most=0, peak=1)).waitable
-    assert not decide(**lent(nominal=0, most=0)).waitable
+    assert decide(**gpu(nominal=0, most=0, peak=1)).waitable
+    assert not decide(**gpu(nominal=0, most=0)).waitable
 
 
 def test_what_is_never_possible_is_not_worth_waiting_for() -> None:
-    decision = decide(**gpu(most=0, nominal=0, claimed=0))
+    decision = decide(**gpu(most=0, nominal=0))
     assert (decision.status, decision.waitable) == (403, False)
 
 
@@ -519,7 +499,7 @@ def test_a_refusal_names_reasons_in_table_order_and_the_same_arguments_answer_th
             most=most,
             room=room,
             nodes=(room,),
-            claimed=max(claimed, used_here, nominal),
+            claimed=max(claimed, used_here),
             stale_since=stale,
         ),
         "course": a_course(ends=NOW if ended else None, caps=LIMITED),

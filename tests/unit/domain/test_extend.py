@@ -36,7 +36,7 @@ ENDS = NOW + 8 * MINUTE
 WEEK = datetime(2026, 11, 1, 23, tzinfo=UTC)
 GPU = a_profile("gpu", flavor=T4)
 PLENTY = Pool(nodes=(8,), unseen=0, room=8, used=0, used_here=0, nominal=8, most=None, claimed=0)
-HELD_FOR_OTHERS = PLENTY._replace(nodes=(1,), room=1, claimed=1, reclaims=True)
+HELD_FOR_OTHERS = PLENTY._replace(nodes=(1,), room=1, claimed=1)
 TERMS = ExtendTerms(by=HOUR, times=2, warn_at=(2 * MINUTE, 10 * MINUTE))
 EXAM = Exam("e", "ml", NOW - HOUR, ENDS, "gpu", "registry.example/exam:1")
 
@@ -350,7 +350,7 @@ def test_reserving_from_now_on_would_be_noticed(monkeypatch: pytest.MonkeyPatch)
 
 POOLS = st.builds(
     lambda room, held, nominal: PLENTY._replace(
-        nodes=(room,), room=room, claimed=held, nominal=nominal, reclaims=True
+        nodes=(room,), room=room, claimed=held, nominal=nominal
     ),
     st.integers(0, 2),
     st.integers(0, 2),

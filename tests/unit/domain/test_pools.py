@@ -87,40 +87,36 @@ def test_a_flavors_count_binds_whatever_is_free_on_nodes() -> None:
 
 
 def claims_by_definition(
-    devices: int, quotas: list[tuple[int, int | None]], used: list[int], free: int
+    devices: int, nominal: int, borrow: int | None, peak: int, used: int
 ) -> Claim:
-    """The page's formulas, for the first course of a campus written out in full."""
-    nominal, borrow = quotas[0]
-    wanted = used[0] + devices
+    """The page's formulas, which ask nothing of the other courses."""
+    wanted = used + devices
     if wanted <= nominal:
         return Claim.OWN
-    if borrow is not None and devices > nominal + borrow:
-        return Claim.NEVER
-    if borrow is not None and wanted > nominal + borrow:
-        return Claim.NOT_NOW
-    after = [wanted, *used[1:]]
-    claimed = sum(max(n, u) for (n, _), u in zip(quotas, after, strict=True))
-    return Claim.LOAN if claimed <= free + sum(used) else Claim.NOT_NOW
+    if borrow is None or wanted <= nominal + borrow:
+        return Claim.LOAN
+    return Claim.NEVER if devices > nominal + borrow and devices > peak else Claim.NOT_NOW
 
 
 def wrong_claims() -> list[tuple[object, ...]]:
     found: list[tuple[object, ...]] = []
-    mine = product((0, 1, 2), (None, 0, 1, 2))
-    for quota, other, here, there, free, devices in product(
-        mine, (0, 1, 2), range(4), range(3), range(5), (1, 2, 3)
+    mine = product((0, 1, 2), (None, 0, 1, 2), (0, 3), range(4))
+    others = product((0, 2), (0, 1, 2), (0, 4), (None, NOW))
+    for (nominal, borrow, peak, here), (other, there, free, stale), devices in product(
+        mine, [*others], (1, 2, 3)
     ):
-        nominal, borrow = quota
         pool = a_pool(
             (free,),
             used=here + there,
             used_here=here,
             nominal=nominal,
             most=None if borrow is None else nominal + borrow,
-            claimed=max(nominal, here) + max(other, there),
-        )
-        expected = claims_by_definition(devices, [quota, (other, 0)], [here, there], free)
+            claimed=here + max(other, there),
+            peak=peak,
+        )._replace(stale_since=stale)
+        expected = claims_by_definition(devices, nominal, borrow, peak, here)
         if pools.classify(devices, pool) is not expected:
-            found.append((quota, other, here, there, free, devices))
+            found.append((nominal, borrow, peak, here, other, there, free, stale, devices))
     return found
 
 
@@ -128,15 +124,34 @@ def test_a_claim_is_what_the_page_says() -> None:
     assert wrong_claims() == []
 
 
-def forgets_what_others_own(devices: int, pool: Pool) -> Claim:
-    return classify(devices, pool._replace(claimed=max(pool.used_here, pool.nominal)))
+def forgets_what_it_uses(devices: int, pool: Pool) -> Claim:
+    return classify(devices, pool._replace(used_here=0))
 
 
-def forgets_itself(devices: int, pool: Pool) -> Claim:
-    return classify(devices, pool._replace(claimed=pool.claimed - devices))
+def forgets_the_windows_to_come(devices: int, pool: Pool) -> Claim:
+    return classify(devices, pool._replace(peak=0))
 
 
-@pytest.mark.parametrize("flaw", [forgets_what_others_own, forgets_itself])
+def lends_only_what_is_free(devices: int, pool: Pool) -> Claim:
+    claim = classify(devices, pool)
+    short = claim is Claim.LOAN and pool.claimed + devices > pool.room + pool.used
+    return Claim.NOT_NOW if short else claim
+
+
+def lends_nothing_while_stale(devices: int, pool: Pool) -> Claim:
+    claim = classify(devices, pool)
+    return Claim.NOT_NOW if claim is Claim.LOAN and pool.stale_since is not None else claim
+
+
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        forgets_what_it_uses,
+        forgets_the_windows_to_come,
+        lends_only_what_is_free,
+        lends_nothing_while_stale,
+    ],
+)
 def test_the_oracle_catches_a_flawed_claim(
     monkeypatch: pytest.MonkeyPatch, flaw: Callable[[int, Pool], Claim]
 ) -> None:
@@ -144,15 +159,7 @@ def test_the_oracle_catches_a_flawed_claim(
     assert wrong_claims()
 
 
-def test_while_the_view_is_stale_only_the_courses_own_limits_are_asked() -> None:
-    stale = a_pool((), used=9, claimed=99)._replace(stale_since=NOW - timedelta(minutes=1))
-    assert classify(1, stale) is Claim.LOAN
-    assert classify(1, stale._replace(nominal=1)) is Claim.OWN
-    assert classify(1, stale._replace(most=0)) is Claim.NEVER
-    assert classify(1, stale._replace(used_here=1, most=1)) is Claim.NOT_NOW
-
-
-# -- reservations, with reclaim ------------------------------------------------------------------------------------
+# -- reservations --------------------------------------------------------------------------------------------------
 
 
 def may_start_by_the_formulas(
@@ -181,7 +188,6 @@ def wrong_about_reservations() -> list[tuple[object, ...]]:
                 nominal=max(nominal, reserved),
                 claimed=max(used, reserved) + max(there, other),
                 reserved=reserved,
-                reclaims=True,
             )
             refused = devices > free or pools.is_held_for_others(devices, pool)
             held = [(nominal, reserved), (9, other)]

@@ -19,8 +19,10 @@ from tests.fakes.campus import NOW, T4, a_course, a_profile, an_enrolment
 
 REQUEST = StartRequest("ad:id-ada", "ml", "gpu")
 GPU = a_profile("gpu", flavor=T4)
-FULL = Pool((1,), 0, 1, used=1, used_here=1, nominal=1, most=1, claimed=2)
-"""Of two devices this course owns and uses one; the other one is another course's."""
+FULL = Pool((1,), 0, 1, used=1, used_here=1, nominal=1, most=1, claimed=1)
+"""Of two devices this course owns and uses one, and may borrow none."""
+HELD = FULL._replace(claimed=2)
+"""The other one is held for another course's window."""
 
 
 def facts(**changes: object) -> Facts:
@@ -55,10 +57,11 @@ LIFTED = {
     "a cap on devices is lifted": (CAPPED, Supposed((Cap(1, "t4"),)), []),
     "a cap on servers is another one": (CAPPED, Supposed((Cap(9),)), ["person-cap"]),
     "a larger quota makes it own": (facts(pool=FULL), Supposed(quotas={"t4": Quota(2, 0)}), []),
-    "more to borrow helps not while it is kept for others": (
-        facts(pool=FULL),
-        Supposed(quotas={"t4": Quota(1, 1)}),
-        ["course-quota"],
+    "so does more to borrow": (facts(pool=FULL), Supposed(quotas={"t4": Quota(1, 1)}), []),
+    "neither takes what is held for others": (
+        facts(pool=HELD),
+        Supposed(quotas={"t4": Quota(2, 1)}),
+        ["pool-reserved"],
     ),
     "the quota of another flavor changes nothing": (
         facts(pool=FULL),
@@ -85,14 +88,12 @@ def test_a_supposed_length_ends_later() -> None:
 
 
 def test_a_closed_course_owns_nothing_however_large_its_quota() -> None:
-    closed = facts(course=a_course(ends=NOW), pool=FULL._replace(nominal=0, claimed=1))
+    closed = facts(course=a_course(ends=NOW), pool=FULL._replace(nominal=0))
     supposed = suppose(closed, REQUEST.person, Supposed(quotas={"t4": Quota(9)}), NOW)
     assert supposed.pool is not None
-    assert (supposed.pool.nominal, supposed.pool.claimed) == (0, 1)
+    assert supposed.pool.nominal == 0
 
 
-def test_where_lent_devices_are_reclaimed_a_quota_keeps_nothing_from_others() -> None:
-    known = facts(pool=FULL._replace(reclaims=True, claimed=1))
-    supposed = suppose(known, REQUEST.person, Supposed(quotas={"t4": Quota(2, 3)}), NOW)
-    assert supposed.pool is not None
-    assert (supposed.pool.nominal, supposed.pool.most, supposed.pool.claimed) == (2, 5, 1)
+def test_a_supposed_quota_keeps_nothing_from_others() -> None:
+    supposed = suppose(facts(pool=FULL), REQUEST.person, Supposed(quotas={"t4": Quota(2, 3)}), NOW)
+    assert supposed.pool == FULL._replace(nominal=2, most=5)
