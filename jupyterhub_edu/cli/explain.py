@@ -13,7 +13,7 @@ from jupyterhub_edu import campus
 from jupyterhub_edu.campus import CampusError, Loaded
 from jupyterhub_edu.campus.mistakes import did_you_mean
 from jupyterhub_edu.campus.questions import Asked, Unanswerable, read_question
-from jupyterhub_edu.core.book import Book
+from jupyterhub_edu.core.book import Book, Consulted
 from jupyterhub_edu.core.exams import Exams
 from jupyterhub_edu.core.explain import PLENTY, Capacity, Explained, Heard, Knowledge, kept_out
 from jupyterhub_edu.core.explain import explain as explain_start
@@ -157,18 +157,10 @@ async def _book(found: Campus, roll: Roll, store: Snapshot, at: datetime) -> tup
     }
     spared, grants = Spared(lambda: found, store), Grants(roll, store, lambda: at)
     ledger = Ledger(lambda: found, store, lambda: at, _nothing, spared.between)
-    book = Book(
-        lambda: found,
-        roll,
-        store,
-        CountedInventory(counted),
-        lambda: at,
-        used=ledger.used,
-        extra=spared.spent,
-        grants=grants.reaching,
-        sittings=lambda *which: exams.sittings(*which),
-    )
-    exams = book.shares.exams = Exams(lambda: found, roll, book, store, lambda: at)
+    consulted = Consulted(used=ledger.used, extra=spared.spent, grants=grants.reaching)
+    book = Book(lambda: found, roll, store, CountedInventory(counted), lambda: at, consulted)
+    exams = Exams(lambda: found, roll, book, store, lambda: at)
+    book.shares.exams, consulted.sittings = exams, exams.sittings
     for kept in (grants, exams, spared, ledger):
         await kept.load()
     await book.rebuild()

@@ -29,9 +29,10 @@ from jupyterhub_edu.ports import (
     utc_now,
 )
 
-from .book import Book
+from .book import Book, Consulted
 from .examining import STARTED
 from .exams import Exams
+from .extending import Extending
 from .finding import Finder
 from .glance import Glance
 from .grants import Grants
@@ -87,60 +88,48 @@ class Core:
         self._campus = campus
         self.store, self.inventory, self.servers = store, inventory, servers
         self.groups, self.accounts, self.clock = groups, accounts, clock
-        self.roll = Roll(lambda: self._campus, store)
-        self.refresher = Refresher(sources, lambda: self._campus, self.roll, clock)
-        self.grants = Grants(self.roll, store, clock)
-        self.book = Book(
-            lambda: self._campus,
-            self.roll,
-            store,
-            inventory,
-            clock,
-            self.refresher.must_log_in,
-            lambda *which: self.ledger.used(*which),
-            lambda hub_name: self.spared.spent(hub_name),
-            self.grants.reaching,
-            lambda *which: self.exams.sittings(*which),
-        )
-        self.exams = Exams(lambda: self._campus, self.roll, self.book, store, clock)
-        self.book.shares.exams = self.exams
-        self.sooner = Sooner(self.book, store, clock)
-        self.reclaims = Reclaims(lambda: self._campus, self.book, self.sooner, store, clock)
-        self.line = Line(
-            lambda: self._campus,
-            self.book,
-            self.roll,
-            store,
-            servers,
-            clock,
-            self.reclaims.current,
-        )
-        self.book.is_reclaimed = self.reclaims.calls_back
-        self.book.is_wanted = lambda admission: self.reclaims.is_wanted(
-            admission, self.line.places(admission.flavor)
-        )
-        self.finder = Finder(lambda: self.refresher.sources, lambda: self._campus, self.roll)
+
+        def in_force() -> Campus:
+            return self._campus
+
+        # Each is made of those above it; what goes in circles is tied below.
+        self.roll = Roll(in_force, store)
+        self.refresher = Refresher(sources, in_force, self.roll, clock)
+        self.finder = Finder(lambda: self.refresher.sources, in_force, self.roll)
         self.tries, self.settler = Tries(clock), Settler(self)
         self.syncer = Syncer(
-            lambda: self.refresher.sources,
-            lambda: self._campus,
-            self.roll,
-            store,
-            clock,
-            self.settler.retry,
+            lambda: self.refresher.sources, in_force, self.roll, store, clock, self.settler.retry
         )
+        self.grants = Grants(self.roll, store, clock)
+        self.spared = Spared(in_force, store)
+        self.ledger = Ledger(
+            in_force, store, clock, lambda: self.book.settle(), self.spared.between
+        )
+        consulted = Consulted(
+            must_log_in=self.refresher.must_log_in,
+            used=self.ledger.used,
+            extra=self.spared.spent,
+            grants=self.grants.reaching,
+        )
+        self.book = Book(in_force, self.roll, store, inventory, clock, consulted)
+        self.exams = Exams(in_force, self.roll, self.book, store, clock)
+        self.sooner = Sooner(self.book, store, clock)
+        self.reclaims = Reclaims(in_force, self.book, self.sooner, store, clock)
+        self.line = Line(
+            in_force, self.book, self.roll, store, servers, clock, self.reclaims.current
+        )
+        self.extending = Extending(in_force, self.book, self.reclaims.calls_back, self._is_wanted)
         self.revocation = Revocation(
             self.roll, self.book, accounts, servers, lambda admission: self.stop("", admission)
         )
-        self.spared = Spared(lambda: self._campus, store)
-        self.ledger = Ledger(
-            lambda: self._campus, store, clock, self.book.settle, self.spared.between
-        )
+        # Exams and the line rest on the book, and its decisions on them.
+        self.book.shares.exams, consulted.sittings = self.exams, self.exams.sittings
+        # Who hears of what, beyond what each has asked for itself.
         self.book.on_admit.append(self.spared.mark)
-        self.book.on_extend.append(self.spared.mark)
+        self.extending.on_extend.append(self.spared.mark)
+        self.book.on_end += [self.spared.end, self.ledger.charge]
         for changes in (self.grants.on_change, self.exams.on_change):
             changes.append(lambda _: self.line.poke())
-        self.book.on_end += [self.spared.end, self.ledger.charge]
         self._ready: asyncio.Task[None] | None = None
 
     @property
@@ -289,7 +278,8 @@ class Core:
             StoreError: it could not be kept; nothing has changed.
         """
         write_down = partial(self._extended, actor, address)
-        return await self.book.extend(admission.id, self.book.may_extend, write_down, counts=True)
+        decide = self.extending.may_extend
+        return await self.extending.extend(admission.id, decide, write_down, counts=True)
 
     async def note_exam_start(self, admission: Admission, address: str) -> None:
         """Write down that somebody has started their server in an exam, and from where.
@@ -317,10 +307,10 @@ class Core:
         ceilings = None if is_admin else self._campus.ceilings
 
         def decide(admission: Admission) -> Extension | None:
-            return self.book.may_extend_for(admission, until, ceilings)
+            return self.extending.may_extend_for(admission, until, ceilings)
 
         write_down = partial(self._extended, actor.hub_name, address)
-        return await self.book.extend(admission.id, decide, write_down, counts=False)
+        return await self.extending.extend(admission.id, decide, write_down, counts=False)
 
     def _extended(
         self, actor: str, address: str, before: Admission, after: Admission
@@ -343,6 +333,10 @@ class Core:
         )
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    def _is_wanted(self, admission: Admission) -> bool:
+        """Whether somebody in line could use an admission's devices."""
+        return self.reclaims.is_wanted(admission, self.line.places(admission.flavor))
 
     async def _start(self) -> None:
         await self.store.open()

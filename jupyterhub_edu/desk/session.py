@@ -97,7 +97,7 @@ def _session_json(core: Core, admission: Admission) -> dict[str, object]:
 
 def _extend_json(core: Core, admission: Admission) -> dict[str, object] | None:
     """What asking for more time would bring now; None where nobody extends."""
-    extension = core.book.may_extend(admission)
+    extension = core.extending.may_extend(admission)
     if extension is None or not core.campus.extend_times:
         return None
     if extension.ends_at is None:

@@ -180,7 +180,7 @@ def _running_row(core: Core, person: Person, admission: Admission) -> RunningRow
 
 
 def _longer(core: Core, admission: Admission) -> str:
-    extension = core.book.may_extend(admission) if core.campus.extend_times else None
+    extension = core.extending.may_extend(admission) if core.campus.extend_times else None
     if extension is None or extension.ends_at is None:
         return ""
     return f"Go on until {instant(extension.ends_at, core).text}"

@@ -386,11 +386,11 @@ def test_the_book_agrees_with_the_oracle_and_leaks_nothing() -> None:
 
 
 def no_unseen(book: Book) -> None:
-    book._tally("t4").unseen = 0
+    book._open.tally("t4").unseen = 0
 
 
 def forget_course(book: Book) -> None:
-    book._tally("t4").by_course.clear()
+    book._open.tally("t4").by_course.clear()
 
 
 @pytest.mark.parametrize("flaw", [no_unseen, forget_course])

@@ -291,7 +291,7 @@ class World:
             waiter.place.id for waiter in standing
         }
         reserved = {waiter.admission for waiter in standing if waiter.admission}
-        held = {id for _, id in book._waiting.values()}
+        held = {id for _, id in book._open.held.values()}
         assert held <= reserved, "reserved for nobody"
         rows = {row.id for row in await self.store.load_open_admissions()}
         assert rows == {admission.id for admission in book.admissions()}

@@ -259,7 +259,7 @@ async def test_which_sessions_are_spare_is_worked_out_at_each_change(lent):
 
 
 def reasons(world: World, id: str) -> set[str]:
-    extension = world.core.book.may_extend(world.session(id))
+    extension = world.core.extending.may_extend(world.session(id))
     return {str(reason.code) for reason in extension.reasons} if extension is not None else set()
 
 

@@ -206,7 +206,7 @@ async def test_a_record_that_cannot_be_read_is_named(world, body):
 
 async def test_a_session_that_is_to_end_sooner_is_not_extended(world):
     await world.core.sooner.move(world.first.id, IDLE, SOONER)
-    extension = world.core.book.may_extend(world.session)
+    extension = world.core.extending.may_extend(world.session)
     assert extension is not None
     assert not extension.allowed
     assert "its GPU has been idle" in " ".join(r.sentence for r in extension.reasons)

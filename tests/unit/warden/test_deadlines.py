@@ -75,7 +75,7 @@ async def test_a_warning_that_cannot_be_kept_is_given_again(world, monkeypatch):
     world.clock.now = session.ends_at - LAST
     save = world.store.save_admission
 
-    async def fail(admission):
+    async def fail(admission, entry=None):
         raise StoreError("disk full")
 
     monkeypatch.setattr(world.store, "save_admission", fail)

@@ -180,7 +180,7 @@ async def test_nobody_asks_servers_without_devices_nor_those_of_an_exam(world):
     plain = await world.begin("bob", "notebook")
     session = await world.begin()
     exam = session.granted._replace(exam="mid")
-    world.core.book._open[session.id] = replace(session, granted=exam)
+    world.core.book._open.change(replace(session, granted=exam))
     await world.looks(2 * IDLE_AFTER)
     assert world.watch.asked == []
     assert world.by(plain) is plain.ends_by

@@ -167,7 +167,7 @@ async def test_a_course_that_the_file_no_longer_has_ends_nobodys_session(world):
 async def test_a_server_of_an_exam_goes_on(world):
     session = await world.runs()
     exam = session.granted._replace(exam="mid")
-    world.core.book._open[session.id] = replace(session, granted=exam)
+    world.core.book._open.change(replace(session, granted=exam))
     await world.leave()
     await world.losses()
     assert world.now(session).ends_by is session.ends_by

@@ -363,7 +363,9 @@ class World(sharing.World):
         balance, campus = Balance(self.state()), self.core.campus
         flavor = campus.flavors["t4"]
         for id in COURSES:
-            pool = self.core.book._pool_of(campus, campus.courses[id], flavor, self.clock())
+            pool = self.core.book._grounds.pool_of(
+                campus, campus.courses[id], flavor, self.clock()
+            )
             seen = balance.pool(id)
             for name in ("unseen", "used", "used_here", "nominal", "most", "claimed", "reserved"):
                 assert getattr(pool, name) == getattr(seen, name), name

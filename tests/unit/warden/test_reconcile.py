@@ -328,7 +328,7 @@ async def test_a_row_that_missed_an_end_gets_the_end_that_was_seen(world):
 
 async def test_a_row_of_a_reservation_that_the_book_has_let_go_is_ended(world):
     session = await world.admit()
-    world.core.book._drop(session)
+    world.core.book._open.drop(session)
     await world.reconcile()
     ended = await world.store.find_admission(session.id)
     assert (ended.stage, ended.ended_at, ended.estimated) == (Stage.ENDED, NOW, True)

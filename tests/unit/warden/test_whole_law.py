@@ -21,9 +21,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from jupyterhub_edu.core import Book, Core, Refused
+from jupyterhub_edu.core import Core, Refused
 from jupyterhub_edu.core import starting as starting_module
 from jupyterhub_edu.core.exams import Prepared
+from jupyterhub_edu.core.sighting import Sightings
 from jupyterhub_edu.core.tally import Tally
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.balance import State
@@ -418,7 +419,7 @@ class World:
         book = self.core.book
         open_ = {one.id: one for one in book.admissions()}
         rows = {row.id for row in await self.store.load_open_admissions()}
-        assert rows == set(open_) - book._leftovers, "book and rows"
+        assert rows == set(open_) - book._open._leftovers, "book and rows"
         seen = {id for id, pod in self.inventory.pods().items() if not pod.gone}
         assert seen <= set(open_), "a pod that nobody counts"
         state = book.state("t4")
@@ -540,7 +541,7 @@ def nothing_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def no_leftovers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pod that the book does not know counts for nothing."""
-    monkeypatch.setattr(Book, "_adopt", lambda *_: None)
+    monkeypatch.setattr(Sightings, "_adopt", lambda *_: None)
 
 
 def kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
