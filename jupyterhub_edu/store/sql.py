@@ -269,12 +269,13 @@ class SqlStore:
     ) -> None:
         """Insert or replace some, remove others, write the entry down."""
         added = [rows.record_row(record) for record in put]
-        removed = [and_(RECORDS.c.kind == kind, RECORDS.c.id == id) for kind, id in drop]
+        removed = list(drop)
         audit = rows.audit_row(entry) if entry is not None else None
 
         def save(connection: Connection) -> None:
-            for same in removed:
-                connection.execute(delete(RECORDS).where(same))
+            for kind, id in removed:
+                same = RECORDS.c.kind == kind, RECORDS.c.id == id
+                connection.execute(delete(RECORDS).where(*same))
             for values in added:
                 _upsert(connection, RECORDS, values)
             if audit is not None:
