@@ -17,7 +17,7 @@ from jupyterhub_edu.domain.exams import Sitting, share_of
 from jupyterhub_edu.domain.grants import Grant
 from jupyterhub_edu.domain.people import Enrolment, EnrolmentState
 from jupyterhub_edu.domain.pools import Pool
-from jupyterhub_edu.domain.profiles import Flavor, Granted
+from jupyterhub_edu.domain.profiles import Flavor, Granted, Profile
 
 __all__ = ["Glance", "InTurn"]
 
@@ -85,14 +85,19 @@ class Glance:
 
     def facts(self, key: str | None) -> Facts:
         """The facts of one profile; None is the default of the person's roles."""
-        campus, course = self._campus, self._course
+        profile = self._profile(key)
+        if profile is None:
+            return self._facts(None, self._held(None), None)
+        return self._facts(profile, *self._of(profile.flavor, self.share(profile.key)))
+
+    def _profile(self, key: str | None) -> Profile | None:
+        course = self._course
         if key is None and course is not None:
             key = _default_profile(course, self.enrolments, self.now)
-        profile = campus.profiles.get(key) if key is not None else None
-        if profile is None:
-            held, pool = self._held(None), None
-        else:
-            held, pool = self._of(profile.flavor, self.share(profile.key))
+        return self._campus.profiles.get(key) if key is not None else None
+
+    def _facts(self, profile: Profile | None, held: Held, pool: Pool | None) -> Facts:
+        campus, course = self._campus, self._course
         hours = course.hours.get(profile.key) if course is not None and profile else None
         return Facts(
             course,
@@ -115,7 +120,8 @@ class Glance:
 
     def granted(self, request: StartRequest) -> Granted | None:
         """What a start of this person in this course would get; None where nothing of the kind is offered to them."""
-        facts, now = self.facts(request.profile), self.now
+        # What is held and free is nothing to it, and the dearest to work out.
+        facts, now = self._facts(self._profile(request.profile), Held(), None), self.now
         active = [e for e in self.enrolments if e.state(now) is EnrolmentState.ACTIVE]
         if facts.course is None or not active:
             return None

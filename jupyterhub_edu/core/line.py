@@ -20,6 +20,7 @@ from .book import Book, Refused
 from .following import Followers
 from .glance import Glance
 from .passing import try_in_turn
+from .rereading import Rereading
 from .roll import Roll
 from .turns import RUNS, Turns
 from .waiters import Waiter
@@ -41,6 +42,7 @@ class Line:
 
     Attributes:
         poke: something has changed, of one flavor or all: turn soon.
+        reread: the campus file has changed: what those who wait asked for may be other devices now, or not be there any more.
         refused: the reasons against a place that cannot be waited for.
         on_turned: called with the flavor and the turn each time that a turn starts nobody.
     """
@@ -65,6 +67,8 @@ class Line:
         self._turns = Turns(
             book, roll, store, servers, clock, reclaims, lambda: campus().starve_after
         )
+        self._rereading = Rereading(book, self._turns)
+        self.reread = self._rereading.begin
         self._followers = Followers(self.standing, self._phase)
         self._turns.on_change = self._followers.tell
         self._loaded: Sequence[Waiter] = ()
@@ -127,6 +131,7 @@ class Line:
 
     def places(self, flavor: str) -> list[Place]:
         """Those that wait for devices of a flavor."""
+        self._rereading.finish()
         line = self._turns.lines.get(flavor, {}).values()
         return [waiter.place for waiter in line if waiter.place.devices]
 
@@ -145,6 +150,7 @@ class Line:
         start = decision.start
         if start is None or not start.granted.amounts.devices:
             return decision, frozenset()
+        self._rereading.finish()
         flavor, turns = start.granted.flavor, self._turns
         if flavor not in turns.lines:
             return decision, frozenset()
@@ -185,21 +191,6 @@ class Line:
                 self._turns.stand(waiter)
         self._loaded = ()
 
-    def reread(self) -> None:
-        """The campus file has changed: what those who wait asked for may be other devices now, or not be there any more."""
-        for waiter in [w for line in self._turns.lines.values() for w in line.values()]:
-            place = waiter.place
-            granted = self._book.glance(place.person, place.request.course).granted(place.request)
-            if granted is None:
-                self._turns.strike(waiter, self._turns.against(place))
-                continue
-            wanted = place._replace(flavor=granted.flavor, devices=granted.amounts.devices)
-            if wanted != place:
-                self._turns.step_out(waiter)
-                waiter.place = wanted
-                self._turns.stand(waiter)
-        self.poke()
-
     async def tend(self) -> None:
         """Turn everywhere, and repair what was missed; every few seconds, which also finds windows that open.
 
@@ -226,6 +217,7 @@ class Line:
 
     async def close(self) -> None:
         """Stop what is under way; places stay."""
+        self._rereading.close()
         await self._turns.close()
 
     # -- inside ------------------------------------------------------------------------------------------------
@@ -251,6 +243,7 @@ class Line:
             raise
         if not waiter.over:
             turns.stand(waiter)
+            self._rereading.finish()
             turns.turn(waiter.place.flavor)
 
     async def _follow_former(self) -> None:

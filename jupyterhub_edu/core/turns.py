@@ -46,6 +46,7 @@ class Turns:
         lines: by flavor and id of the place, those that wait.
         reclaims: what is being reclaimed of a flavor now.
         starve_after: how long the first place waits until devices are kept for it.
+        paused: no turn comes by itself for now; pokes are kept.
         on_turned: called with the flavor and the turn each time that a turn starts nobody.
         on_change: called with the account whose standing may have changed.
     """
@@ -68,6 +69,7 @@ class Turns:
         self.reclaims, self.starve_after = reclaims, starve_after
         self.on_turned: list[Callable[[str, Turn], None]] = []
         self.on_change: Callable[[str], None] = lambda _: None
+        self.paused = False
         self._kept: dict[str, Keep | None] = {}
         self._outlooks: dict[str, Outlook] = {}
         self._reclaiming: set[str] = set()
@@ -93,7 +95,10 @@ class Turns:
             self._soon = asyncio.get_running_loop().call_soon(self._turn_poked)
 
     def _turn_poked(self) -> None:
-        poked, self._poked, self._soon = self._poked, set(), None
+        self._soon = None
+        if self.paused:
+            return
+        poked, self._poked = self._poked, set()
         for flavor in sorted(poked):
             try:
                 self.turn(flavor)

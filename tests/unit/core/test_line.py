@@ -13,8 +13,10 @@ import pytest
 
 from jupyterhub_edu.core import Core, Refused
 from jupyterhub_edu.core import starting as starting_module
+from jupyterhub_edu.core.glance import Glance
 from jupyterhub_edu.core.line import Line
 from jupyterhub_edu.core.privacy import erase, find_dossier
+from jupyterhub_edu.core.rereading import _SLICE
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.allowances import GPU_HOUR, Allowance
 from jupyterhub_edu.domain.campus import Campus
@@ -711,6 +713,112 @@ async def test_a_place_moves_with_what_its_profile_asks_for(world):
     assert (world.line.length("t4"), world.line.length("a100")) == (0, 0)
     assert world.phase("ada") is Phase.STRUCK
     assert world.codes("ada") == [Code.OPTION_INVALID]
+
+
+async def many_wait(world: World) -> list[str]:
+    """More people than are read in one step."""
+    logins = [f"p{number:02}" for number in range(3 * _SLICE)]
+    for login in logins:
+        await world.join(login)
+    await world.settle()
+    return logins
+
+
+def moved() -> Campus:
+    """The profile is of another flavor, of which there is none."""
+    gpu = a_profile("gpu", flavor=replace(T4, key="a100", count=None), options=[SIZE])
+    return a_campus(courses=[a_course()], profiles=[a_profile(), gpu])
+
+
+async def test_nobodys_turn_comes_before_all_places_are_read_anew(world):
+    await world.full()
+    await many_wait(world)
+    a_node_comes(world)  # there would be a turn
+    world.core.replace_campus(moved(), world.core.refresher.sources)
+    lengths = []
+    while world.line.length("t4"):
+        lengths.append((world.line.length("t4"), world.line.length("a100")))
+        assert not world.hub.asked
+        await asyncio.sleep(0)
+    everybody = 3 * _SLICE
+    assert lengths == [(everybody - n, n) for n in range(0, everybody, _SLICE)]
+    await world.settle()
+    assert (world.line.length("a100"), world.hub.asked) == (everybody, 0)
+
+
+async def test_turns_come_again_once_all_places_are_read(world):
+    running = await world.full()
+    logins = await many_wait(world)
+    world.go(running[0])
+    world.core.replace_campus(campus(), world.core.refresher.sources)
+    await world.settle()
+    assert [login for login in logins if world.phase(login) is Phase.STARTING] == logins[:1]
+
+
+async def test_a_start_passes_nobody_whose_place_is_not_read_yet(world):
+    await world.full()
+    await many_wait(world)
+    await world.person("kay")
+    world.core.replace_campus(moved(), world.core.refresher.sources)
+    world.inventory.nodes["a100"] = [3 * _SLICE]
+    with pytest.raises(Refused, match="stand in line before you"):
+        await world.start("kay")
+
+
+async def test_nor_does_whoever_joins(world):
+    await world.full()
+    logins = await many_wait(world)
+    await world.person("kay")
+    world.core.replace_campus(moved(), world.core.refresher.sources)
+    world.inventory.nodes["a100"] = [3 * _SLICE]
+    standing = await world.join("kay")
+    assert (standing.phase, standing.ahead) == (Phase.WAITING, 0)
+    assert {world.phase(login) for login in logins} == {Phase.STARTING}
+
+
+async def test_reclaim_looks_at_places_that_are_all_read(world):
+    await world.full()
+    await many_wait(world)
+    world.core.replace_campus(moved(), world.core.refresher.sources)
+    assert (len(world.line.places("a100")), world.line.places("t4")) == (3 * _SLICE, [])
+
+
+async def test_who_leaves_while_places_are_read_stays_out(world):
+    await world.full()
+    logins = await many_wait(world)
+    world.core.replace_campus(moved(), world.core.refresher.sources)
+    assert await world.line.leave(logins[-1])
+    await world.settle()
+    assert world.phase(logins[-1]) is None
+    assert (world.line.length("t4"), world.line.length("a100")) == (0, 3 * _SLICE - 1)
+
+
+async def test_a_file_while_places_are_read_is_the_one_that_counts(world):
+    await world.full()
+    await many_wait(world)
+    world.core.replace_campus(moved(), world.core.refresher.sources)
+    await asyncio.sleep(0)
+    assert world.line.length("a100")
+    world.core.replace_campus(campus(), world.core.refresher.sources)
+    await world.settle()
+    assert (world.line.length("t4"), world.line.length("a100")) == (3 * _SLICE, 0)
+
+
+async def test_a_place_that_cannot_be_read_holds_up_no_other(world, monkeypatch, caplog):
+    await world.full()
+    logins = await many_wait(world)
+    granted, bad = Glance.granted, (await world.person(logins[0])).key
+
+    def fail(glance: Glance, request: StartRequest) -> Any:
+        if request.person == bad:
+            raise LookupError("broken")
+        return granted(glance, request)
+
+    monkeypatch.setattr(Glance, "granted", fail)
+    world.core.replace_campus(moved(), world.core.refresher.sources)
+    await world.settle()
+    assert f"the place of {logins[0]} could not be read anew" in caplog.text
+    assert world.line.length("a100") == 3 * _SLICE - 1
 
 
 # -- nobody is passed ----------------------------------------------------------------------------------------------
