@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
-from functools import partial
-from types import MappingProxyType
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
 
 from jupyterhub_edu.domain.acts import Act, decide_act
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.campus import Campus
-from jupyterhub_edu.domain.decide import Decision, StartRequest
-from jupyterhub_edu.domain.extend import Extension
 from jupyterhub_edu.domain.people import CourseRole, Identity, Person, SiteRole
-from jupyterhub_edu.domain.profiles import Profile
 from jupyterhub_edu.ports import (
     Accounts,
-    AuditEntry,
     Clock,
     Groups,
     IdentitySource,
@@ -30,6 +22,7 @@ from jupyterhub_edu.ports import (
 )
 
 from .book import Book, Consulted
+from .cards import Card, card_of
 from .examining import STARTED
 from .exams import Exams
 from .extending import Extending
@@ -38,6 +31,7 @@ from .glance import Glance
 from .grants import Grants
 from .ledger import Ledger
 from .line import Line
+from .noting import entry_about
 from .reclaims import Reclaims
 from .refresh import Refresher
 from .revocation import Revocation
@@ -47,24 +41,9 @@ from .sooner import Sooner
 from .spared import Spared
 from .sync import Syncer
 
-__all__ = ["Card", "Core", "current_core", "provide"]
+__all__ = ["Core", "current_core", "provide"]
 
 _log = logging.getLogger(__name__)
-
-
-class Card(NamedTuple):
-    """One profile on the start page: what it is, what would happen, how much is free now.
-
-    Attributes:
-        decision: on the profile's defaults, or on ``options`` where those alone are refused and these are not.
-        options: choices other than the defaults with which it may start (two GPUs by default, one free).
-        free: devices of its flavor that nobody holds; None where it needs none or that is not known.
-    """
-
-    profile: Profile
-    decision: Decision
-    free: int | None
-    options: Mapping[str, str] = MappingProxyType({})
 
 
 class Core:
@@ -118,7 +97,9 @@ class Core:
         self.line = Line(
             in_force, self.book, self.roll, store, servers, clock, self.reclaims.current
         )
-        self.extending = Extending(in_force, self.book, self.reclaims.calls_back, self._is_wanted)
+        self.extending = Extending(
+            in_force, self.roll, self.book, clock, self.reclaims.calls_back, self._is_wanted
+        )
         self.revocation = Revocation(
             self.roll, self.book, accounts, servers, lambda admission: self.stop("", admission)
         )
@@ -219,7 +200,7 @@ class Core:
         glance = glance or self.book.glance(person.key, course_id)
         roles = sorted({e.role for e in glance.enrolments}, reverse=True)
         keys = dict.fromkeys(key for role in roles for key in course.offers.get(role, ()))
-        return [_card(glance, person, course_id, self._campus.profiles[key]) for key in keys]
+        return [card_of(glance, person, course_id, self._campus.profiles[key]) for key in keys]
 
     # -- the desk ----------------------------------------------------------------------------------------------
 
@@ -260,26 +241,9 @@ class Core:
             StoreError: it could not be written down, so nothing was stopped.
             ServersError: the hub did not stop it.
         """
-        await self.store.append_audit(self._entry(Act.STOP, actor, admission, address, **details))
+        entry = entry_about(admission, self.clock(), actor, Act.STOP, address, **details)
+        await self.store.append_audit(entry)
         await self.servers.stop(admission.hub_name, admission.server)
-
-    async def extend(
-        self, actor: str, admission: Admission, address: str = ""
-    ) -> Extension | None:
-        """Let somebody extend their own session as far as the rules do, and write down when they did.
-
-        Args:
-            actor: the hub account that asks.
-
-        Returns:
-            What came of it, or None if there is no such session any more.
-
-        Raises:
-            StoreError: it could not be kept; nothing has changed.
-        """
-        write_down = partial(self._extended, actor, address)
-        decide = self.extending.may_extend
-        return await self.extending.extend(admission.id, decide, write_down, counts=True)
 
     async def note_exam_start(self, admission: Admission, address: str) -> None:
         """Write down that somebody has started their server in an exam, and from where.
@@ -287,50 +251,9 @@ class Core:
         Raises:
             StoreError: it could not be written down.
         """
-        told = {"exam": admission.exam or ""}
-        entry = self._entry(STARTED, admission.hub_name, admission, address, **told)
+        at, actor, exam = self.clock(), admission.hub_name, admission.exam or ""
+        entry = entry_about(admission, at, actor, STARTED, address, exam=exam)
         await self.store.append_audit(entry)
-
-    async def extend_for(
-        self, actor: Person, admission: Admission, until: datetime, address: str = ""
-    ) -> Extension | None:
-        """Let a member of staff let somebody's session go on until then. Ask ``may`` before, with ``within_ceiling``.
-
-        Returns:
-            What came of it: a teacher stays within the campus's ceilings, an administrator of the site does not; None if
-            there is no such session any more.
-
-        Raises:
-            StoreError: it could not be kept; nothing has changed.
-        """
-        is_admin = self.roll.site_role(actor) is SiteRole.ADMIN
-        ceilings = None if is_admin else self._campus.ceilings
-
-        def decide(admission: Admission) -> Extension | None:
-            return self.extending.may_extend_for(admission, until, ceilings)
-
-        write_down = partial(self._extended, actor.hub_name, address)
-        return await self.extending.extend(admission.id, decide, write_down, counts=False)
-
-    def _extended(
-        self, actor: str, address: str, before: Admission, after: Admission
-    ) -> AuditEntry:
-        ends = {"before": before.ends_at, "after": after.ends_at}
-        told = {when: at.isoformat() for when, at in ends.items() if at}
-        return self._entry(Act.EXTEND, actor, before, address, **told)
-
-    def _entry(
-        self, act: str, actor: str, admission: Admission, address: str, **details: str
-    ) -> AuditEntry:
-        return AuditEntry(
-            at=self.clock(),
-            actor=actor,
-            act=act,
-            course=admission.course,
-            target=admission.hub_name,
-            address=address,
-            details={"server": admission.server, "admission": admission.id, **details},
-        )
 
     # -- inside ------------------------------------------------------------------------------------------------
 
@@ -360,24 +283,6 @@ class Core:
             sum(1 for _ in self.roll.people()),
             len(self.book.admissions()),
         )
-
-
-def _card(glance: Glance, person: Person, course: str, profile: Profile) -> Card:
-    free = glance.free(profile.flavor)
-    decision = glance.decide(StartRequest(person.key, course, profile.key))
-    if not decision.allowed:
-        for options in _fewer_devices(profile):
-            other = glance.decide(StartRequest(person.key, course, profile.key, options))
-            if other.allowed:
-                return Card(profile, other, free, options)
-    return Card(profile, decision, free)
-
-
-def _fewer_devices(profile: Profile) -> Iterator[dict[str, str]]:
-    for option in profile.options.values():
-        for choice in option.choices.values():
-            if choice.devices is not None and choice.key != option.default:
-                yield {option.key: choice.key}
 
 
 _provider: Callable[[], Core] | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.decide import Facts, StartRequest
@@ -16,12 +17,14 @@ from jupyterhub_edu.domain.extend import (
     decide_extend,
     decide_extend_for,
 )
-from jupyterhub_edu.domain.grants import Ceilings
-from jupyterhub_edu.ports import AuditEntry
+from jupyterhub_edu.domain.people import Person, SiteRole
+from jupyterhub_edu.ports import Clock
 
 from .book import Book
 from .budgets import both
 from .listeners import call_all
+from .noting import entry_about
+from .roll import Roll
 
 __all__ = ["Extending"]
 
@@ -42,7 +45,9 @@ class Extending:
     def __init__(
         self,
         campus: Callable[[], Campus],
+        roll: Roll,
         book: Book,
+        clock: Clock,
         is_reclaimed: Callable[[str], bool],
         is_wanted: Callable[[Admission], bool],
     ) -> None:
@@ -52,7 +57,7 @@ class Extending:
             is_reclaimed: whether an admission (by id) is a loan that is being called back.
             is_wanted: whether somebody in line could use an admission's devices.
         """
-        self._campus, self._book = campus, book
+        self._campus, self._roll, self._book, self._clock = campus, roll, book, clock
         self._is_reclaimed, self._is_wanted = is_reclaimed, is_wanted
         self.on_extend: list[Callable[[Admission], None]] = []
 
@@ -64,36 +69,62 @@ class Extending:
         terms = ExtendTerms(campus.extend_by, campus.extend_times, campus.warn_at)
         return decide_extend(session, facts, now, terms)
 
-    def may_extend_for(
-        self, admission: Admission, until: datetime, ceilings: Ceilings | None
-    ) -> Extension | None:
-        """What would come of letting somebody's session go on until then; None as for ``may_extend``.
-
-        Args:
-            ceilings: the most that a teacher may give alone; None: an administrator asks.
-        """
-        if (known := self._session(admission)) is None:
-            return None
-        session, facts, now = known
-        return decide_extend_for(session, facts, now, until, ceilings)
-
     async def extend(
-        self,
-        id: str,
-        decide: Callable[[Admission], Extension | None],
-        write_down: Callable[[Admission, Admission], AuditEntry],
-        *,
-        counts: bool,
+        self, actor: str, admission: Admission, address: str = ""
     ) -> Extension | None:
-        """Decide and move the end in the same step; return once that is durable. None: no such session.
+        """Let somebody extend their own session as far as the rules do, and write down when they did.
 
         Args:
-            decide: ``may_extend``, or ``may_extend_for`` with its wish.
-            counts: it is one of the times that a person may extend their own.
-            write_down: makes the entry of the audit, from the admission before and after.
+            actor: the hub account that asks.
+
+        Returns:
+            What came of it, or None if there is no such session any more.
 
         Raises:
             StoreError: it could not be kept; the end is the former one.
+        """
+        return await self._extend(actor, admission.id, address, self.may_extend, counts=True)
+
+    async def extend_for(
+        self, actor: Person, admission: Admission, until: datetime, address: str = ""
+    ) -> Extension | None:
+        """Let a member of staff let somebody's session go on until then.
+
+        Ask ``Core.may`` before, with ``within_ceiling``.
+
+        Returns:
+            What came of it: a teacher stays within the campus's ceilings, an administrator of the site does not; None if
+            there is no such session any more.
+
+        Raises:
+            StoreError: it could not be kept; the end is the former one.
+        """
+        is_admin = self._roll.site_role(actor) is SiteRole.ADMIN
+        ceilings = None if is_admin else self._campus().ceilings
+
+        def decide(admission: Admission) -> Extension | None:
+            if (known := self._session(admission)) is None:
+                return None
+            session, facts, now = known
+            return decide_extend_for(session, facts, now, until, ceilings)
+
+        return await self._extend(actor.hub_name, admission.id, address, decide, counts=False)
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    async def _extend(
+        self,
+        actor: str,
+        id: str,
+        address: str,
+        decide: Callable[[Admission], Extension | None],
+        *,
+        counts: bool,
+    ) -> Extension | None:
+        """Decide and move the end in the same step; return once that is durable.
+
+        Args:
+            counts: it is one of the times that a person may extend their own.
         """
         admission = self._book.admission(id)
         extension = decide(admission) if admission is not None else None
@@ -107,7 +138,10 @@ class Extending:
             reserved=both(admission.reserved, extension.reserved),
             extended=admission.extended + counts,
         )
-        await self._book.change(longer, write_down(admission, longer))
+        ends = {"before": admission.ends_at, "after": longer.ends_at}
+        told = {when: at.isoformat() for when, at in ends.items() if at}
+        entry = entry_about(admission, self._clock(), actor, Act.EXTEND, address, **told)
+        await self._book.change(longer, entry)
         call_all(self.on_extend, longer, f"admission {id}")
         return extension
 

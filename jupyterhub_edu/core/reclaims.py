@@ -19,6 +19,7 @@ from jupyterhub_edu.ports import AuditEntry, Clock, Record, Store
 
 from .book import Book
 from .kept import instant, reading, text
+from .noting import entry_about
 from .sooner import Sooner
 
 __all__ = ["TERMINATION", "Reclaims"]
@@ -202,9 +203,8 @@ class Reclaims:
         admission = self._book.admission(id)
         if admission is None or admission.ends_by is not EndRule.RECLAIMED:
             return None
-        details = {"server": admission.server, "admission": id, "why": str(EndRule.RECLAIMED)}
-        course, target = admission.course, admission.hub_name
-        return AuditEntry(self._clock(), "", Act.STOP, course, target, details=details)
+        why = str(EndRule.RECLAIMED)
+        return entry_about(admission, self._clock(), "", Act.STOP, why=why)
 
     def _put(self, flavor: str, reclaims: tuple[Reclaim, ...]) -> None:
         for reclaim in self._of.pop(flavor, ()):

@@ -14,6 +14,7 @@ from jupyterhub_edu.ports import AuditEntry, Clock, Record, Store
 
 from .book import Book
 from .kept import instant, reading
+from .noting import entry_about
 
 __all__ = ["Sooner"]
 
@@ -169,12 +170,8 @@ class Sooner:
     def _entry(
         self, act: str, admission: Admission, by: EndRule, at: datetime | None
     ) -> AuditEntry:
-        details = {"server": admission.server, "admission": admission.id, "why": str(by)}
-        if at is not None:
-            details["ends_at"] = at.isoformat()
-        return AuditEntry(
-            self._clock(), "", act, admission.course, admission.hub_name, details=details
-        )
+        ends = {} if at is None else {"ends_at": at.isoformat()}
+        return entry_about(admission, self._clock(), "", act, why=str(by), **ends)
 
 
 def _end_of(admission: Admission) -> End | None:

@@ -102,7 +102,7 @@ class ServerAPI(API):
         if not core.may(Act.EXTEND, viewer, course_id, within_ceiling=True):
             raise DeskError(Code.NOT_ALLOWED)
         until = _until(self.get_json_body())
-        asked = core.extend_for(viewer, admission, until, self.request.remote_ip or "")
+        asked = core.extending.extend_for(viewer, admission, until, self.request.remote_ip or "")
         longer = await self.require_extended(core, admission, asked)
         row = views.session_row(core, viewer, longer, STOPS.is_stopping)
         self.write(json.dumps(session_json(row)))

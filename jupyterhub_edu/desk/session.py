@@ -41,7 +41,7 @@ class SessionAPI(API):
         """Extend it, as far as the rules let its person do that now: 200 with the new end, or the reasons against it."""
         core = await self.ready_core()
         admission = self._require_own(core, user_name, server_name)
-        asked = core.extend(user_name, admission, self.request.remote_ip or "")
+        asked = core.extending.extend(user_name, admission, self.request.remote_ip or "")
         longer = await self.require_extended(core, admission, asked)
         self.write(json.dumps(_session_json(core, longer)))
 

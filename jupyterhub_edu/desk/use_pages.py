@@ -60,7 +60,9 @@ class UsePage(Page):
             self.redirect(self.address("use"), status=303)
             return
         try:
-            longer = core.extend(person.hub_name, admission, self.request.remote_ip or "")
+            longer = core.extending.extend(
+                person.hub_name, admission, self.request.remote_ip or ""
+            )
             await self.require_extended(core, admission, longer)
         except Exception as error:
             # Our refusals carry their sentences on either version of the hub.

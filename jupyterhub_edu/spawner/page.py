@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.app import Card
+from jupyterhub_edu.core.cards import Card
 from jupyterhub_edu.core.choices import Wish
 from jupyterhub_edu.core.glance import Glance
 from jupyterhub_edu.core.left import hours_left

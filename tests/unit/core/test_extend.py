@@ -58,7 +58,7 @@ class World:
 
     async def extend(self, admission: Admission) -> list[str]:
         """Codes of the reasons against it; none if it was extended."""
-        extension = await self.core.extend("ada", admission, "192.0.2.1")
+        extension = await self.core.extending.extend("ada", admission, "192.0.2.1")
         assert extension is not None
         return [str(reason.code) for reason in extension.reasons]
 
@@ -118,11 +118,11 @@ async def test_what_has_ended_or_does_not_run_yet_is_not_extended():
     world = World()
     admission = await world.start()
     await world.core.book.end(admission.id)
-    assert await world.core.extend("ada", admission) is None
+    assert await world.core.extending.extend("ada", admission) is None
     person = world.core.roll.by_hub_name("ada")
     assert person is not None
     pending = await world.core.book.admit(StartRequest(person.key, "ml", "gpu"), person, "")
-    assert await world.core.extend("ada", pending) is None
+    assert await world.core.extending.extend("ada", pending) is None
 
 
 async def test_what_cannot_be_kept_has_not_happened(monkeypatch: pytest.MonkeyPatch):
@@ -177,7 +177,7 @@ async def test_staff_extend_for_somebody(
     admission = await world.start()
     tea = await enrol(world.core, "tea", ml=CourseRole.TEACHER)
     until = admission.reserved_at + hours * HOUR
-    extension = await world.core.extend_for(tea, admission, until, "192.0.2.7")
+    extension = await world.core.extending.extend_for(tea, admission, until, "192.0.2.7")
     assert extension is not None
     assert [reason.code for reason in extension.reasons] == codes
     ended_at = admission.reserved_at + (OWN_END if codes else hours * HOUR)

@@ -213,7 +213,7 @@ class World:
 
     async def extend(self, which: int, _: int, __: int) -> None:
         if running := self.core.book.admissions():
-            await self.core.extend("p0", running[which % len(running)])
+            await self.core.extending.extend("p0", running[which % len(running)])
 
     # -- what staff do -----------------------------------------------------------------------------------------
 
