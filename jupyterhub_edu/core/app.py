@@ -71,7 +71,7 @@ class Core:
         def in_force() -> Campus:
             return self._campus
 
-        # Each is made of those above it; what goes in circles is tied below.
+        # Each is made of those above it; a lambda asks for what comes later, and the circles are closed at the end.
         self.roll = Roll(in_force, store)
         self.refresher = Refresher(sources, in_force, self.roll, clock)
         self.finder = Finder(lambda: self.refresher.sources, in_force, self.roll)
@@ -105,6 +105,7 @@ class Core:
         )
         # Exams and the line rest on the book, and its decisions on them.
         self.book.shares.exams, consulted.sittings = self.exams, self.exams.sittings
+        consulted.in_turn = self.line.may_start_now
         # Who hears of what, beyond what each has asked for itself.
         self.book.on_admit.append(self.spared.mark)
         self.extending.on_extend.append(self.spared.mark)

@@ -1,7 +1,7 @@
 """The book: every admission that has not ended, and the only place that reserves.
 
-Between a decision and its reservation there is no await, so no two starts see the same device as free: it is ``reserve`` and
-``hold`` below that decide and reserve in one step, and nobody else does.
+Between a decision and its reservation there is no await, so no two starts see the same device as free. ``reserve`` and
+``hold`` decide and reserve in one step, ``_take`` decides again about what ``hold`` has reserved, and nobody else does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from jupyterhub_edu.domain.reasons import Code
 from jupyterhub_edu.ports import AuditEntry, Clock, Inventory, Store
 
 from .budgets import Purses
-from .glance import InTurn
 from .grounds import STALE_INVENTORY, Consulted, Grounds
 from .listeners import call_all
 from .open import Open
@@ -74,7 +73,7 @@ class Book:
         Args:
             consulted: who else is asked for decisions; None: nobody.
         """
-        self._consulted = consulted = consulted or Consulted()
+        consulted = consulted or Consulted()
         self._campus, self._roll, self._store, self._clock = campus, roll, store, clock
         self._open = Open(store, clock, Purses(consulted.used, consulted.extra))
         self._grounds = Grounds(campus, roll, inventory, clock, self._open, consulted)
@@ -91,11 +90,6 @@ class Book:
         self.sight, self.rebuild = self._sightings.sight, self._sightings.rebuild
         self.on_admit: list[Callable[[Admission], None]] = []
         self.on_take: list[Callable[[Admission], None]] = []
-
-    def _come_before(self, in_turn: InTurn) -> None:
-        self._consulted.in_turn = in_turn
-
-    in_turn = property(None, _come_before, doc="Who comes before a start.")
 
     # -- questions -------------------------------------------------------------------------------------------------
 

@@ -75,7 +75,6 @@ class Line:
         self.follow = self._followers.follow
         self.poke, self.refused = self._turns.poke, self._turns.against
         self.on_turned = self._turns.on_turned
-        book.in_turn = self.may_start_now
 
     # -- those who wait ----------------------------------------------------------------------------------------
 
