@@ -277,6 +277,8 @@ async def _take_over(core: Core, campus: Campus) -> None:
     core.replace_campus(campus, core.refresher.sources)
     assert isinstance(core.inventory, WatchedInventory)
     core.inventory.set_flavors(core.campus.flavors)
+    for _ in range(WAITING):  # each place is read anew, and then a turn comes
+        await asyncio.sleep(0)
 
 
 async def _news(core: Core, cluster: Cluster) -> None:
