@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.cluster.certificates import Authority
+from tests.listening import stop_accepting, turns
 
 PLAIN_FAULTS = ("refuse", "reset", "silent", "drip", "garbage", "truncated", "wrong type")
 """Those that need no TLS."""
@@ -40,7 +41,6 @@ _AT_ONCE = 1 << 16
 _DRIP_SECONDS = 1.0
 _LEAST_MISSING = 7  # more than what ends a chunked body
 # A connection begins in three turns; one that is closed, or whose handshake is broken off, ends in a few.
-_TURNS_TO_CLOSE = 5
 _Result = TypeVar("_Result")
 
 
@@ -159,7 +159,7 @@ class Relay:
         self._fault = kind
         self._well.clear()
         if kind == "refuse":
-            await self._stop_listening()
+            await stop_accepting(self._listener)
         if kind == "wrong TLS" and self._tls:
             self._tls.is_wrong = True
         if kind in {"reset", "refuse", "wrong TLS"}:
@@ -174,26 +174,14 @@ class Relay:
             self._tls.is_wrong = False
 
     async def _close(self) -> None:
-        await self._stop_listening()
+        await stop_accepting(self._listener)
         self._reset_all()
         # Every task, for a handshake under way has one that is not ours, and one may begin another.
         while left := asyncio.all_tasks() - {asyncio.current_task()}:
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
-            await self._turns()
-
-    async def _stop_listening(self) -> None:
-        """Accept nobody more, then close: who is accepted but has not begun would be left as an open socket."""
-        for listening in self._listener.sockets:
-            self._loop.remove_reader(listening.fileno())
-        await self._turns()
-        self._listener.close()
-
-    @staticmethod
-    async def _turns() -> None:
-        for _ in range(_TURNS_TO_CLOSE):
-            await asyncio.sleep(0)
+            await turns()
 
     def _reset_all(self) -> None:
         for writer in list(self._writers):

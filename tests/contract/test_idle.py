@@ -16,6 +16,7 @@ import pytest
 from jupyterhub_edu.hub import HubWatching, activity
 from jupyterhub_edu.inventory import MeasuredDevices
 from jupyterhub_edu.ports import Activity
+from tests.listening import listening
 
 NOW = datetime(2026, 10, 6, 8, tzinfo=UTC)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -31,17 +32,7 @@ class AServer:
         self.says: dict[str, Says] = {}
         self.asked: list[str] = []
         self.heads: list[str] = []
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    async def start(self) -> AServer:
-        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        return self
-
-    @property
-    def url(self) -> str:
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/user/ada/"
+        self.url = ""
 
     def jupyter(self, **instead: Says) -> None:
         """An ordinary server, but for one of its answers."""
@@ -52,32 +43,17 @@ class AServer:
         }
         self.says = {f"/user/ada/api/{name}": said for name, said in {**usual, **instead}.items()}
 
-    async def close(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if (task := asyncio.current_task()) is not None:
-            self._tasks.add(task)
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            path = head.split()[1]
-            self.asked.append(path)
-            self.heads.append(head)
-            said = self.says.get(path.partition("?")[0], refusal(404))
-            if isinstance(said, bytes):
-                writer.write(said)
-                await writer.drain()
-            else:
-                await said(writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # whoever asked has heard enough
-        finally:
-            writer.close()
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        path = head.split()[1]
+        self.asked.append(path)
+        self.heads.append(head)
+        said = self.says.get(path.partition("?")[0], refusal(404))
+        if isinstance(said, bytes):
+            writer.write(said)
+            await writer.drain()
+        else:
+            await said(writer)
 
 
 def packed(body: object, head: bytes = HEAD) -> bytes:
@@ -112,9 +88,10 @@ async def dripping(writer: asyncio.StreamWriter) -> None:
 
 @pytest.fixture
 async def server() -> AsyncIterator[AServer]:
-    one = await AServer().start()
-    yield one
-    await one.close()
+    one = AServer()
+    async with listening(one.answer) as where:
+        one.url = f"http://{where}/user/ada/"
+        yield one
 
 
 # -- servers -------------------------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 """What sources' HTTP promises, against servers on this machine that misbehave in one way each."""
 
 import asyncio
+import contextlib
 import ssl
 import subprocess
 
 import pytest
 
 from jupyterhub_edu.identity.web import NoAnswer, Web
+from tests.listening import listening
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
 
@@ -14,34 +16,17 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
 @pytest.fixture
 async def serve():
     """Start a server that says these octets to whoever asks, then closes; gives its address."""
-    servers: list[asyncio.Server] = []
-    tasks: set[asyncio.Task] = set()
+    async with contextlib.AsyncExitStack() as opened:
 
-    async def start(says, tls=None):
-        async def answer(reader, writer):
-            if (task := asyncio.current_task()) is not None:
-                tasks.add(task)
-            try:
+        async def start(says, tls=None):
+            async def answer(reader, writer):
                 request = await reader.readuntil(b"\r\n\r\n")
                 await says(request, writer) if callable(says) else writer.write(says)
-            except (OSError, asyncio.IncompleteReadError):
-                pass  # whoever asked has heard enough
-            finally:
-                writer.close()
 
-        server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
-        servers.append(server)
-        port = server.sockets[0].getsockname()[1]
-        return f"{'https' if tls else 'http'}://127.0.0.1:{port}/x"
+            where = await opened.enter_async_context(listening(answer, tls))
+            return f"{'https' if tls else 'http'}://{where}/x"
 
-    yield start
-    for server in servers:
-        server.close()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    for server in servers:
-        await server.wait_closed()
+        yield start
 
 
 @pytest.fixture

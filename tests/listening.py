@@ -1,0 +1,66 @@
+"""A server in the loop of a test that leaves no connection open: one is collected in a later test, and fails that."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+__all__ = ["listening", "stop_accepting", "turns"]
+
+_TURNS = 5
+"""Turns of the loop in which an accepted connection reaches its protocol, and an aborted one is closed."""
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def listening(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Answer on a port of loopback, and give it as ``127.0.0.1:port``; every connection ends with the context.
+
+    Args:
+        answer: may end early, by the other side's leaving too; the connection is closed after it.
+    """
+    writers: list[asyncio.StreamWriter] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # whoever asked has heard enough
+        finally:
+            writer.close()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        tasks.append(asyncio.create_task(serve(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        await stop_accepting(server)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            # Closing waits for what is still to be sent, to somebody who reads no more.
+            writer.transport.abort()
+        await turns()
+        await server.wait_closed()
+
+
+async def stop_accepting(server: asyncio.Server) -> None:
+    """Accept nobody more, then close: who is accepted but has not begun would be left as an open socket."""
+    loop = asyncio.get_running_loop()
+    for listener in server.sockets:
+        loop.remove_reader(listener.fileno())
+    await turns()
+    server.close()
+
+
+async def turns() -> None:
+    """Let the loop do what is due."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
