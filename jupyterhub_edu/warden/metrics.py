@@ -146,18 +146,17 @@ class CampusMetrics(Collector):
         used: GaugeMetricFamily,
         lent: GaugeMetricFamily,
     ) -> None:
-        on, held, loans = Multiset[tuple[str, ...]](), Multiset[tuple[str, ...]](), Multiset[str]()
-        borrowed = {flavor: core.book.borrowed(flavor) for flavor in core.campus.flavors}
-        for one in core.book.admissions():
-            on[one.course, one.granted.profile, str(one.stage)] += 1
+        admissions, held = core.book.admissions(), Multiset[tuple[str, ...]]()
+        on = Multiset((one.course, one.granted.profile, str(one.stage)) for one in admissions)
+        for one in admissions:
             held[one.flavor, one.course] += one.devices
-            loans[one.flavor] += one.devices if one.id in borrowed.get(one.flavor, ()) else 0
         for family, counts in ((servers, on), (used, +held)):
             for labels, count in counts.items():
                 family.add_metric(labels, count)
         for flavor in core.campus.flavors.values():
             if flavor.device is not None:
-                lent.add_metric([flavor.key], loans[flavor.key])
+                loans = map(core.book.admission, core.book.borrowed(flavor.key))
+                lent.add_metric([flavor.key], sum(one.devices for one in loans if one))
 
 
 def _course(core: Core, share: str) -> str:
