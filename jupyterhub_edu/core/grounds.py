@@ -37,6 +37,8 @@ _NO_SHARE: Final = Share()
 class Consulted:
     """Who is asked besides roll, inventory and what is open; each answers at once, and by default knows of nothing.
 
+    Usage is known before there is a book. Exams and the line rest on one themselves, so they are put in afterwards.
+
     Attributes:
         must_log_in: whether a person's source will not be asked about them before they log in again.
         used: what ended sessions have used.
