@@ -1,4 +1,4 @@
-"""A server in the loop of a test that leaves no connection open: one is collected in a later test, and fails that."""
+"""Servers of tests that leave no connection open: one is collected in a later test, and fails that."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
-__all__ = ["listening", "stop_accepting", "turns"]
+from aiohttp import web
+
+__all__ = ["Served", "listening", "stop_accepting", "turns"]
 
 _TURNS = 5
 """Turns of the loop in which an accepted connection reaches its protocol, and an aborted one is closed."""
@@ -64,3 +67,36 @@ async def turns() -> None:
     """Let the loop do what is due."""
     for _ in range(_TURNS):
         await asyncio.sleep(0)
+
+
+class Served:
+    """An application on a port of loopback, in the loop that starts it.
+
+    Args:
+        how: of the runner, such as ``shutdown_timeout``.
+    """
+
+    def __init__(self, app: web.Application, **how: Any) -> None:
+        self._runner = web.AppRunner(app, access_log=None, **how)
+        self._server: asyncio.Server | None = None
+
+    async def start(self, port: int = 0) -> int:
+        """Begin to listen, and give the port."""
+        await self._runner.setup()
+        assert self._runner.server is not None
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._runner.server, "127.0.0.1", port)
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    async def close(self) -> None:
+        """End, with every connection."""
+        transports = []
+        if self._server is not None and self._runner.server is not None:
+            await stop_accepting(self._server)
+            transports = [one.transport for one in self._runner.server.connections]
+        await self._runner.cleanup()
+        for transport in transports:
+            if transport is not None:
+                transport.abort()
+        await turns()

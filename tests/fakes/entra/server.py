@@ -11,6 +11,8 @@ from typing import Self
 
 from aiohttp import web
 
+from tests.listening import Served
+
 from .fake import FakeEntra
 from .http import Request
 
@@ -24,7 +26,7 @@ class EntraServer:
         self.fake = fake or FakeEntra()
         self.authority = self.graph = ""
         self._port = port
-        self._runners: list[web.AppRunner] = []
+        self._served: list[Served] = []
 
     async def __aenter__(self) -> Self:
         self.authority = await self._serve("authority", self._port)
@@ -39,8 +41,8 @@ class EntraServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for runner in self._runners:
-            await runner.cleanup()
+        for served in self._served:
+            await served.close()
 
     async def _serve(self, service: str, port: int) -> str:
         async def handle(request: web.Request) -> web.Response:
@@ -61,13 +63,9 @@ class EntraServer:
 
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", handle)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port)
-        await site.start()
-        self._runners.append(runner)
-        host, bound = runner.addresses[0][:2]
-        return f"http://{host}:{bound}"
+        served = Served(app, shutdown_timeout=0.1)
+        self._served.append(served)
+        return f"http://127.0.0.1:{await served.start(port)}"
 
 
 @contextmanager

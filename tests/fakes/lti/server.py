@@ -12,6 +12,8 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
+from tests.listening import Served
+
 from .platform import MOODLE, Dialect, FakePlatform, Registration
 
 _SESSION = "PlatformSession"
@@ -37,7 +39,7 @@ class PlatformServer:
     ) -> None:
         self.platform = FakePlatform(dialect, registration=registration)
         self._port, self._host = port, host
-        self._runner: web.AppRunner | None = None
+        self._served: Served | None = None
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -45,11 +47,8 @@ class PlatformServer:
         app.router.add_get("/course/{id}", self._course)
         app.router.add_get("/launch/{id}", self._launch)
         app.router.add_route("*", "/{path:.*}", self._service)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
-        await site.start()
-        port = self._runner.addresses[0][1]
+        self._served = Served(app, shutdown_timeout=0.1)
+        port = await self._served.start(self._port)
         self.platform.url = self.platform.issuer.issuer = f"http://{self._host}:{port}"
         return self
 
@@ -59,8 +58,8 @@ class PlatformServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._served is not None:
+            await self._served.close()
 
     def register(self, hub: str, source: str, **changed: Any) -> Registration:
         """Register a hub as the tool.

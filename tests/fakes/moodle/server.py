@@ -8,6 +8,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.listening import Served
+
 from .functions import MoodleError, call, no_access
 from .pages import Pages
 from .php import parse_form
@@ -37,7 +39,7 @@ class FakeMoodle:
         self._pages = Pages(lambda: self.site)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._runner: web.AppRunner | None = None
+        self._served: Served | None = None
 
     @property
     def url(self) -> str:
@@ -62,16 +64,13 @@ class FakeMoodle:
         app = web.Application(middlewares=[self._gate])
         self._pages.add_to(app)
         app.router.add_route("*", "/webservice/rest/server.php", self._serve)
-        self._runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
-        await self._runner.setup()
-        listener = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await listener.start()
-        self.port = self._runner.addresses[0][1]
+        self._served = Served(app, shutdown_timeout=0, handler_cancellation=True)
+        self.port = await self._served.start(self.port)
         self.site.wwwroot = self.site.wwwroot or self.url
 
     async def _stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._served is not None:
+            await self._served.close()
 
     @web.middleware
     async def _gate(self, request: web.Request, handler: Any) -> web.StreamResponse:
