@@ -10,7 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
-__all__ = ["Served", "listening", "stop_accepting", "turns"]
+from tests.eventually import eventually
+
+__all__ = ["Served", "all_closed", "listening", "stop_accepting", "turns"]
 
 _TURNS = 5
 """Turns of the loop in which an accepted connection reaches its protocol, and an aborted one is closed."""
@@ -61,6 +63,13 @@ async def stop_accepting(server: asyncio.Server) -> None:
         loop.remove_reader(listener.fileno())
     await turns()
     server.close()
+
+
+async def all_closed() -> None:
+    """Wait until this loop has no connection open any more: TLS says farewell before it closes."""
+    known = asyncio.get_running_loop()._transports  # type: ignore[attr-defined]
+    # A closed one may still be known, until it is collected.
+    await eventually(lambda: all(one._sock is None for one in known.values()))
 
 
 async def turns() -> None:

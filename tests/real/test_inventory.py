@@ -16,6 +16,7 @@ from jupyterhub_edu.ports import PodSighting
 from jupyterhub_edu.spawner.manifest import keep_off
 from tests.cluster import Cluster
 from tests.eventually import eventually
+from tests.listening import all_closed
 
 GPU = "nvidia.com/gpu"
 FAKE = "kwok.x-k8s.io/node"
@@ -53,6 +54,7 @@ def opening(
             yield inventory, told
         finally:
             await inventory.close()
+            await all_closed()
 
     return open_
 
