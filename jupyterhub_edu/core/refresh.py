@@ -27,6 +27,8 @@ __all__ = ["Refresher", "SourceHealth"]
 
 _log = logging.getLogger(__name__)
 _JUST_NOW: Final = timedelta(seconds=5)
+_NOT_AGAIN_WITHIN: Final = timedelta(seconds=1)
+"""Time after a read without an answer in which a page does not ask about the same person again."""
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Refresher:
         self._health: dict[str, SourceHealth] = {}
         self._distrusted: set[str] = set()
         self._ended: set[str] = set()
+        self._unanswered: dict[str, datetime] = {}
 
     def health(self, source: str) -> SourceHealth:
         """How this source has been answering."""
@@ -121,9 +124,9 @@ class Refresher:
     ) -> Person:
         """Read a person's identities again whose last answer is older than this; join reads that are under way.
 
-        Waits at most ``within`` seconds for all of them.
-
-        When the time is up the reads go on by themselves and the last known answers stand.
+        Waits at most ``within`` seconds for all of them. When the time is up the reads go on by themselves and the last
+        known answers stand, as they do for a moment after a read without an answer: a source that fails at once is not
+        asked by each of a page's requests.
 
         Returns:
             The person as now known; another identity of the same account if this one's source says that it is gone.
@@ -144,7 +147,10 @@ class Refresher:
         return now if now.active else self._roll.by_hub_name(now.hub_name) or now
 
     def _is_due(self, person: Person, younger_than: timedelta) -> bool:
-        old = self._clock() - person.answered_at >= younger_than
+        now, failed = self._clock(), self._unanswered.get(person.key)
+        if failed is not None and failed <= now < failed + _NOT_AGAIN_WITHIN:
+            return False
+        old = now - person.answered_at >= younger_than
         return old or person.key in self._distrusted or person.key in self._under_way
 
     async def close(self) -> None:
@@ -154,6 +160,14 @@ class Refresher:
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
         for source in self.sources.values():
             await source.close()
+
+    def _note_silence(self, person: Person, answer: Answer) -> None:
+        now = self._clock()
+        self._unanswered = {
+            key: at for key, at in self._unanswered.items() if at <= now < at + _NOT_AGAIN_WITHIN
+        }
+        if isinstance(answer, Unavailable):
+            self._unanswered[person.key] = now
 
     async def _reread(self, person: Person) -> Answer:
         source = self.sources.get(person.source)
@@ -167,6 +181,7 @@ class Refresher:
         if self.sources.get(person.source) is not source:
             return Unavailable(f"{person.source} was set up anew meanwhile")
         self.heard(person.source, answer)
+        self._note_silence(person, answer)
         try:
             if isinstance(answer, Unavailable) and answer.about == "session":
                 self._ended.add(person.key)

@@ -180,9 +180,33 @@ async def test_until_an_answer_came(world):
     world.source.down = True
     await world.refresher.freshen(world.ada)
     world.source.down = False
+    world.clock.pass_(seconds=1)
     await world.refresher.freshen(world.ada)
     await world.refresher.freshen(world.ada)
     assert len(world.source.asked) == 2
+
+
+async def test_a_page_with_many_requests_asks_a_source_that_fails_once_a_second(world):
+    world.source.down = True
+    for _ in range(20):
+        await world.refresher.freshen(world.ada)
+    assert len(world.source.asked) == 1
+    await world.refresher.reread(world.ada)  # who means it is not kept from asking
+    assert len(world.source.asked) == 2
+    world.source.down = False
+    world.clock.pass_(seconds=-3600)  # a clock that is set back does not keep anybody from being read
+    await world.refresher.freshen(world.ada, younger_than=timedelta(-1))
+    assert len(world.source.asked) == 3
+
+
+async def test_silence_about_one_person_keeps_nobody_else_from_being_read(world):
+    world.source.down = True
+    await world.refresher.freshen(world.ada)
+    world.source.down = False
+    bob = a_person("bob")
+    world.source.answers["id-bob"] = an_identity("bob", at=LATER)
+    await world.refresher.freshen(bob)
+    assert world.source.asked == ["ada", "bob"]
 
 
 async def test_what_a_former_source_still_answers_is_not_what_the_new_one_says(world):
@@ -222,6 +246,7 @@ async def test_silence_is_counted_from_its_beginning_to_the_next_answer(world):
         "Directory has not answered since 12:00; your courses are as of 2026-11-03 11:00."
     )
     world.source.down = False
+    world.clock.pass_(seconds=1)
     await world.refresher.freshen(world.ada)
     assert (health.failing_since, health.answered_at) == (None, world.clock.now)
     assert world.refresher.notice(world.now) == ""
