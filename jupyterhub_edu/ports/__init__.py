@@ -27,17 +27,19 @@ from .sources import (
     Tool,
     Unavailable,
 )
-from .store import AuditEntry, Record, Store, StoreError
+from .store import AuditEntry, AuditQuery, Filed, Record, Store, StoreError
 
 __all__ = [
     "Accounts",
     "Activity",
     "Answer",
     "AuditEntry",
+    "AuditQuery",
     "Clock",
     "CodeGrant",
     "Denied",
     "Devices",
+    "Filed",
     "FinderSource",
     "FormSource",
     "Gone",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.admissions import Admission
@@ -13,7 +13,7 @@ from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import Usage, UsageQuery
 
-__all__ = ["AuditEntry", "Record", "Store", "StoreError"]
+__all__ = ["AuditEntry", "AuditQuery", "Filed", "Record", "Store", "StoreError"]
 
 
 class StoreError(Exception):
@@ -42,6 +42,42 @@ class AuditEntry:
     target: str = ""
     address: str = ""
     details: Mapping[str, str | int | None] = field(default_factory=dict)
+
+
+class AuditQuery(NamedTuple):
+    """Which entries of the audit are meant; what is None restricts nothing.
+
+    Attributes:
+        course: its id; ``""``: those that are about no course.
+        act: the machine word.
+        actor: hub account; ``""``: the system itself.
+        about: hub account that did it, or to whom it was done.
+        since, until: aware UTC instants, the first that counts and the first that no longer does.
+    """
+
+    course: str | None = None
+    act: str | None = None
+    actor: str | None = None
+    about: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def takes(self, entry: AuditEntry) -> bool:
+        """Whether an entry is meant."""
+        wanted = ((self.course, entry.course), (self.act, entry.act), (self.actor, entry.actor))
+        return (
+            all(wish is None or wish == found for wish, found in wanted)
+            and (self.about is None or self.about in {entry.actor, entry.target})
+            and (self.since is None or self.since <= entry.at)
+            and (self.until is None or entry.at < self.until)
+        )
+
+
+class Filed(NamedTuple):
+    """An entry of the audit with its number; later entries have higher ones."""
+
+    number: int
+    entry: AuditEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +277,12 @@ class Store(Protocol):
         self, course: str | None = None, limit: int = 200
     ) -> Sequence[AuditEntry]:
         """The newest entries first."""
+        ...
+
+    async def find_audit(
+        self, query: AuditQuery, *, before: int | None = None, limit: int = 200
+    ) -> Sequence[Filed]:
+        """The newest entries that are meant, newest first, of those whose number is below ``before``."""
         ...
 
     async def load_admissions_of(self, hub_name: str) -> Sequence[Admission]:

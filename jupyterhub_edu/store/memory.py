@@ -15,7 +15,7 @@ from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import CourseRole, Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import Usage, UsageQuery, charge, sum_usage
-from jupyterhub_edu.ports import AuditEntry, Record, StoreError
+from jupyterhub_edu.ports import AuditEntry, AuditQuery, Filed, Record, StoreError
 
 from . import rows
 
@@ -242,6 +242,14 @@ class MemoryStore:
         """The newest entries first."""
         found = [e for e in reversed(self._audit) if course is None or e.course == course]
         return found[: max(limit, 0)]
+
+    async def find_audit(
+        self, query: AuditQuery, *, before: int | None = None, limit: int = 200
+    ) -> Sequence[Filed]:
+        """The newest entries that are meant, newest first."""
+        numbered = reversed([Filed(at, entry) for at, entry in enumerate(self._audit, 1)])
+        found = [one for one in numbered if before is None or one.number < before]
+        return [one for one in found if query.takes(one.entry)][: max(limit, 0)]
 
     async def load_admissions_of(self, hub_name: str) -> Sequence[Admission]:
         """All admissions of an account, oldest first."""

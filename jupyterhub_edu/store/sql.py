@@ -32,9 +32,18 @@ from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import Usage, UsageQuery
-from jupyterhub_edu.ports import AuditEntry, Clock, Record, StoreError, utc_now
+from jupyterhub_edu.ports import (
+    AuditEntry,
+    AuditQuery,
+    Clock,
+    Filed,
+    Record,
+    StoreError,
+    utc_now,
+)
 
 from . import rows
+from .audit import find_audit
 from .database import Backend, Database, Job
 from .place import locate
 from .postgres import PostgresBackend
@@ -384,6 +393,12 @@ class SqlStore:
         if course is not None:
             query = query.where(AUDIT.c.course == course)
         return await self._do(lambda c: _read(c, query, rows.read_audit))
+
+    async def find_audit(
+        self, query: AuditQuery, *, before: int | None = None, limit: int = 200
+    ) -> Sequence[Filed]:
+        """The newest entries that are meant, newest first."""
+        return await self._do(lambda c: find_audit(c, query, before, limit))
 
     async def load_admissions_of(self, hub_name: str) -> Sequence[Admission]:
         """All admissions of an account, oldest first."""

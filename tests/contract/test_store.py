@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from jupyterhub_edu.domain.admissions import Stage
 from jupyterhub_edu.domain.pending import Waits
 from jupyterhub_edu.domain.people import Exclusion, SiteRole
-from jupyterhub_edu.ports import StoreError
+from jupyterhub_edu.ports import AuditQuery, StoreError
 from jupyterhub_edu.store import MemoryStore
 from tests.unit.store import values
 from tests.unit.store.values import (
@@ -440,6 +440,45 @@ async def test_the_audit_of_a_course_is_its_own(store):
     assert [e.target for e in await store.load_audit("ml")] == ["a"]
     assert [e.target for e in await store.load_audit("")] == ["c"]
     assert list(await store.load_audit("nosuch")) == []
+
+
+ASKED = {
+    "all, newest first": (AuditQuery(), ["5", "4", "3", "2", "1"]),
+    "a course's own": (AuditQuery(course="ml"), ["3", "1"]),
+    "of no course": (AuditQuery(course=""), ["5"]),
+    "one act": (AuditQuery(act="grant"), ["2"]),
+    "by somebody": (AuditQuery(actor="kim"), ["4", "3"]),
+    "by the system itself": (AuditQuery(actor=""), ["5"]),
+    "by somebody or about them": (AuditQuery(about="3"), ["3"]),
+    "since an instant": (AuditQuery(since=NOW + timedelta(hours=3)), ["5", "4", "3"]),
+    "until an instant": (AuditQuery(until=NOW + timedelta(hours=3)), ["2", "1"]),
+    "all of it together": (AuditQuery("stats", actor="kim", since=NOW), ["4"]),
+    "nothing": (AuditQuery(course="nosuch"), []),
+}
+
+
+@pytest.mark.parametrize(("query", "found"), ASKED.values(), ids=ASKED)
+async def test_the_audit_is_searched_and_paged(store, query, found):
+    for number, what in enumerate(
+        (
+            {"course": "ml"},
+            {"course": "stats", "act": "grant"},
+            {"course": "ml", "actor": "kim"},
+            {"course": "stats", "actor": "kim"},
+            {"course": "", "actor": ""},
+        ),
+        1,
+    ):
+        at = NOW + timedelta(hours=number)
+        await store.append_audit(an_entry(**{"at": at, "target": str(number), **what}))
+
+    assert [one.entry.target for one in await store.find_audit(query)] == found
+    paged, before = [], None
+    while page := await store.find_audit(query, before=before, limit=2):
+        paged += [one.entry.target for one in page]
+        before = page[-1].number
+    assert paged == found
+    assert list(await store.find_audit(query, limit=0)) == []
 
 
 # -- records -------------------------------------------------------------------------------------------------------
