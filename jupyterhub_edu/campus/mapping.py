@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.campus import Campus, FilePerson, SourceInfo
-from jupyterhub_edu.domain.courses import Allowances, Caps, Course, CourseState, Quota
+from jupyterhub_edu.domain.courses import Allowances, Caps, Course, CourseState, Joining, Quota
 from jupyterhub_edu.domain.grants import Ceilings
 from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.people import FROM_FILE, CourseRole, Enrolment, LinkRule, SiteRole
@@ -271,6 +271,7 @@ def _course(
         allowances=Allowances(course.allowance.person, course.allowance.course),
         image=course.image,
         kubespawner=_freeze(course.kubespawner),
+        joining=frozenset(map(Joining, course.join)),
     )
 
 

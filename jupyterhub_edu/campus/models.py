@@ -392,6 +392,9 @@ class CourseModel(Model):
     """Times that restrict profiles or reserve devices; left out: profiles may be started at any time."""
     image: Text | SkipJsonSchema[None] = None
     """Image with its tag, instead of the profiles'."""
+    join: list[Literal["ask", "code"]] = []
+    """How people may join it by themselves, as students: ``ask`` its teacher, or by a join ``code`` of the teacher's; left out:
+    not at all."""
     kubespawner: dict[str, Any] = {}
     """KubeSpawner settings that the campus file does not govern."""
 

@@ -14,7 +14,7 @@ from .people import CourseRole
 from .schedule import Span
 from .windows import Timetable, Window
 
-__all__ = ["Allowances", "Caps", "Course", "CourseState", "Quota"]
+__all__ = ["Allowances", "Caps", "Course", "CourseState", "Joining", "Quota"]
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
@@ -72,6 +72,15 @@ class CourseState(StrEnum):
     ARCHIVED = "archived"
 
 
+class Joining(StrEnum):
+    """How somebody may join a course by themselves, as a student."""
+
+    ASK = "ask"
+    """They ask, and a teacher says yes or no."""
+    CODE = "code"
+    """They know the course's join code."""
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """One teaching unit in one term.
@@ -91,6 +100,7 @@ class Course:
         allowances: what device sessions draw on.
         image: the course's own image for profiles, or None.
         kubespawner: settings that the campus file does not govern.
+        joining: how somebody may join it by themselves; empty: not at all.
     """
 
     id: str
@@ -109,6 +119,7 @@ class Course:
     allowances: Allowances = _WITHOUT_LIMIT
     image: str | None = None
     kubespawner: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    joining: frozenset[Joining] = frozenset()
 
     def is_open(self, now: datetime) -> bool:
         """Whether the course takes starts at this instant."""
@@ -117,6 +128,11 @@ class Course:
             and (self.starts is None or self.starts <= now)
             and (self.ends is None or now < self.ends)
         )
+
+    def takes(self, way: Joining, now: datetime) -> bool:
+        """Whether somebody may join it in this way at this instant, also before it begins."""
+        has_ended = self.ends is not None and now >= self.ends
+        return way in self.joining and self.state is CourseState.OPEN and not has_ended
 
     @property
     def term_span(self) -> Span | None:

@@ -1,12 +1,13 @@
 """What a file without mistakes becomes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from jupyterhub_edu.domain.allowances import GPU_HOUR
 from jupyterhub_edu.domain.campus import FilePerson
-from jupyterhub_edu.domain.courses import Caps, CourseState, Quota
+from jupyterhub_edu.domain.courses import Caps, CourseState, Joining, Quota
 from jupyterhub_edu.domain.grants import Ceilings
 from jupyterhub_edu.domain.people import CourseRole, Enrolment, LinkRule, SiteRole
 from jupyterhub_edu.domain.quantities import Cpu, Memory
@@ -218,6 +219,23 @@ def test_how_rosters_are_read_and_people_are_linked(load):
 
     assert (loaded.sources["ad"].sync, loaded.sources["ad"].guard) == (timedelta(hours=1), 50)
     assert loaded.links == (LinkRule("roster", "number", "ad", "employeeNumber"),)
+
+
+def test_nobody_joins_a_course_that_does_not_say_how(load):
+    courses = load("codes: [INF4490]", "join: [ask, code]").campus.courses
+
+    assert courses["ml"].joining == {Joining.ASK, Joining.CODE}
+    assert courses["intro"].joining == frozenset()
+
+
+def test_a_course_is_joined_until_it_ends_and_while_it_is_open(load):
+    course = load("codes: [INF4490]", "join: [ask]").campus.courses["ml"]
+    before, after = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 12, 18, 23, tzinfo=UTC)
+
+    assert course.takes(Joining.ASK, before)
+    assert not course.takes(Joining.ASK, after)
+    assert not course.takes(Joining.CODE, before)
+    assert not replace(course, state=CourseState.SUSPENDED).takes(Joining.ASK, before)
 
 
 def test_a_suspended_course_promises_nothing(load):
