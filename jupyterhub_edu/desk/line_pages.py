@@ -23,9 +23,9 @@ from tornado.iostream import StreamClosedError
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.ports import Phase, Standing, StoreError
 
+from .frame import Page
 from .line import line_view, way_on
 from .line_api import LineAPI
-from .pages import Page
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 

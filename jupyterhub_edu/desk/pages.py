@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote, urlencode
+from typing import Final
 
-from jupyterhub.handlers import BaseHandler
 from jupyterhub.scopes import needs_scope
-from jupyterhub.utils import url_path_join
 from tornado import web
 
 from jupyterhub_edu.core import Core
@@ -21,61 +16,14 @@ from jupyterhub_edu.domain.people import Person, SiteRole
 from jupyterhub_edu.ports import StoreError
 
 from . import views
-from .base import STOPS, Desk
+from .base import STOPS
+from .frame import DeskFiles, Page
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 
-__all__ = ["CoursePage", "CoursesPage", "DeskFiles", "Page", "StopPage", "page_routes"]
+__all__ = ["CoursePage", "CoursesPage", "StopPage", "page_routes"]
 
 _ID: Final = re.compile("[0-9a-f]{32}", re.ASCII)
-_STATIC: Final = Path(__file__).parent / "static"
-_VERSION: Final = hashlib.sha256(
-    b"".join(file.read_bytes() for file in sorted(_STATIC.iterdir()))
-).hexdigest()[:12]
-
-
-class DeskFiles(web.StaticFileHandler):
-    """The style sheet and the script of our pages."""
-
-    def initialize(self) -> None:  # type: ignore[override]  # the folder is no setting
-        """Serve our own folder, nothing else."""
-        super().initialize(path=str(_STATIC))
-
-
-class Page(Desk, BaseHandler):
-    """A page in the hub's look, for people who are logged in by cookie."""
-
-    @property
-    def content_security_policy(self) -> str:
-        """The hub's own, and no scripts in attributes, no forms or bases that lead elsewhere."""
-        # The hub's frame around every page has one inline script, so `script-src` cannot forbid those as a whole.
-        ours = [
-            "script-src-attr 'none'",
-            "object-src 'none'",
-            "base-uri 'self'",
-            "form-action 'self'",
-        ]
-        return "; ".join([super().content_security_policy, *ours])
-
-    async def show(self, template: str, **what: Any) -> None:
-        """Render one of our templates."""
-        files = url_path_join(self.hub.base_url, "edu/static")
-        html = await self.render_template(
-            f"edu/{template}",
-            no_spawner_check=True,
-            files=files,
-            files_version=_VERSION,
-            address=self.address,
-            **what,
-        )
-        self.set_header("Cache-Control", "no-store")
-        self.finish(html)
-
-    def address(self, *parts: str, **query: str) -> str:
-        """Address of a page of the desk; parts and values are quoted, so it never leaves this hub."""
-        path = url_path_join(self.hub.base_url, "edu", *(quote(part, safe="") for part in parts))
-        path = path if parts else f"{path}/"
-        return f"{path}?{urlencode(query)}" if query else path
 
 
 class CoursesPage(Page):
@@ -109,9 +57,11 @@ class CoursePage(Page):
         viewer = self.require_person(core)
         course = self.require_course(core, viewer, course_id)
         stopped = await self._stopped(core, viewer, course_id)
-        await self.show(
-            "course.html",
-            course=views.course_row(core, viewer, course),
+        await self.show_tab(
+            "now",
+            "now.html",
+            course,
+            row=views.course_row(core, viewer, course),
             sessions=await views.sessions(core, viewer, course_id, STOPS.is_stopping),
             stopped=stopped,
             notice=core.refresher.notice(viewer),

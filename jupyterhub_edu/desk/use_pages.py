@@ -13,7 +13,7 @@ from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.ports import StoreError
 
 from .api import API
-from .pages import Page
+from .frame import Page
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 from .use import Use, my_use, use_json

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from gettext import NullTranslations
 from http.client import responses
 from types import SimpleNamespace
 from typing import Any
@@ -19,9 +20,10 @@ from jupyterhub.scopes import scope_definitions
 
 from jupyterhub_edu.core.left import HoursLeft
 from jupyterhub_edu.desk import CUSTOM_SCOPES, TEMPLATES, desk_routes
+from jupyterhub_edu.desk.frame import Page
 from jupyterhub_edu.desk.line import LineView, Why
-from jupyterhub_edu.desk.pages import Page
 from jupyterhub_edu.desk.refusals import ROWS, Code, DeskError
+from jupyterhub_edu.desk.tabs import TABS
 from jupyterhub_edu.desk.use import GrantRow, LeftRow, PastRow, RunningRow, Use, WeekRow
 from jupyterhub_edu.desk.views import CourseRow, DeviceRow, Membership, Moment, SessionRow
 from jupyterhub_edu.domain.allowances import GPU_HOUR
@@ -148,7 +150,14 @@ class Now:
 
 WHAT: dict[str, dict[str, Any]] = {
     "courses.html": {"person": True, "courses": [COURSE], "is_admin": False},
-    "course.html": {"course": COURSE, "sessions": [SESSION], "stopped": SESSION, "now": Now()},
+    "now.html": {
+        "course": COURSE,
+        "row": COURSE,
+        "sessions": [SESSION],
+        "stopped": SESSION,
+        "now": Now(),
+        "tab": TABS[0],
+    },
     "stop.html": {"course": COURSE, "session": SESSION, "failed": HOSTILE},
     "use.html": {
         "use": Use(
@@ -183,6 +192,7 @@ def render(template: str, *, autoescape: bool = True) -> Any:
         ),
         autoescape=autoescape,  # noqa: S701 - an administrator may have switched it off
         undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
     )
     common = {
         "parsed_scopes": {"custom:edu:read": True},
@@ -195,6 +205,11 @@ def render(template: str, *, autoescape: bool = True) -> Any:
         "campus": HOSTILE,
         "contact": HOSTILE,
         "zone": "Europe/Oslo",
+        "language": "en",
+        "gettext": NullTranslations().gettext,
+        "ngettext": NullTranslations().ngettext,
+        "course_role": "teacher",
+        "tabs": TABS,
     }
     html = environment.get_template(f"edu/{template}").render(**common, **WHAT[template])
     return BeautifulSoup(html, "html.parser")
@@ -212,7 +227,7 @@ def test_what_came_from_outside_is_text_whatever_the_hubs_environment_says(templ
 
 
 def test_the_table_of_who_is_on_can_be_read_aloud():
-    page = render("course.html")
+    page = render("now.html")
     table = page.find("table")
     assert table.caption.get_text(strip=True)
     assert all(th["scope"] == "col" for th in table.thead.find_all("th"))
@@ -224,7 +239,7 @@ def test_the_table_of_who_is_on_can_be_read_aloud():
 
 
 def test_the_banner_is_announced_and_the_question_has_a_way_back():
-    banner = render("course.html").find(attrs={"role": "status"})
+    banner = render("now.html").find(attrs={"role": "status"})
     assert banner.has_attr("autofocus")
     ask = render("stop.html")
     form = ask.find("form")

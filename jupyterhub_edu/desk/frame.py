@@ -1,0 +1,115 @@
+"""What every page of the desk has: the hub's look, a strict policy for its contents, a language, and tabs in a course."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, Template
+from jupyterhub.handlers import BaseHandler
+from jupyterhub.utils import url_path_join
+from tornado import web
+
+from jupyterhub_edu.core import current_core
+from jupyterhub_edu.domain.courses import Course
+
+from .base import Desk
+from .languages import catalog, choose_language
+from .tabs import tabs_for
+
+__all__ = ["DeskFiles", "Page"]
+
+_STATIC: Final = Path(__file__).parent / "static"
+_VERSION: Final = hashlib.sha256(
+    b"".join(file.read_bytes() for file in sorted(_STATIC.iterdir()))
+).hexdigest()[:12]
+
+
+class DeskFiles(web.StaticFileHandler):
+    """The style sheet and the scripts of our pages."""
+
+    def initialize(self) -> None:  # type: ignore[override]  # the folder is no setting
+        """Serve our own folder, nothing else."""
+        super().initialize(path=str(_STATIC))
+
+
+class Page(Desk, BaseHandler):
+    """A page in the hub's look, for people who are logged in by cookie."""
+
+    @property
+    def content_security_policy(self) -> str:
+        """The hub's own, and no scripts in attributes, no forms or bases that lead elsewhere."""
+        # The hub's frame around every page has one inline script, so `script-src` cannot forbid those as a whole.
+        ours = [
+            "script-src-attr 'none'",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+        ]
+        return "; ".join([super().content_security_policy, *ours])
+
+    def get_template(self, name: str, sync: bool = False) -> Template:
+        """A template, ours or the hub's, in which text can be marked for translation."""
+        return _translating(
+            self.settings, "jinja2_env_sync" if sync else "jinja2_env"
+        ).get_template(name)
+
+    async def show(self, template: str, **what: Any) -> None:
+        """Render one of our templates."""
+        language = choose_language(self.request.headers.get("Accept-Language", ""))
+        words = catalog(language)
+        html = await self.render_template(
+            f"edu/{template}",
+            no_spawner_check=True,
+            files=url_path_join(self.hub.base_url, "edu/static"),
+            files_version=_VERSION,
+            address=self.address,
+            language=language,
+            gettext=words.gettext,
+            ngettext=words.ngettext,
+            **what,
+        )
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Content-Language", language)
+        self.finish(html)
+
+    async def show_tab(self, key: str, template: str, course: Course, **what: Any) -> None:
+        """Render a page of a course, which extends ``course_frame.html``.
+
+        Args:
+            key: of its line in ``tabs.TABS``.
+            course: whatever the page may show of it has been asked for before.
+        """
+        core = current_core()
+        viewer = self.require_person(core)
+        role, _ = core.roles(viewer, course.id)
+        tabs = tabs_for(core, viewer, course.id)
+        await self.show(
+            template,
+            course=course,
+            course_role=str(role) if role is not None else "",
+            tabs=tabs,
+            tab=next((tab for tab in tabs if tab.key == key), None),
+            **what,
+        )
+
+    def address(self, *parts: str, **query: str) -> str:
+        """Address of a page of the desk; parts and values are quoted, so it never leaves this hub."""
+        path = url_path_join(self.hub.base_url, "edu", *(quote(part, safe="") for part in parts))
+        path = path if parts else f"{path}/"
+        return f"{path}?{urlencode(query)}" if query else path
+
+
+def _translating(settings: dict[str, Any], name: str) -> Environment:
+    """The hub's own environment for templates, extended for our pages alone; made once."""
+    key = f"edu_{name}"
+    if key not in settings:
+        env = settings[name].overlay()
+        env.globals = dict(env.globals)
+        env.add_extension("jinja2.ext.i18n")
+        env.newstyle_gettext = False
+        settings[key] = env
+    found: Environment = settings[key]
+    return found

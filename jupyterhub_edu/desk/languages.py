@@ -1,0 +1,67 @@
+"""The language of a page: the catalogs of this package, and which of them somebody reads.
+
+The words in templates and in this package are English and are what a catalog is asked for. Without a catalog they are
+shown as they stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import Final
+
+__all__ = ["CATALOGS", "ENGLISH", "catalog", "choose_language", "mark"]
+
+CATALOGS: Final = Path(__file__).parent / "locale"
+"""Folder of the catalogs: ``<language>/desk.mo``, beside each the text file that it is made from."""
+ENGLISH: Final = "en"
+_RANGE: Final = re.compile(
+    r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", re.ASCII
+)
+_MOST_RANGES: Final = 20
+
+
+def mark(words: str) -> str:
+    """Words that are translated where they are shown; the extraction of catalogs knows this name."""
+    return words
+
+
+@cache
+def catalog(language: str) -> NullTranslations:
+    """The catalog of a language as ``languages`` names it; an empty one for English and for what there is none for."""
+    if language not in _languages():
+        return NullTranslations()
+    with (CATALOGS / language / "desk.mo").open("rb") as file:
+        return GNUTranslations(file)
+
+
+def choose_language(accepted: str) -> str:
+    """The language of a page for somebody whose browser sent this ``Accept-Language``; English without a better one.
+
+    Source:
+        RFC 9110, 12.5.4; a range that no catalog has falls back as in RFC 4647, 3.4 (lookup).
+    """
+    for language in _ranges(accepted):
+        parts = language.split("-")
+        for length in range(len(parts), 0, -1):
+            shorter = "-".join(parts[:length])
+            if shorter == ENGLISH or shorter in _languages():
+                return shorter
+    return ENGLISH
+
+
+def _ranges(accepted: str) -> Iterator[str]:
+    """Lower-case language tags, the most wanted first; what cannot be read is left out."""
+    found = [_RANGE.fullmatch(part) for part in accepted.split(",", _MOST_RANGES)[:_MOST_RANGES]]
+    wanted = [(float(match[2] or 1), match[1].lower()) for match in found if match]
+    for weight, language in sorted(wanted, key=lambda pair: -pair[0]):
+        if weight:
+            yield language
+
+
+@cache
+def _languages() -> frozenset[str]:
+    return frozenset(file.parent.name for file in CATALOGS.glob("*/desk.mo"))
