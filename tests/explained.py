@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from jupyterhub_edu.campus.questions import Asked, read_question
 from jupyterhub_edu.cli import main
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.exams import Prepared
+from jupyterhub_edu.core.exam_records import Prepared
 from jupyterhub_edu.desk.explain import explain_now
 from jupyterhub_edu.domain.allowances import parse_allowance
 from jupyterhub_edu.domain.courses import Allowances, Caps, Course, Quota

@@ -15,39 +15,23 @@ from jupyterhub_edu.domain.balance import Share
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.decide import EndRule, role_in
 from jupyterhub_edu.domain.ends import exam_end
-from jupyterhub_edu.domain.exams import Exam, Phase, Sitting, share_of, sitting_of
+from jupyterhub_edu.domain.exams import Exam, Phase, Sitting, granted_in, share_of, sitting_of
 from jupyterhub_edu.domain.people import CourseRole, Person
-from jupyterhub_edu.domain.profiles import Granted, choose
 from jupyterhub_edu.ports import AuditEntry, Clock, Record, Store
 
 from .book import Book
-from .kept import instant, number, reading, text, texts
+from .exam_records import EXAM, SITTER, Prepared, read_exam, records_of
+from .kept import reading, text
 from .listeners import call_all
 from .named import member_keys
 from .roll import Roll
 from .rosters import in_slices
 from .sooner import Sooner
 
-__all__ = ["Exams", "Prepared", "amounts_of"]
+__all__ = ["Exams"]
 
-_EXAM, _SITTER = "exam", "sitter"
-_SECOND: Final = timedelta(seconds=1)
 _SHORTEST: Final = timedelta(minutes=10)
 """A session that is of use to somebody: so long before the warning of a loan that is called back is lent for."""
-_NONE: Final[Mapping[str, Share]] = MappingProxyType({})
-
-
-class Prepared(NamedTuple):
-    """One exam with what a decision does not ask.
-
-    Attributes:
-        by: hub account of whoever prepared it.
-        at: when, an aware UTC instant.
-    """
-
-    exam: Exam
-    by: str
-    at: datetime
 
 
 class _Seats(NamedTuple):
@@ -96,11 +80,11 @@ class Exams:
             StoreError: it, or a record in it, cannot be read.
         """
         sitters: dict[str, list[Record]] = {}
-        for record in await self._store.load_records(_SITTER):
+        for record in await self._store.load_records(SITTER):
             with reading(record):
                 sitters.setdefault(text(record.body["exam"]), []).append(record)
-        for record in await self._store.load_records(_EXAM):
-            self._known[record.id] = _read(record, sitters.get(record.id, ()))
+        for record in await self._store.load_records(EXAM):
+            self._known[record.id] = read_exam(record, sitters.get(record.id, ()))
         await self._count()
 
     # -- questions ---------------------------------------------------------------------------------------------
@@ -214,9 +198,9 @@ class Exams:
         """
         exam = prepared.exam
         former = self._known.get(exam.id)
-        records = _records(prepared)
+        records = records_of(prepared)
         ids = {(record.kind, record.id) for record in records}
-        before = _records(former) if former is not None else []
+        before = records_of(former) if former is not None else []
         gone = {(record.kind, record.id) for record in before} - ids
         await self._store.save_records(records, gone, entry)
         self._known[exam.id] = prepared
@@ -228,7 +212,7 @@ class Exams:
         Raises:
             StoreError: it could not be written down; nothing has changed.
         """
-        gone = [(record.kind, record.id) for record in _records(self._known[exam.id])]
+        gone = [(record.kind, record.id) for record in records_of(self._known[exam.id])]
         await self._store.save_records((), gone, entry)
         del self._known[exam.id]
         await self._changed(exam)
@@ -324,7 +308,7 @@ class Exams:
             if known is not None and soon < exam.starts and exam.id != changed:
                 seats[exam.id] = known
                 continue
-            granted = amounts_of(self._campus(), exam)
+            granted = granted_in(exam, self._campus().profiles)
             if granted is None or not granted.amounts.devices:
                 continue
             # Who is enrolled only later takes part then; before the start everybody counts who may by then.
@@ -357,77 +341,3 @@ class Exams:
             return self._roll.course_role(person, course, at)
         told = self._roll.exclusions.without(self._roll.told_of(keys), keys)
         return role_in((e for e in told if e.course == course), at)
-
-
-def amounts_of(campus: Campus, exam: Exam) -> Granted | None:
-    """What each participant's server gets; None if the campus file has no such profile or choice any more."""
-    profile = campus.profiles.get(exam.profile)
-    if profile is None:
-        return None
-    fixed = {option.key: option.default for option in profile.options.values()}
-    chosen = choose(profile, {**fixed, **exam.options}, CourseRole.STUDENT)
-    return chosen if isinstance(chosen, Granted) else None
-
-
-def _records(prepared: Prepared) -> list[Record]:
-    exam, by, at = prepared
-    body = {
-        "course": exam.course,
-        "starts": exam.starts.isoformat(),
-        "ends": exam.ends.isoformat(),
-        "profile": exam.profile,
-        "image": exam.image,
-        "options": dict(exam.options),
-        "listed": exam.participants is not None,
-        "closed": exam.closed.isoformat() if exam.closed is not None else None,
-        "at": at.isoformat(),
-    }
-    listed = exam.participants or frozenset()
-    return [
-        Record(_EXAM, exam.id, body, by=by),
-        *(
-            Record(
-                _SITTER,
-                f"{exam.id} {key}",
-                {
-                    "exam": exam.id,
-                    "listed": key in listed,
-                    "extra_seconds": exam.extra.get(key, timedelta(0)) // _SECOND,
-                },
-                whose=key,
-            )
-            for key in sorted({*listed, *exam.extra})
-        ),
-    ]
-
-
-def _read(record: Record, sitters: Iterable[Record]) -> Prepared:
-    listed, extra = set[str](), dict[str, timedelta]()
-    for sitter in sitters:
-        with reading(sitter):
-            if _flag(sitter.body["listed"]):
-                listed.add(sitter.whose)
-            if seconds := number(sitter.body["extra_seconds"]):
-                extra[sitter.whose] = seconds * _SECOND
-    with reading(record):
-        body = record.body
-        closed = body["closed"]
-        exam = Exam(
-            id=record.id,
-            course=text(body["course"]),
-            starts=instant(body["starts"]),
-            ends=instant(body["ends"]),
-            profile=text(body["profile"]),
-            image=text(body["image"]),
-            options=MappingProxyType(texts(body["options"])),
-            participants=frozenset(listed) if _flag(body["listed"]) else None,
-            extra=MappingProxyType(extra),
-            closed=None if closed is None else instant(closed),
-        )
-        return Prepared(exam, record.by, instant(body["at"]))
-
-
-def _flag(value: object) -> bool:
-    if type(value) is not bool:
-        raise ValueError(f"not true or false: {value!r}")
-    return value

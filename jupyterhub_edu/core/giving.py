@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -24,7 +23,7 @@ from jupyterhub_edu.domain.grants import (
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.ports import AuditEntry
 
-from .named import find_members, member_keys
+from .named import find_members, member_keys, member_sections
 from .rosters import in_slices
 
 if TYPE_CHECKING:
@@ -206,7 +205,7 @@ class Giving:
         if whom.person is not None and whom.section is not None:
             raise CannotGive("A grant is for a person, a section, or everybody.")
         if whom.section is not None:
-            sections = await self._sections()
+            sections = await member_sections(self._core.roll, self._course)
             if not any(whom.section in own for own in sections.values()):
                 raise CannotGive("Nobody of the course is in this section.")
         if whom.person is None:
@@ -222,21 +221,13 @@ class Giving:
                 (shared if one.person is None else own.setdefault(one.person, [])).append(one)
         most = 0
         members = await member_keys(self._core.roll, self._course)
-        sections = await self._sections()
+        sections = await member_sections(self._core.roll, self._course)
         async for key, keys in in_slices(members.items()):
             people = {key, *keys}
             if grant.is_for(people, sections[key]):
                 given = [*shared, *(one for each in people for one in own.get(each, ()))]
                 most = max(most, granted_hours(given, self._course, people, sections[key]))
         return most
-
-    async def _sections(self) -> dict[str, Collection[str]]:
-        """The sections of everybody in the course, by key."""
-        roll, found = self._core.roll, dict[str, Collection[str]]()
-        async for key, keys in in_slices((await member_keys(roll, self._course)).items()):
-            told = [e for e in roll.told_of(keys) if e.course == self._course]
-            found[key] = frozenset[str]().union(*(e.sections for e in told))
-        return found
 
     def _entry(self, act: str, grant: Grant) -> AuditEntry:
         person = self._core.roll.person(grant.person) if grant.person else None

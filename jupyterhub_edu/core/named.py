@@ -8,7 +8,7 @@ from .finding import fold, names_of
 from .roll import Roll
 from .rosters import in_slices
 
-__all__ = ["NotNamed", "find_members", "member_keys"]
+__all__ = ["NotNamed", "find_members", "member_keys", "member_sections"]
 
 
 class NotNamed(Exception):
@@ -33,6 +33,15 @@ async def member_keys(roll: Roll, course: str) -> dict[str, tuple[str, ...]]:
             found[key] = (key,)
         elif account.key not in found:
             found[account.key] = tuple(one.key for one in roll.identities(account))
+    return found
+
+
+async def member_sections(roll: Roll, course: str) -> dict[str, frozenset[str]]:
+    """The sections in which any origin has somebody of a course, by keys as in ``member_keys``."""
+    found: dict[str, frozenset[str]] = {}
+    async for key, keys in in_slices((await member_keys(roll, course)).items()):
+        told = (e for e in roll.told_of(keys) if e.course == course)
+        found[key] = frozenset[str]().union(*(e.sections for e in told))
     return found
 
 

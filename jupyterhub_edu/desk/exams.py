@@ -10,19 +10,17 @@ from typing import Any, Final
 from jupyterhub.scopes import needs_scope
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.exam_records import Prepared
+from jupyterhub_edu.core.exam_wishes import CannotExamine, ExamWish
 from jupyterhub_edu.core.examining import (
-    CannotExamine,
     Examining,
     ExaminingNotYours,
     ExamTooLong,
-    ExamWish,
     NoSuchExam,
-    Rehearsal,
-    Rehearsed,
     Sat,
 )
-from jupyterhub_edu.core.exams import Prepared
 from jupyterhub_edu.core.named import NotNamed
+from jupyterhub_edu.core.rehearsing import Rehearsal, Rehearsed
 from jupyterhub_edu.domain.exams import Exam
 from jupyterhub_edu.ports import StoreError
 

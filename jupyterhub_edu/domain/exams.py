@@ -10,11 +10,13 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from .people import CourseRole
+from .profiles import Granted, Profile, choose
 
 __all__ = [
     "Exam",
     "Phase",
     "Sitting",
+    "granted_in",
     "next_start",
     "reserves",
     "share_of",
@@ -50,6 +52,7 @@ class Exam:
         participants: keys of people; None: all students of the course.
         extra: additional time by the person's key.
         closed: when a teacher ended it for everybody, extra time included (aware UTC), or None.
+        title: what its course calls it, or ``""``.
     """
 
     id: str
@@ -62,6 +65,7 @@ class Exam:
     participants: frozenset[str] | None = None
     extra: Mapping[str, timedelta] = field(default_factory=lambda: _NOTHING)
     closed: datetime | None = None
+    title: str = ""
 
     def __post_init__(self) -> None:
         if self.starts.tzinfo is None or self.ends.tzinfo is None or self.ends <= self.starts:
@@ -106,6 +110,16 @@ class Sitting(NamedTuple):
     def is_on(self, now: datetime) -> bool:
         """Whether the person takes part at this instant."""
         return self.exam.starts <= now < self.ends
+
+
+def granted_in(exam: Exam, profiles: Mapping[str, Profile]) -> Granted | None:
+    """What each participant's server gets; None where there is no such profile or choice any more."""
+    profile = profiles.get(exam.profile)
+    if profile is None:
+        return None
+    fixed = {option.key: option.default for option in profile.options.values()}
+    chosen = choose(profile, {**fixed, **exam.options}, CourseRole.STUDENT)
+    return chosen if isinstance(chosen, Granted) else None
 
 
 def share_of(exam: str) -> str:

@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 
 from jupyterhub_edu.core import Core, Refused
+from jupyterhub_edu.core.exam_records import Prepared
+from jupyterhub_edu.core.exam_wishes import CannotExamine, ExamWish
 from jupyterhub_edu.core.examining import (
-    CannotExamine,
     Examining,
     ExaminingNotYours,
     ExamTooLong,
-    ExamWish,
     NoSuchExam,
 )
-from jupyterhub_edu.core.exams import Prepared
 from jupyterhub_edu.core.named import NotNamed
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.allowances import GPU_HOUR, parse_allowance

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from jupyterhub_edu.core import Core, Refused
-from jupyterhub_edu.core.examining import Examining, ExamWish
+from jupyterhub_edu.core.exam_wishes import ExamWish
+from jupyterhub_edu.core.examining import Examining
 from jupyterhub_edu.core.giving import Giving, Whom
 from jupyterhub_edu.domain.allowances import GPU_HOUR, parse_allowance, usage
 from jupyterhub_edu.domain.campus import FilePerson

@@ -6,7 +6,8 @@ import pytest
 from tornado import web
 
 from jupyterhub_edu.core import provide
-from jupyterhub_edu.core.examining import Examining, ExamWish
+from jupyterhub_edu.core.exam_wishes import ExamWish
+from jupyterhub_edu.core.examining import Examining
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import StoreError
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, enrol

@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry
 
 from jupyterhub_edu.core import Core, Refused
 from jupyterhub_edu.core import starting as starting_module
-from jupyterhub_edu.core.exams import Prepared
+from jupyterhub_edu.core.exam_records import Prepared
 from jupyterhub_edu.core.sighting import Sightings
 from jupyterhub_edu.core.tally import Tally
 from jupyterhub_edu.domain.admissions import Admission, Stage
