@@ -13,6 +13,7 @@ from jupyterhub.scopes import needs_scope
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.hub import refusal_json
+from jupyterhub_edu.wire.tags import tag_of
 
 from . import views
 from .base import STOPS, Desk
@@ -25,6 +26,37 @@ __all__ = ["API", "CourseAPI", "CoursesAPI", "ServerAPI", "ServersAPI", "api_rou
 
 class API(Desk, APIHandler):
     """JSON in the hub's style; our refusals carry their reasons."""
+
+    _tag: str | None = None
+
+    def show(self, answer: object, status: int = 200) -> None:
+        """Answer with JSON."""
+        self.set_status(status)
+        self.write(json.dumps(answer))
+
+    def tag(self, shown: object) -> None:
+        """Give the answer the ``ETag`` of what it shows, for whatever two people may edit."""
+        self._tag = f'"{tag_of(shown)}"'
+        self.set_header("ETag", self._tag)
+
+    def compute_etag(self) -> str | None:
+        """Only what ``tag`` was called for has one."""
+        return self._tag
+
+    def require_unchanged(self, shown: object) -> None:
+        """Honour ``If-Match``.
+
+        Args:
+            shown: what ``tag`` would be given now.
+
+        Raises:
+            DeskError: whoever asks was shown something else.
+        """
+        seen = self.request.headers.get("If-Match")
+        if seen is None or seen.strip() == "*":
+            return
+        if f'"{tag_of(shown)}"' not in {one.strip() for one in seen.split(",")}:
+            raise DeskError(Code.STALE, current=shown)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """``{"status", "message", "reasons": [{"code", "sentence", "who", "retry_at"}]}``."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Final
-
-from jupyterhub.scopes import needs_scope
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.giving import (
@@ -22,15 +19,19 @@ from jupyterhub_edu.core.giving import (
 )
 from jupyterhub_edu.core.named import NotNamed
 from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.allowances import GPU_HOUR, gpu_hours
 from jupyterhub_edu.domain.grants import Cap, Grant, Hours, Lift, Longest, Offer
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.ports import StoreError
+from jupyterhub_edu.wire import grants as wire
+from jupyterhub_edu.wire.shapes import Named
 
 from .api import API
+from .operations import operation
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
-from .wishes import body_of, done, instant, iso, minutes, text
+from .wishes import done, instant
 
 __all__ = ["GrantAPI", "GrantsAPI", "grant_routes", "names_json", "read_lift"]
 
@@ -43,7 +44,6 @@ _REFUSALS: Final[Mapping[type[Exception], Code]] = {
     StoreError: Code.NOT_WRITTEN,
 }
 _WHAT: Final = frozenset({"hours", "offer", "servers", "devices", "flavor", "longest", "profile"})
-_KEYS: Final = _WHAT | {"person", "section", "starts", "ends", "why"}
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -60,19 +60,25 @@ class _GivingAPI(API):
 class GrantsAPI(_GivingAPI):
     """``/hub/api/edu/courses/<course>/grants``."""
 
-    @needs_scope(READ)
+    @operation(
+        READ,
+        does="Every grant of the course, ended ones too, and what teachers give alone.",
+        answers={200: wire.Grants},
+        refuses={Code.NO_SUCH_COURSE, Code.NOT_YOUR_GRANTS},
+        act=Act.GRANT,
+    )
     async def get(self, course_id: str) -> None:
-        """Every grant of the course, ended ones too, with what a teacher gives alone; for whoever may give."""
+        """For whoever may give."""
         core, giving, course = await self.giving(course_id)
         try:
             giving.require_may_give()
         except GivingNotYours as error:
             raise DeskError(Code.NOT_YOUR_GRANTS) from error
         taken = core.spared.most(core.book.admissions(course))
-        grants = [_grant_json(core, one, taken) async for one in in_slices(core.grants.of(course))]
+        grants = [_shown(core, one, taken) async for one in in_slices(core.grants.of(course))]
         ceilings = core.campus.ceilings
         longest = ceilings.longest // _MINUTE if ceilings.longest is not None else None
-        answer = {
+        answer: wire.Grants = {
             "time_zone": core.campus.zone.key,
             "ceilings": {
                 "hours": float(gpu_hours(ceilings.hours)),
@@ -83,106 +89,95 @@ class GrantsAPI(_GivingAPI):
             },
             "grants": grants,
         }
-        self.write(json.dumps(answer))
+        self.show(answer)
 
-    @needs_scope(MANAGE)
-    async def post(self, course_id: str) -> None:
-        """Give something; 201 with the grant."""
+    @operation(
+        MANAGE,
+        does="Give one thing to a person, a section or everybody.",
+        takes=wire.GrantWish,
+        answers={201: wire.Grant},
+        refuses={Code.NO_SUCH_COURSE, *_REFUSALS.values()},
+        act=Act.GRANT,
+    )
+    async def post(self, course_id: str, *, wish: wire.GrantWish) -> None:
+        """Never above a ceiling, but for administrators."""
         core, giving, _ = await self.giving(course_id)
-        wish = body_of(self.request.body, _KEYS)
-        whom = Whom(
-            None if wish.get("person") is None else text(wish["person"]),
-            None if wish.get("section") is None else text(wish["section"]),
-        )
         act = giving.give(
             read_lift(wish),
-            whom,
+            Whom(wish.get("person"), wish.get("section")),
             starts=instant(wish.get("starts")),
             ends=instant(wish.get("ends")),
-            why=text(wish.get("why", "")),
+            why=wish.get("why", ""),
         )
         grant = await done(act, _REFUSALS)
-        self.set_status(201)
-        self.write(json.dumps(_grant_json(core, grant, {})))
+        self.show(_shown(core, grant, {}), 201)
 
 
 class GrantAPI(_GivingAPI):
     """``/hub/api/edu/courses/<course>/grants/<grant>``."""
 
-    @needs_scope(MANAGE)
+    @operation(
+        MANAGE,
+        does="Take a grant back: 204, or 200 with what is left because it has been used.",
+        answers={200: wire.Grant, 204: None},
+        refuses={Code.NO_SUCH_COURSE, *_REFUSALS.values()},
+        act=Act.GRANT,
+    )
     async def delete(self, course_id: str, grant: str) -> None:
-        """Take it back: 204, or 200 with what is left because it has been used."""
+        """What was used stays used."""
         core, giving, _ = await self.giving(course_id)
         left = await done(giving.take_back(grant), _REFUSALS)
         if left is None:
             self.set_status(204)
         else:
             taken = core.spared.most(core.book.admissions(left.course))
-            self.write(json.dumps(_grant_json(core, left, taken)))
+            self.show(_shown(core, left, taken))
 
 
-def read_lift(wish: Mapping[str, Any]) -> Lift:
+def read_lift(wish: wire.GrantWish) -> Lift:
     """The one thing that is to be given.
 
     Raises:
         DeskError: it is none, or several.
     """
     match {key: value for key, value in wish.items() if key in _WHAT}:
-        case {"hours": int() | float() as hours, **rest} if not rest and type(hours) is not bool:
-            return Hours(_usage(hours))
+        case {"hours": float() | int() as hours, **rest} if not rest:
+            return Hours(int(Fraction(str(hours)) * GPU_HOUR))
         case {"offer": str() as profile, **rest} if not rest:
-            return Offer(text(profile))
-        case {"servers": int() as most, **rest} if not rest and type(most) is int:
-            return Cap(_count(most))
-        case {"devices": int() as most, "flavor": str() as flavor, **rest} if (
-            not rest and type(most) is int
-        ):
-            return Cap(_count(most), text(flavor))
+            return Offer(profile)
+        case {"servers": int() as most, **rest} if not rest:
+            return Cap(most)
+        case {"devices": int() as most, "flavor": str() as flavor, **rest} if not rest:
+            return Cap(most, flavor)
         case {"longest": int() as longest, "profile": str() as profile, **rest} if not rest:
-            return Longest(text(profile), minutes(longest))
-    raise DeskError(Code.UNREADABLE)
+            return Longest(profile, longest * _MINUTE)
+    raise DeskError(Code.UNREADABLE, "Say one thing to give.")
 
 
-def _usage(hours: float) -> int:
-    """GPU hours as usage, at most three decimals."""
-    if not 0 <= hours <= 1_000_000:
-        raise DeskError(Code.UNREADABLE)
-    thousandths = Fraction(str(hours)) * 1000
-    if thousandths.denominator != 1:
-        raise DeskError(Code.UNREADABLE)
-    return int(thousandths) * GPU_HOUR // 1000
-
-
-def _count(most: int) -> int:
-    if not 0 <= most <= 1_000_000:
-        raise DeskError(Code.UNREADABLE)
-    return most
-
-
-def _grant_json(core: Core, grant: Grant, taken: Mapping[str, int]) -> dict[str, object]:
+def _shown(core: Core, grant: Grant, taken: Mapping[str, int]) -> wire.Grant:
     """One grant; names are hostile text.
 
     Args:
         taken: of hours, by the grant's id.
     """
-    found: dict[str, object] = {
+    found: wire.Grant = {
         "id": grant.id,
         "what": words(grant.what),
-        **_lift_json(grant.what),
         "person": names_json(core, grant.person) if grant.person is not None else None,
         "section": grant.section,
-        "starts": iso(grant.starts),
-        "ends": iso(grant.ends),
+        "starts": grant.starts.isoformat(),
+        "ends": grant.ends.isoformat(),
         "by": grant.by,
         "why": grant.why,
         "approved": grant.approved,
     }
     if isinstance(grant.what, Hours):
         found["taken"] = float(gpu_hours(taken.get(grant.id, 0)))
+    found.update(_lift_json(grant.what))
     return found
 
 
-def _lift_json(what: Lift) -> dict[str, object]:
+def _lift_json(what: Lift) -> Any:
     match what:
         case Hours(amount):
             return {"hours": float(gpu_hours(amount))}
@@ -196,7 +191,7 @@ def _lift_json(what: Lift) -> dict[str, object]:
             return {"longest": length // _MINUTE, "profile": profile}
 
 
-def names_json(core: Core, key: str) -> dict[str, str | None]:
+def names_json(core: Core, key: str) -> Named:
     """Who somebody of the course is; account and name are null for those of whom none is known."""
     known = core.roll.person(key) or core.roll.rosters.listed(key)
     return {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http.client import responses
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from tornado import web
 
@@ -42,6 +43,8 @@ class Code(StrEnum):
     CANNOT_EXAMINE = "cannot-hold-exam"
     NO_PLACE = "no-place"
     MAY_NOT_START = "may-not-start"
+    TOO_OFTEN = "too-often"
+    STALE = "stale"
 
 
 _RETRY_AFTER: Final = {429: "3600", 503: "10"}
@@ -139,6 +142,12 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
         ),
         Code.NO_SUCH_EXAM: Row(404, "The course has no such exam.", "nobody"),
         Code.CANNOT_EXAMINE: Row(409, "This exam cannot be held so.", "you"),
+        Code.TOO_OFTEN: Row(429, "You ask for this too often.", "nobody: it takes a while"),
+        Code.STALE: Row(
+            412,
+            "Somebody has changed it since you were shown it.",
+            "you: look at what is there now",
+        ),
         Code.NOT_ERASED: Row(
             409,
             "They cannot be erased now: they have a server, or the campus file names them.",
@@ -151,20 +160,24 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
 class DeskError(web.HTTPError):
     """A refusal, in the shape that the hub's handlers show."""
 
-    def __init__(self, code: Code, more: str = "") -> None:
+    def __init__(
+        self, code: Code, more: str = "", *, wait: float | None = None, current: Any = None
+    ) -> None:
         """Refuse.
 
         Args:
             more: what is known beside the row's sentence; plain text.
+            wait: seconds after which it may be otherwise, where that is known.
+            current: for ``stale``: what is there now, as JSON.
         """
         row = ROWS[code]
         sentence = f"{row.sentence} {more}".strip()
         # The reason is the phrase of the HTTP status and a label of metrics; our words go into the message.
         super().__init__(row.status, "%s", sentence, reason=responses[row.status])
         self.jupyterhub_message = sentence
-        self.code, self.row = code, row
-        wait = _RETRY_AFTER.get(row.status)
-        self.headers = {"Retry-After": wait} if wait else {}
+        self.code, self.row, self.current = code, row, current
+        after = _RETRY_AFTER.get(row.status) if wait is None else str(max(1, math.ceil(wait)))
+        self.headers = {"Retry-After": after} if after else {}
 
     def as_json(self) -> dict[str, object]:
         """JupyterHub's shape of an error, with our reasons."""
@@ -174,4 +187,9 @@ class DeskError(web.HTTPError):
             "who": self.row.who,
             "retry_at": None,
         }
-        return {"status": self.row.status, "message": self.jupyterhub_message, "reasons": [reason]}
+        told: dict[str, object] = {
+            "status": self.row.status,
+            "message": self.jupyterhub_message,
+            "reasons": [reason],
+        }
+        return told if self.current is None else {**told, "current": self.current}

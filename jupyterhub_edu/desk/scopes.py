@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from jupyterhub.scopes import define_custom_scopes
 
-__all__ = ["CUSTOM_SCOPES", "MANAGE", "READ"]
+__all__ = ["ADMIN", "CUSTOM_SCOPES", "MANAGE", "READ"]
 
 READ: Final = "custom:edu:read"
 MANAGE: Final = "custom:edu:manage"
+ADMIN: Final = "custom:edu:admin"
 CUSTOM_SCOPES: Final[dict[str, dict[str, Any]]] = {
     READ: {
         "description": "See your courses, your place in the line and, where you may, who is on in them"
@@ -18,6 +19,10 @@ CUSTOM_SCOPES: Final[dict[str, dict[str, Any]]] = {
         "description": "Stop servers, give grants and hold exams in your courses, where you may, and take or give up "
         "your place in the line",
         "subscopes": [READ],
+    },
+    ADMIN: {
+        "description": "If you are an administrator of the site: see and change what administrators may there",
+        "subscopes": [MANAGE],
     },
 }
 """For ``JupyterHub.custom_scopes``; everybody gets them with the hub role ``user``."""
