@@ -34,6 +34,7 @@ from .line import Line
 from .noting import entry_about
 from .reclaims import Reclaims
 from .refresh import Refresher
+from .requests import Requests
 from .revocation import Revocation
 from .roll import NameTaken, Roll
 from .settling import Settler, Tries
@@ -80,6 +81,7 @@ class Core:
             lambda: self.refresher.sources, in_force, self.roll, store, clock, self.settler.retry
         )
         self.grants = Grants(self.roll, store, clock)
+        self.requests = Requests(store)
         self.spared = Spared(in_force, store)
         self.ledger = Ledger(
             in_force, store, clock, lambda: self.book.settle(), self.spared.between
@@ -267,6 +269,7 @@ class Core:
         await self.roll.load()
         await self.syncer.load()
         await self.grants.load()
+        await self.requests.load()
         await self.exams.load()
         await self.spared.load()
         await self.ledger.load()

@@ -135,6 +135,7 @@ class PersonAPI(AdminAPI):
         core.spared.forget(found.hub_name)
         core.grants.forget(found.keys, found.hub_name, stand_in)
         core.exams.forget(found.keys, found.hub_name, stand_in)
+        core.requests.forget(found.keys, found.hub_name, stand_in)
         self.write(json.dumps({"erased_as": stand_in}))
 
     async def _find(self, core: Core, who: str) -> Dossier:

@@ -1,0 +1,176 @@
+"""Asking an administrator for what lies above a ceiling, and answering; nothing is changed that is not in the audit."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.ports import AuditEntry
+
+from .named import find_members
+from .requests import ACTS, Answer, Kind, Request, State, names_in, with_names
+
+if TYPE_CHECKING:
+    from .app import Core
+
+__all__ = [
+    "AlreadyAnswered",
+    "CannotRequest",
+    "Carry",
+    "NoSuchRequest",
+    "RequestNotYours",
+    "Requesting",
+]
+
+Carry = Callable[[Request], Awaitable[None]]
+"""Does what a request asks for, by the ordinary act of whoever answers; raises the act's own refusals."""
+_MOST: Final = 50
+"""Requests of one course that wait."""
+_KEPT: Final = 200
+"""Answered requests that a course keeps."""
+_LARGEST: Final = 64 * 1024
+"""Characters of a wish as JSON."""
+
+
+class RequestNotYours(Exception):
+    """Who asks may not ask for this in the course, or may not answer."""
+
+
+class NoSuchRequest(Exception):
+    """There is none with this id, or none for whoever asks."""
+
+
+class AlreadyAnswered(Exception):
+    """Somebody has answered it, or it was taken back."""
+
+
+class CannotRequest(Exception):
+    """It is too much; the text says of what."""
+
+
+class Requesting:
+    """What one person asks of administrators, or answers as one.
+
+    Always holds:
+        - who asks may ask in this course (``Act.REQUEST``); who answers may do the act itself above its ceiling;
+        - what is approved is done by the ordinary act, with the right of whoever approves, and once: an act that is refused
+          leaves the request open;
+        - people whom a wish names are of the course.
+
+    Args:
+        address: network address of the actor, for the audit.
+    """
+
+    def __init__(self, core: Core, actor: Person, address: str = "") -> None:
+        self._core, self._actor, self._address = core, actor, address
+
+    def require_may_ask(self, course: str) -> None:
+        """Make sure that the actor may ask for anything here.
+
+        Raises:
+            RequestNotYours: they may not.
+        """
+        if not self._core.may(Act.REQUEST, self._actor, course):
+            raise RequestNotYours
+
+    def may_answer(self, request: Request) -> bool:
+        """Whether the actor may do above the ceiling what is asked for."""
+        return self._core.may(ACTS[request.kind], self._actor, request.course)
+
+    async def ask(
+        self, course: str, kind: Kind, wish: Mapping[str, Any], why: str = ""
+    ) -> Request:
+        """Ask for something.
+
+        Args:
+            wish: the body of the act as the API takes it, which the caller has read.
+
+        Raises:
+            RequestNotYours, CannotRequest: see the classes.
+            NotNamed: names that mean nobody in the course, or several.
+            StoreError: it could not be kept; nothing has changed.
+        """
+        self.require_may_ask(course)
+        core = self._core
+        if len(json.dumps(dict(wish))) > _LARGEST:
+            raise CannotRequest("It is too long.")
+        found = await find_members(core.roll, course, names_in(kind, wish))
+        by, at = self._actor.hub_name, core.clock()
+        asked = with_names(kind, wish, found)
+        request = Request(uuid.uuid4().hex, course, kind, asked, by, at, why)
+        async with core.requests.turn:
+            known = core.requests.of(course)
+            if sum(one.waits for one in known) >= _MOST:
+                raise CannotRequest(f"{_MOST} requests of the course wait already.")
+            answered = [one for one in known if not one.waits]
+            await core.requests.add(request, self._entry("ask", request), answered[_KEPT - 1 :])
+        return request
+
+    async def withdraw(self, id: str) -> Request:
+        """Take a request back; whoever may ask in the course may.
+
+        Raises:
+            NoSuchRequest, AlreadyAnswered: see the classes.
+            StoreError: it could not be kept; nothing has changed.
+        """
+        async with self._core.requests.turn:
+            request = self._core.requests.find(id)
+            if request is None or not self._core.may(Act.REQUEST, self._actor, request.course):
+                raise NoSuchRequest(id)
+            return await self._answer(request, State.WITHDRAWN, "", "withdraw-request")
+
+    async def refuse(self, id: str, words: str) -> Request:
+        """Refuse one.
+
+        Raises:
+            NoSuchRequest, AlreadyAnswered, StoreError: as for ``withdraw``.
+        """
+        async with self._core.requests.turn:
+            request = self._answerable(id)
+            return await self._answer(request, State.REFUSED, words, "refuse-request")
+
+    async def approve(self, id: str, words: str, carry: Carry) -> Request:
+        """Approve one: do what it asks for.
+
+        Raises:
+            NoSuchRequest, AlreadyAnswered, StoreError: as for ``withdraw``.
+            Exception: what the act has against it; the request is open as before.
+        """
+        async with self._core.requests.turn:
+            begun = await self._answer(self._answerable(id), State.BEGUN, words, "approve-request")
+            try:
+                await carry(begun)
+            except Exception:
+                await self._core.requests.answer(begun, None)
+                raise
+            answer = Answer(State.APPROVED, self._actor.hub_name, self._core.clock(), words)
+            return await self._core.requests.answer(begun, answer)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _answerable(self, id: str) -> Request:
+        request = self._core.requests.find(id)
+        if request is None or not self.may_answer(request):
+            raise NoSuchRequest(id)
+        return request
+
+    async def _answer(self, request: Request, state: State, words: str, act: str) -> Request:
+        if not request.waits:
+            raise AlreadyAnswered
+        answer = Answer(state, self._actor.hub_name, self._core.clock(), words)
+        return await self._core.requests.answer(request, answer, self._entry(act, request))
+
+    def _entry(self, act: str, request: Request) -> AuditEntry:
+        return AuditEntry(
+            self._core.clock(),
+            self._actor.hub_name,
+            act,
+            course=request.course,
+            target=request.by,
+            address=self._address,
+            details={"request": request.id, "kind": str(request.kind)},
+        )
