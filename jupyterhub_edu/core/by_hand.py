@@ -22,6 +22,7 @@ __all__ = ["ByHand", "Done", "NobodyKnown", "NotYours", "Several", "TooMany"]
 Done = Enrolment | Exclusion | Pending
 """What an act has made; what says nobody yet waits."""
 
+_SETTLE, _WAIT = "settle", "wait"
 _MOST_PENDING: Final = 500
 """What may wait in one course."""
 
@@ -87,6 +88,29 @@ class ByHand:
         """
         return await self._act("exclude", self._wish(who, None, None, until, why))
 
+    async def admit(
+        self,
+        key: str,
+        act: str,
+        *,
+        sections: frozenset[str] = frozenset(),
+        starts: datetime | None = None,
+        ends: datetime | None = None,
+        why: str = "",
+    ) -> Enrolment:
+        """Enrol somebody known as a student, who came by themselves: nobody is looked for.
+
+        Args:
+            key: of the person.
+            act: for the audit.
+
+        Raises:
+            NotYours, StoreError: as for ``enrol``.
+        """
+        wish = self._wish(key, CourseRole.STUDENT, starts, ends, why)
+        self._require_may_do(wish, Found(key))
+        return await self._add(act, wish, CourseRole.STUDENT, Found(key), sections)
+
     async def settle(self, pending: Pending, found: Found) -> None:
         """Do what has waited, for whoever typed it. What was done to the person by hand meanwhile stands.
 
@@ -99,7 +123,7 @@ class ByHand:
         if not entries.take(pending):
             return
         try:
-            await self._do("settle", pending, found)
+            await self._do(_SETTLE, pending, found)
         except BaseException:
             entries.put_back(pending)
             raise
@@ -229,28 +253,41 @@ class ByHand:
             wish = replace(wish, id=former.id)
         elif len(entries.in_course(self._course)) >= _MOST_PENDING:
             raise TooMany
-        await self._write_down("wait", "", {"pending": wish.id, **_details(wish)})
+        await self._write_down(_WAIT, "", _details(_WAIT, wish))
         await entries.save(wish)
         return wish
 
     async def _do(self, act: str, wish: Pending, found: Found) -> Done:
         """Write it down and do it, once for all identities of the person."""
+        if wish.role is not None:
+            return await self._add(act, wish, wish.role, found)
         roll, keys = self._core.roll, self._keys(found.key)
-        settles = act == "settle"
-        details = {"pending": wish.id, **_details(wish)} if settles else _details(wish)
-        await self._write_down(act, found.key, details)
-        if wish.role is None:
-            exclusion = Exclusion(found.key, self._course, wish.by, wish.why, wish.ends)
-            excluded = [one for one in roll.exclusions.of(keys) if one.course == self._course]
-            if not settles or not excluded or exclusion in excluded:
-                await roll.exclusions.add(exclusion)
-            return exclusion
-        place = (self._course, wish.role, MANUAL)
+        await self._write_down(act, found.key, _details(act, wish))
+        exclusion = Exclusion(found.key, self._course, wish.by, wish.why, wish.ends)
+        excluded = [one for one in roll.exclusions.of(keys) if one.course == self._course]
+        if act != _SETTLE or not excluded or exclusion in excluded:
+            await roll.exclusions.add(exclusion)
+        return exclusion
+
+    async def _add(
+        self,
+        act: str,
+        wish: Pending,
+        role: CourseRole,
+        found: Found,
+        sections: frozenset[str] = frozenset(),
+    ) -> Enrolment:
+        """The same, of an enrolment."""
+        roll, keys = self._core.roll, self._keys(found.key)
+        await self._write_down(act, found.key, _details(act, wish))
+        place = (self._course, role, MANUAL)
         dates = wish.starts, wish.ends
-        enrolment = Enrolment(found.key, *place, *dates, by=wish.by, why=wish.why)
+        enrolment = Enrolment(
+            found.key, *place, *dates, by=wish.by, sections=sections, why=wish.why
+        )
         former = [e for e in roll.told_of(keys) if (e.course, e.role, e.origin) == place]
         # One that is the same may be of a settling that could not be kept.
-        if settles and former and enrolment not in former:
+        if act == _SETTLE and former and enrolment not in former:
             return enrolment
         await roll.add_manual(enrolment, found.listed)
         for one in former:
@@ -272,5 +309,9 @@ class ByHand:
         await self._core.store.append_audit(entry)
 
 
-def _details(wish: Pending) -> dict[str, str]:
-    return {**({"role": str(wish.role)} if wish.role else {}), "why": wish.why}
+def _details(act: str, wish: Pending) -> dict[str, str]:
+    return {
+        **({"pending": wish.id} if act in (_SETTLE, _WAIT) else {}),
+        **({"role": str(wish.role)} if wish.role else {}),
+        "why": wish.why,
+    }

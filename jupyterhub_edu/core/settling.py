@@ -29,24 +29,43 @@ _PATIENCE_SECONDS: Final = 0.7
 """How long a log-in waits for what is settled by it; that goes on without it."""
 _HOUR: Final = timedelta(hours=1)
 _MOST_AN_HOUR: Final = 300
+_MANY: Final = 10_000
+"""With so many who tried, those who did not within the hour are forgotten."""
 
 
 class Tries:
-    """How many people one member of staff may name by hand within an hour: enough for a course, too few to go through a campus."""
+    """What one person, or whoever has one address, may try within an hour.
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    Args:
+        most: tries within an hour; left out: as many people as one member of staff may name by hand, which is enough for a
+            course and too few to go through a campus.
+    """
+
+    def __init__(self, clock: Clock, most: int = _MOST_AN_HOUR) -> None:
+        self._clock, self._most = clock, most
         self._of: dict[str, deque[datetime]] = {}
 
-    def take(self, hub_name: str) -> bool:
+    def take(self, who: str) -> bool:
         """Count one; False if that is too many."""
-        now, own = self._clock(), self._of.setdefault(hub_name, deque())
+        now = self._clock()
+        if len(self._of) >= _MANY:
+            self._of = {key: own for key, own in self._of.items() if now - own[-1] < _HOUR}
+        own = self._of.get(who) or deque()
         while own and now - own[0] >= _HOUR:
             own.popleft()
-        if len(own) >= _MOST_AN_HOUR:
+        if len(own) >= self._most:
             return False
         own.append(now)
+        self._of[who] = own
         return True
+
+    def give_back(self, who: str) -> None:
+        """The last one shall not count."""
+        own = self._of.get(who)
+        if own:
+            own.pop()
+            if not own:
+                del self._of[who]
 
 
 class Settler:
