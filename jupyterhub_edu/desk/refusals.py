@@ -45,6 +45,14 @@ class Code(StrEnum):
     MAY_NOT_START = "may-not-start"
     TOO_OFTEN = "too-often"
     STALE = "stale"
+    NOT_YOUR_REQUESTS = "not-your-requests"
+    NO_SUCH_REQUEST = "no-such-request"
+    ALREADY_ANSWERED = "already-answered"
+    CANNOT_REQUEST = "cannot-request"
+    CANNOT_EXPLAIN = "cannot-explain"
+    NOT_YOURS_TO_COPY = "not-yours-to-copy"
+    NOT_OUR_COURSE = "not-our-course"
+    CANNOT_MAKE_COURSE = "cannot-make-course"
 
 
 _RETRY_AFTER: Final = {429: "3600", 503: "10"}
@@ -148,6 +156,26 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             "Somebody has changed it since you were shown it.",
             "you: look at what is there now",
         ),
+        Code.NOT_YOUR_REQUESTS: Row(
+            403, "Administrators are asked by the course's teachers.", "the course's teacher"
+        ),
+        Code.NO_SUCH_REQUEST: Row(404, "There is no such request.", "nobody"),
+        Code.ALREADY_ANSWERED: Row(
+            409, "This request has been answered or taken back.", "nobody: see the answer"
+        ),
+        Code.CANNOT_REQUEST: Row(409, "This cannot be asked for.", "you"),
+        Code.CANNOT_EXPLAIN: Row(400, "This question cannot be answered.", "you"),
+        Code.NOT_YOURS_TO_COPY: Row(
+            403,
+            "Courses are copied by administrators, and by their teachers where the campus allows it.",
+            "an administrator",
+        ),
+        Code.NOT_OUR_COURSE: Row(
+            404,
+            "The desk made no such course; those of the campus file are changed there.",
+            "an administrator",
+        ),
+        Code.CANNOT_MAKE_COURSE: Row(409, "The course cannot be made so.", "you"),
         Code.NOT_ERASED: Row(
             409,
             "They cannot be erased now: they have a server, or the campus file names them.",

@@ -99,7 +99,14 @@ async def done(act: Awaitable[_T], refusals: Mapping[type[Exception], Code]) -> 
 
 
 _OWN_WORDS: Final = frozenset(
-    {Code.ABOVE_CEILING, Code.CANNOT_GIVE, Code.CANNOT_EXAMINE, Code.NOT_IN_COURSE}
+    {
+        Code.ABOVE_CEILING,
+        Code.CANNOT_GIVE,
+        Code.CANNOT_EXAMINE,
+        Code.NOT_IN_COURSE,
+        Code.CANNOT_REQUEST,
+        Code.CANNOT_MAKE_COURSE,
+    }
 )
 """Refusals of which the act says more than the row: what it says is for whoever asks."""
 
