@@ -27,7 +27,7 @@ from .sources import (
     Tool,
     Unavailable,
 )
-from .store import AuditEntry, AuditQuery, Filed, Record, Store, StoreError
+from .store import AuditEntry, AuditQuery, Filed, HandChanges, Record, Store, StoreError
 
 __all__ = [
     "Accounts",
@@ -44,6 +44,7 @@ __all__ = [
     "FormSource",
     "Gone",
     "Groups",
+    "HandChanges",
     "IdentitySource",
     "Inventory",
     "Launch",

@@ -13,7 +13,7 @@ from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import Usage, UsageQuery
 
-__all__ = ["AuditEntry", "AuditQuery", "Filed", "Record", "Store", "StoreError"]
+__all__ = ["AuditEntry", "AuditQuery", "Filed", "HandChanges", "Record", "Store", "StoreError"]
 
 
 class StoreError(Exception):
@@ -97,6 +97,26 @@ class Record:
     body: Mapping[str, Any]
     whose: str = ""
     by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandChanges:
+    """What is changed by hand in one step: all of it, with its entries in the audit, or nothing.
+
+    Attributes:
+        put: inserted, or replaced by what makes them distinct; enrolments are manual ones.
+        drop: removed; nothing happens for one that is not there.
+        listed: names of those in ``put`` who have never logged in.
+        records, forget: as ``put`` and ``drop`` of ``Store.save_records``.
+        entries: in this order.
+    """
+
+    put: Sequence[Enrolment | Exclusion | Pending] = ()
+    drop: Sequence[Enrolment | Exclusion | Pending] = ()
+    listed: Sequence[Listed] = ()
+    records: Sequence[Record] = ()
+    forget: Sequence[tuple[str, str]] = ()
+    entries: Sequence[AuditEntry] = ()
 
 
 class Store(Protocol):
@@ -203,6 +223,10 @@ class Store(Protocol):
         Args:
             drop: kind and id; nothing happens for one that is not there.
         """
+        ...
+
+    async def save_by_hand(self, changes: HandChanges) -> None:
+        """Keep what was changed by hand. Who never logged in and is in no course any more is forgotten."""
         ...
 
     async def load_secret(self, name: str) -> bytes | None:

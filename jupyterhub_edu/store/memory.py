@@ -15,7 +15,7 @@ from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import CourseRole, Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import Usage, UsageQuery, charge, sum_usage
-from jupyterhub_edu.ports import AuditEntry, AuditQuery, Filed, Record, StoreError
+from jupyterhub_edu.ports import AuditEntry, AuditQuery, Filed, HandChanges, Record, StoreError
 
 from . import rows
 
@@ -163,6 +163,45 @@ class MemoryStore:
         for key in drop:
             self._records.pop(key, None)
         self._records.update({(record.kind, record.id): record for record in kept})
+
+    async def save_by_hand(self, changes: HandChanges) -> None:
+        """Keep what was changed by hand."""
+        # Spelt first, so that what cannot be kept changes nothing.
+        for one in (*changes.put, *changes.drop):
+            rows.by_hand_row(one)
+        for names in changes.listed:
+            rows.listed_row(names)
+        kept = [rows.read_record(rows.record_row(record)) for record in changes.records]
+        for entry in changes.entries:
+            rows.audit_row(entry)
+        for one in changes.drop:
+            await self._drop(one)
+        for one in changes.put:
+            await self._put(one)
+        self._listed |= {one.key: one for one in changes.listed if one.key not in self._people}
+        self._forget({one.person for one in changes.drop if isinstance(one, Enrolment)})
+        for key in changes.forget:
+            self._records.pop(key, None)
+        self._records.update({(record.kind, record.id): record for record in kept})
+        self._audit += changes.entries
+
+    async def _put(self, one: Enrolment | Exclusion | Pending) -> None:
+        match one:
+            case Enrolment():
+                await self.add_enrolment(one)
+            case Exclusion():
+                await self.add_exclusion(one)
+            case Pending():
+                await self.save_pending(one)
+
+    async def _drop(self, one: Enrolment | Exclusion | Pending) -> None:
+        match one:
+            case Enrolment():
+                self._enrolments.pop(_key(one), None)
+            case Exclusion():
+                await self.remove_exclusion(one.person, one.course)
+            case Pending():
+                await self.remove_pending(one.id)
 
     async def load_secret(self, name: str) -> bytes | None:
         """What was kept under this name, sealed."""

@@ -50,6 +50,7 @@ __all__ = [
     "admission_row",
     "answer_rows",
     "audit_row",
+    "by_hand_row",
     "enrolment_row",
     "exclusion_row",
     "listed_row",
@@ -262,6 +263,17 @@ def read_pending(row: Row) -> Pending:
             ends=maybe(instant, row["ends"]),
             why=row["why"],
         )
+
+
+def by_hand_row(one: Enrolment | Exclusion | Pending) -> dict[str, Any]:
+    """Spell what was changed by hand."""
+    match one:
+        case Enrolment():
+            return enrolment_row(one)
+        case Exclusion():
+            return exclusion_row(one)
+        case Pending():
+            return pending_row(one)
 
 
 def record_row(record: Record) -> dict[str, Any]:

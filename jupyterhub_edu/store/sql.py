@@ -37,6 +37,7 @@ from jupyterhub_edu.ports import (
     AuditQuery,
     Clock,
     Filed,
+    HandChanges,
     Record,
     StoreError,
     utc_now,
@@ -83,6 +84,12 @@ _OF_A_KEY: Final = (
     PEOPLE.c.key,
 )
 """Rows that are about one person alone, pins before the people that they refer to."""
+_TABLES: Final[Mapping[type, Table]] = {
+    Enrolment: ENROLMENTS,
+    Exclusion: EXCLUSIONS,
+    Pending: PENDING,
+}
+"""Where that lies which is changed by hand."""
 _MOST_TOGETHER: Final = 200
 """Calls that share one transaction at most, so that the first of them does not wait long for the last."""
 
@@ -282,13 +289,31 @@ class SqlStore:
         audit = rows.audit_row(entry) if entry is not None else None
 
         def save(connection: Connection) -> None:
-            for kind, id in removed:
-                same = RECORDS.c.kind == kind, RECORDS.c.id == id
-                connection.execute(delete(RECORDS).where(*same))
-            for values in added:
-                _upsert(connection, RECORDS, values)
+            _change_records(connection, added, removed)
             if audit is not None:
                 connection.execute(AUDIT.insert().values(audit))
+
+        await self._do(save)
+
+    async def save_by_hand(self, changes: HandChanges) -> None:
+        """Keep what was changed by hand."""
+        # Spelt on the thread as well: thousands of rows would hold up the event loop.
+
+        def save(connection: Connection) -> None:
+            for one in changes.drop:
+                table, values = _TABLES[type(one)], rows.by_hand_row(one)
+                same = (column == values[column.name] for column in table.primary_key)
+                connection.execute(delete(table).where(*same))
+            for one in changes.put:
+                _upsert(connection, _TABLES[type(one)], rows.by_hand_row(one))
+            for names in map(rows.listed_row, changes.listed):
+                if not _is_known(connection, names["key"]):
+                    _upsert(connection, MEMBERS, names)
+            for key in {one.person for one in changes.drop if isinstance(one, Enrolment)}:
+                connection.execute(_FORGET, {"gone": key})
+            _change_records(connection, map(rows.record_row, changes.records), changes.forget)
+            if changes.entries:
+                connection.execute(AUDIT.insert(), [*map(rows.audit_row, changes.entries)])
 
         await self._do(save)
 
@@ -495,6 +520,16 @@ def _upsert(
     """Insert or replace, but for rows outside ``where``; whether it was done."""
     done = connection.execute(_replace(connection.dialect.name, table, where), values)
     return done.first() is not None
+
+
+def _change_records(
+    connection: Connection, put: Iterable[Mapping[str, Any]], drop: Iterable[tuple[str, str]]
+) -> None:
+    for kind, id in drop:
+        same = RECORDS.c.kind == kind, RECORDS.c.id == id
+        connection.execute(delete(RECORDS).where(*same))
+    for values in put:
+        _upsert(connection, RECORDS, values)
 
 
 def _without_name(hub_name: str, stand_in: str) -> Iterable[Update]:

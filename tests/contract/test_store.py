@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from jupyterhub_edu.domain.admissions import Stage
 from jupyterhub_edu.domain.pending import Waits
 from jupyterhub_edu.domain.people import Exclusion, SiteRole
-from jupyterhub_edu.ports import AuditQuery, StoreError
+from jupyterhub_edu.ports import AuditQuery, HandChanges, StoreError
 from jupyterhub_edu.store import MemoryStore
 from tests.unit.store import values
 from tests.unit.store.values import (
@@ -279,6 +279,58 @@ async def test_an_exclusion_is_replaced_by_person_and_course(store):
     await store.remove_exclusion("ldap:ola", "ml")
     await store.remove_exclusion("ldap:nobody", "ml")
     assert list(await store.load_exclusions()) == [other]
+
+
+async def test_what_is_changed_by_hand_in_one_step_is_kept_with_its_entries(store):
+    gone, left = by_hand(ends=NOW), by_hand("stats", subject="kim")
+    former = Exclusion("ldap:tor", "ml", "turid")
+    for one, names in ((gone, a_member()), (left, a_member("kim", "Kim"))):
+        await store.add_enrolment(one, names)
+    await store.add_exclusion(former)
+    await store.save_pending(a_pending(1))
+    await store.save_records([a_record(1), a_record(2)])
+
+    new = by_hand(subject="per", why="late")
+    excluded = Exclusion("ldap:kim", "ml", "turid", until=NOW)
+    changes = HandChanges(
+        put=[new, excluded, a_pending(2)],
+        drop=[gone, former, a_pending(1), by_hand("not there")],
+        listed=[a_member("per", "Per")],
+        records=[a_record(2, body={}), a_record(3, whose="ldap:per")],
+        forget=[("grant", a_record(1).id)],
+        entries=[an_entry("enrol"), an_entry("exclude")],
+    )
+    await store.save_by_hand(changes)
+
+    assert {*await store.load_enrolments()} == {left, new}
+    assert list(await store.load_listed()) == [a_member("kim", "Kim"), a_member("per", "Per")]
+    assert list(await store.load_exclusions()) == [excluded]
+    assert list(await store.load_pending()) == [a_pending(2)]
+    assert list(await store.load_records("grant")) == [
+        a_record(2, body={}),
+        a_record(3, whose="ldap:per"),
+    ]
+    assert [one.act for one in await store.load_audit()] == ["exclude", "enrol"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"put": [by_hand(why="a\0b")]},
+        {"listed": [a_member(name="a\0b")]},
+        {"records": [a_record(id="a\0b")]},
+        {"entries": [an_entry("a\0b")]},
+    ],
+    ids=["enrolment", "name", "record", "entry"],
+)
+async def test_changes_by_hand_are_kept_all_or_not_at_all(store, wrong):
+    await store.add_enrolment(by_hand())
+    some = {"drop": [by_hand()], "put": [by_hand("stats")], "entries": [an_entry()]}
+    some |= {key: [*some.get(key, []), *values] for key, values in wrong.items()}
+    with pytest.raises(StoreError):
+        await store.save_by_hand(HandChanges(**some))
+    assert list(await store.load_enrolments()) == [by_hand()]
+    assert list(await store.load_audit()) == []
 
 
 # -- secrets -------------------------------------------------------------------------------------------------------
