@@ -238,8 +238,15 @@ def _show_rehearsal(found: dict[str, Any]) -> None:
     say(f"{len(people)} take part, with {found['profile']} from {found['image']}")
     if found["devices"]:
         say(f"{found['devices']} devices are kept for them")
+    if found["will_not_start"] is None:
+        say(("how many will start is not known: the cluster is not heard", NOTE))
     if found["will_not_start"]:
         say((f"{found['will_not_start']} of them will not start: there are too few devices", BAD))
+    if recalled := found["recalled"]:
+        say(
+            f"spare devices that would be called back: {recalled['own']} of the course's own people, "
+            f"{recalled['others']} of others"
+        )
     for one in people:
         words = [] if one["logged_in"] else ["has never logged in"]
         if one["stopped"]:

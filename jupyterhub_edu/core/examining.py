@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -16,14 +17,13 @@ from jupyterhub_edu.ports import AuditEntry, StoreError
 
 from .exam_records import Prepared, tag_of
 from .exam_wishes import CannotExamine, ExamWish, make_exam
-from .rehearsing import Rehearsal, rehearse
+from .rosters import in_slices
 
 if TYPE_CHECKING:
     from .app import Core
 
 __all__ = [
     "STARTED",
-    "CannotExamine",
     "ExamChanged",
     "ExamTooLong",
     "Examining",
@@ -225,10 +225,6 @@ class Examining:
             await core.exams.drop(exam, self._entry("call-off-exam", exam))
         await self._look()
 
-    async def rehearse(self, exam: Exam) -> Rehearsal:
-        """What would happen to whom; nothing is changed. Ask ``require_may`` before."""
-        return await rehearse(self._core, exam)
-
     async def protocol(self, id: str) -> list[Sat]:
         """Who started when from where, oldest first.
 
@@ -244,6 +240,21 @@ class Examining:
             Sat(e.target, e.at, e.address, await store.find_admission(str(e.details["admission"])))
             for e in reversed(mine)
         ]
+
+    async def absent(self, id: str, sat: Iterable[Sat]) -> list[str]:
+        """The keys of those who take part, now or when it begins, and are not among ``sat``.
+
+        Raises:
+            ExaminingNotYours, NoSuchExam: see the classes.
+        """
+        core, exam = self._core, self.find(id).exam
+        came = {one.hub_name for one in sat}
+        found = []
+        async for key in in_slices(await core.exams.members(exam, max(core.clock(), exam.starts))):
+            person = core.roll.person(key)
+            if person is None or person.hub_name not in came:
+                found.append(key)
+        return found
 
     # -- inside ------------------------------------------------------------------------------------------------
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
-
-from jupyterhub.scopes import needs_scope
+from typing import Final, TypeVar
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.exam_records import Prepared
+from jupyterhub_edu.core.exam_records import Prepared, tag_of
 from jupyterhub_edu.core.exam_wishes import CannotExamine, ExamWish
 from jupyterhub_edu.core.examining import (
+    ExamChanged,
     Examining,
     ExaminingNotYours,
     ExamTooLong,
@@ -20,19 +18,31 @@ from jupyterhub_edu.core.examining import (
     Sat,
 )
 from jupyterhub_edu.core.named import NotNamed
-from jupyterhub_edu.core.rehearsing import Rehearsal, Rehearsed
+from jupyterhub_edu.core.rehearsing import Recalled, Rehearsal, Rehearsed, rehearse
+from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.exams import Exam
 from jupyterhub_edu.ports import StoreError
+from jupyterhub_edu.wire import exams as wire
 
 from .api import API
 from .grants import names_json
+from .operations import operation
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
-from .wishes import body_of, done, instant, iso, minutes, names, text
+from .wishes import done, instant, iso
 
-__all__ = ["ExamAPI", "ExamActAPI", "ExamsAPI", "ProtocolAPI", "exam_routes", "read_wish"]
+__all__ = [
+    "EXAM_REFUSALS",
+    "ExamAPI",
+    "ExamActAPI",
+    "ExamsAPI",
+    "ProtocolAPI",
+    "exam_routes",
+    "read_wish",
+]
 
-_REFUSALS: Final[Mapping[type[Exception], Code]] = {
+_T = TypeVar("_T")
+EXAM_REFUSALS: Final[Mapping[type[Exception], Code]] = {
     ExaminingNotYours: Code.NOT_YOUR_EXAMS,
     ExamTooLong: Code.ABOVE_CEILING,
     CannotExamine: Code.CANNOT_EXAMINE,
@@ -40,10 +50,8 @@ _REFUSALS: Final[Mapping[type[Exception], Code]] = {
     NotNamed: Code.NOT_IN_COURSE,
     StoreError: Code.NOT_WRITTEN,
 }
-_WISH: Final = frozenset(
-    {"starts", "ends", "profile", "image", "options", "participants", "extra"}
-)
-_DRY: Final = "dry_run"
+_SEEING: Final = frozenset({Code.NO_SUCH_COURSE, Code.NOT_YOUR_EXAMS})
+_ALL: Final = frozenset({Code.NO_SUCH_COURSE, *EXAM_REFUSALS.values()})
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -56,113 +64,162 @@ class _ExaminingAPI(API):
         course = self.require_course(core, viewer, course_id)
         return core, Examining(core, viewer, course.id, self.request.remote_ip or "")
 
-    def wish(self) -> tuple[ExamWish, bool]:
-        """What is wanted, and whether it is only to be rehearsed."""
-        body = body_of(self.request.body, _WISH | {_DRY})
-        if type(body.get(_DRY, False)) is not bool:
-            raise DeskError(Code.UNREADABLE)
-        return read_wish(body), body.get(_DRY, False)
+    async def seen(self, core: Core, examining: Examining, exam: str) -> str | None:
+        """What whoever asks has seen of an exam, if they say so.
+
+        Raises:
+            DeskError: there is no such exam, or it is another by now.
+        """
+        known = await done(_found(examining, exam), EXAM_REFUSALS)
+        self.require_unchanged(_exam_json(core, known))
+        return tag_of(known) if "If-Match" in self.request.headers else None
+
+    async def done(self, core: Core, act: Awaitable[_T]) -> _T:
+        """Wait for an act, its refusals in the desk's words."""
+        try:
+            return await done(act, EXAM_REFUSALS)
+        except ExamChanged as changed:
+            raise DeskError(Code.STALE, current=_exam_json(core, changed.now)) from changed
 
 
 class ExamsAPI(_ExaminingAPI):
     """``/hub/api/edu/courses/<course>/exams``."""
 
-    @needs_scope(READ)
+    @operation(
+        READ,
+        does="Every exam of the course.",
+        answers={200: wire.Exams},
+        refuses=_SEEING,
+        act=Act.EXAM,
+    )
     async def get(self, course_id: str) -> None:
-        """Every exam of the course, for whoever holds exams in it."""
+        """For whoever holds exams in it."""
         core, examining = await self.examining(course_id)
-        await done(_allowed(examining), _REFUSALS)
-        known = core.exams.of(course_id)
-        answer = {
+        await done(_allowed(examining), EXAM_REFUSALS)
+        answer: wire.Exams = {
             "time_zone": core.campus.zone.key,
             "longest": core.campus.ceilings.exam // _MINUTE,
-            "exams": [_exam_json(core, one) for one in known],
+            "exams": [_exam_json(core, one) for one in core.exams.of(course_id)],
         }
-        self.write(json.dumps(answer))
+        self.show(answer)
 
-    @needs_scope(MANAGE)
-    async def post(self, course_id: str) -> None:
-        """Prepare one: 201 with it and what would happen to whom; with ``dry_run`` 200 with the latter alone."""
+    @operation(
+        MANAGE,
+        does="Prepare an exam; with dry_run only say what would happen to whom.",
+        takes=wire.ExamWish,
+        answers={200: wire.OnlyRehearsal, 201: wire.RehearsedExam},
+        refuses=_ALL,
+        act=Act.EXAM,
+    )
+    async def post(self, course_id: str, *, wish: wire.ExamWish) -> None:
+        """Not longer than the ceiling, but for administrators."""
         core, examining = await self.examining(course_id)
-        wish, is_dry = self.wish()
-        if is_dry:
-            exam = await done(examining.draft(wish), _REFUSALS)
-            self.write(json.dumps({"rehearsal": await _rehearsal(core, examining, exam)}))
+        if wish.get("dry_run"):
+            exam = await self.done(core, examining.draft(read_wish(wish)))
+            self.show({"rehearsal": await _rehearsal(core, exam)})
             return
-        prepared = await done(examining.prepare(wish), _REFUSALS)
-        self.set_status(201)
-        answer = {
-            **_exam_json(core, prepared),
-            "rehearsal": await _rehearsal(core, examining, prepared.exam),
-        }
-        self.write(json.dumps(answer))
+        prepared = await self.done(core, examining.prepare(read_wish(wish)))
+        shown = _exam_json(core, prepared)
+        self.tag(shown)
+        self.show({**shown, "rehearsal": await _rehearsal(core, prepared.exam)}, 201)
 
 
 class ExamAPI(_ExaminingAPI):
     """``/hub/api/edu/courses/<course>/exams/<exam>``."""
 
-    @needs_scope(READ)
+    @operation(
+        READ,
+        does="One exam, and what would happen to whom were it to begin as it is.",
+        answers={200: wire.RehearsedExam},
+        refuses=_SEEING | {Code.NO_SUCH_EXAM},
+        act=Act.EXAM,
+    )
     async def get(self, course_id: str, exam: str) -> None:
-        """One exam, and what would happen to whom were it to begin as it is."""
+        """For whoever holds exams in the course."""
         core, examining = await self.examining(course_id)
-        known = await done(_found(examining, exam), _REFUSALS)
-        answer = {
-            **_exam_json(core, known),
-            "rehearsal": await _rehearsal(core, examining, known.exam),
-        }
-        self.write(json.dumps(answer))
+        known = await done(_found(examining, exam), EXAM_REFUSALS)
+        shown = _exam_json(core, known)
+        self.tag(shown)
+        self.show({**shown, "rehearsal": await _rehearsal(core, known.exam)})
 
-    @needs_scope(MANAGE)
-    async def patch(self, course_id: str, exam: str) -> None:
-        """Change it: 200 with it as it is then; with ``dry_run`` what would happen to whom."""
+    @operation(
+        MANAGE,
+        does="Change an exam; with dry_run only say what would happen to whom.",
+        takes=wire.ExamWish,
+        answers={200: wire.RehearsedExam | wire.OnlyRehearsal},
+        refuses=_ALL | {Code.STALE},
+        act=Act.EXAM,
+    )
+    async def patch(self, course_id: str, exam: str, *, wish: wire.ExamWish) -> None:
+        """Once it has begun its end, extra time and more participants alone."""
         core, examining = await self.examining(course_id)
-        wish, is_dry = self.wish()
-        if is_dry:
-            changed = await done(examining.changed(exam, wish), _REFUSALS)
-            self.write(json.dumps({"rehearsal": await _rehearsal(core, examining, changed)}))
+        seen = await self.seen(core, examining, exam)
+        if wish.get("dry_run"):
+            changed = await self.done(core, examining.changed(exam, read_wish(wish)))
+            self.show({"rehearsal": await _rehearsal(core, changed)})
             return
-        known = await done(examining.change(exam, wish), _REFUSALS)
-        self.write(json.dumps(_exam_json(core, known)))
+        known = await self.done(core, examining.change(exam, read_wish(wish), seen))
+        self._show(core, known)
 
-    @needs_scope(MANAGE)
+    @operation(
+        MANAGE,
+        does="Call an exam off that has not begun.",
+        answers={204: None},
+        refuses=_ALL | {Code.STALE},
+        act=Act.EXAM,
+    )
     async def delete(self, course_id: str, exam: str) -> None:
-        """Call it off, before it has begun; 204."""
-        _, examining = await self.examining(course_id)
-        await done(examining.call_off(exam), _REFUSALS)
+        """Ends of other servers that it moved are given back."""
+        core, examining = await self.examining(course_id)
+        seen = await self.seen(core, examining, exam)
+        await self.done(core, examining.call_off(exam, seen))
         self.set_status(204)
+
+    def _show(self, core: Core, known: Prepared) -> None:
+        shown = _exam_json(core, known)
+        self.tag(shown)
+        self.show(shown)
 
 
 class ExamActAPI(_ExaminingAPI):
     """``/hub/api/edu/courses/<course>/exams/<exam>/begin`` and ``.../end``."""
 
-    @needs_scope(MANAGE)
-    async def post(self, course_id: str, exam: str, act: str) -> None:
-        """Begin it now, or end it for everybody once they have been warned; 200 with it."""
+    @operation(
+        MANAGE,
+        does="Begin an exam now, or end it for everybody once they have been warned.",
+        takes=wire.NoWish,
+        answers={200: wire.Exam},
+        refuses=_ALL | {Code.STALE},
+        act=Act.EXAM,
+    )
+    async def post(self, course_id: str, exam: str, act: str, *, wish: wire.NoWish) -> None:
+        """An end takes extra time too."""
         core, examining = await self.examining(course_id)
-        body_of(self.request.body, frozenset())
-        known = await done(
-            examining.begin(exam) if act == "begin" else examining.end(exam), _REFUSALS
-        )
-        self.write(json.dumps(_exam_json(core, known)))
+        seen = await self.seen(core, examining, exam)
+        asked = examining.begin(exam, seen) if act == "begin" else examining.end(exam, seen)
+        self.show(_exam_json(core, await self.done(core, asked)))
 
 
 class ProtocolAPI(_ExaminingAPI):
     """``/hub/api/edu/courses/<course>/exams/<exam>/protocol``."""
 
-    @needs_scope(READ)
+    @operation(
+        READ,
+        does="Who started when and from where, oldest first, and who of those who take part has not.",
+        answers={200: wire.Protocol},
+        refuses=_SEEING | {Code.NO_SUCH_EXAM, Code.NOT_WRITTEN},
+        act=Act.EXAM,
+    )
     async def get(self, course_id: str, exam: str) -> None:
-        """Who started when and from where, oldest first, and who of those who take part has not."""
+        """Made of the audit."""
         core, examining = await self.examining(course_id)
-        known = await done(_found(examining, exam), _REFUSALS)
-        sat = await done(examining.protocol(exam), _REFUSALS)
-        came = {one.hub_name for one in sat}
-        members = await core.exams.members(known.exam, max(core.clock(), known.exam.starts))
-        people = [names_json(core, key) for key in members]
-        answer = {
+        sat = await done(examining.protocol(exam), EXAM_REFUSALS)
+        absent = await examining.absent(exam, sat)
+        answer: wire.Protocol = {
             "started": [_sat_json(core, one) for one in sat],
-            "not_started": [one for one in people if one["user"] not in came],
+            "not_started": [names_json(core, key) for key in absent],
         }
-        self.write(json.dumps(answer))
+        self.show(answer)
 
 
 async def _allowed(examining: Examining) -> None:
@@ -173,37 +230,34 @@ async def _found(examining: Examining, exam: str) -> Prepared:
     return examining.find(exam)
 
 
-def read_wish(body: Mapping[str, Any]) -> ExamWish:
-    """What is to be prepared or changed.
-
-    Raises:
-        DeskError: it cannot be read.
-    """
-    extra, options = body.get("extra"), body.get("options")
-    for one in (extra, options):
-        if one is not None and not isinstance(one, dict):
-            raise DeskError(Code.UNREADABLE)
+def read_wish(wish: wire.ExamWish) -> ExamWish:
+    """What is to be prepared or changed."""
+    extra, listed = wish.get("extra"), wish.get("participants")
     return ExamWish(
-        starts=instant(body.get("starts")),
-        ends=instant(body.get("ends")),
-        profile=None if body.get("profile") is None else text(body["profile"]),
-        image=None if body.get("image") is None else text(body["image"]),
-        options=None if options is None else {text(k): text(v) for k, v in options.items()},
-        participants=names(body.get("participants")),
-        extra=None if extra is None else {text(k): minutes(v) for k, v in extra.items()},
+        starts=instant(wish.get("starts")),
+        ends=instant(wish.get("ends")),
+        profile=wish.get("profile"),
+        image=wish.get("image"),
+        options=wish.get("options"),
+        participants=None if listed is None else tuple(listed),
+        extra=None if extra is None else {name: n * _MINUTE for name, n in extra.items()},
+        title=wish.get("title"),
+        section=wish.get("section"),
+        everybody=wish.get("everybody", False),
     )
 
 
-def _exam_json(core: Core, prepared: Prepared) -> dict[str, object]:
+def _exam_json(core: Core, prepared: Prepared) -> wire.Exam:
     """One exam; names are hostile text."""
     exam = prepared.exam
     listed = exam.participants
     return {
         "id": exam.id,
         "course": exam.course,
+        "title": exam.title,
         "phase": str(exam.phase(core.clock())),
-        "starts": iso(exam.starts),
-        "ends": iso(exam.ends),
+        "starts": exam.starts.isoformat(),
+        "ends": exam.ends.isoformat(),
         "closed": iso(exam.closed),
         "profile": exam.profile,
         "image": exam.image,
@@ -214,29 +268,36 @@ def _exam_json(core: Core, prepared: Prepared) -> dict[str, object]:
             for key, time in sorted(exam.extra.items())
         ],
         "by": prepared.by,
-        "at": iso(prepared.at),
+        "at": prepared.at.isoformat(),
     }
 
 
-async def _rehearsal(core: Core, examining: Examining, exam: Exam) -> dict[str, object]:
+async def _rehearsal(core: Core, exam: Exam) -> wire.Rehearsal:
     """What would happen to whom; of servers in other courses only how many they are."""
-    found: Rehearsal = await examining.rehearse(exam)
+    found: Rehearsal = await rehearse(core, exam)
     return {
-        "starts": iso(exam.starts),
-        "ends": iso(exam.ends),
+        "starts": exam.starts.isoformat(),
+        "ends": exam.ends.isoformat(),
+        "stops_at": found.stops_at.isoformat(),
         "profile": exam.profile,
         "image": exam.image,
         "devices": found.devices,
+        "held_from": found.held_from.isoformat(),
         "will_not_start": found.unseated,
+        "recalled": _recalled_json(found.recalled) if found.recalled is not None else None,
         "others_run_on": found.leaves,
         "people": [_rehearsed_json(core, one) for one in found.people],
     }
 
 
-def _rehearsed_json(core: Core, one: Rehearsed) -> dict[str, object]:
+def _recalled_json(recalled: Recalled) -> wire.Recalled:
+    return {"own": recalled.own, "others": recalled.others, "at": recalled.at.isoformat()}
+
+
+def _rehearsed_json(core: Core, one: Rehearsed) -> wire.Rehearsed:
     return {
         **names_json(core, one.key),
-        "ends": iso(one.ends),
+        "ends": one.ends.isoformat(),
         "stopped": len(one.stops),
         "logged_in": one.is_known,
         "reasons": [
@@ -245,12 +306,12 @@ def _rehearsed_json(core: Core, one: Rehearsed) -> dict[str, object]:
     }
 
 
-def _sat_json(core: Core, sat: Sat) -> dict[str, object]:
+def _sat_json(core: Core, sat: Sat) -> wire.Sat:
     person, admission = core.roll.by_hub_name(sat.hub_name), sat.admission
     return {
         "user": sat.hub_name,
         "name": person.name if person is not None else None,
-        "at": iso(sat.at),
+        "at": sat.at.isoformat(),
         "address": sat.address,
         "server": admission.server if admission is not None else None,
         "running_at": iso(admission.running_at) if admission is not None else None,

@@ -17,6 +17,7 @@ from jupyterhub_edu.core.examining import (
     NoSuchExam,
 )
 from jupyterhub_edu.core.named import NotNamed
+from jupyterhub_edu.core.rehearsing import rehearse
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.allowances import GPU_HOUR, parse_allowance
 from jupyterhub_edu.domain.balance import Share
@@ -434,7 +435,7 @@ async def test_a_rehearsal_says_what_would_happen_to_whom_and_changes_nothing():
     world = await World().open()
     mine = await world.start(profile="notebook")
     exam = await world.by().draft(WISH._replace(extra={"bob": HOUR}))
-    found = await world.by().rehearse(exam)
+    found = await rehearse(world.core, exam)
     ada, bob = sorted(found.people, key=lambda one: one.key)
     assert (ada.key, ada.ends, ada.stops, ada.reasons) == ("ad:id-ada", BEGINS + HOUR, (mine,), ())
     assert (bob.ends, bob.stops) == (BEGINS + 2 * HOUR, ())
@@ -446,10 +447,10 @@ async def test_a_rehearsal_says_what_would_happen_to_whom_and_changes_nothing():
 async def test_it_says_beforehand_how_many_will_not_start():
     world = await World().open()
     world.core.inventory.nodes = {"t4": [1]}  # type: ignore[attr-defined]
-    found = await world.by().rehearse(await world.by().draft(WISH))
+    found = await rehearse(world.core, await world.by().draft(WISH))
     assert found.unseated == 1
     await world.prepare()
-    found = await world.by().rehearse(await world.by().draft(WISH))
+    found = await rehearse(world.core, await world.by().draft(WISH))
     assert found.unseated == 2  # the other exam holds the one there is
 
 
