@@ -21,6 +21,7 @@ from jupyterhub_edu.ports import (
     utc_now,
 )
 
+from .boards import Boards
 from .book import Book, Consulted
 from .cards import Card, card_of
 from .examining import STARTED
@@ -31,6 +32,8 @@ from .glance import Glance
 from .grants import Grants
 from .ledger import Ledger
 from .line import Line
+from .looks import Looks
+from .messages import Messages
 from .noting import entry_about
 from .reclaims import Reclaims
 from .refresh import Refresher
@@ -102,6 +105,8 @@ class Core:
         self.extending = Extending(
             in_force, self.roll, self.book, clock, self.reclaims.calls_back, self._is_wanted
         )
+        self.looks, self.messages = Looks(self.book), Messages(self.roll, self.book, store, clock)
+        self.boards = Boards(self.book, self.line, self.looks)
         self.revocation = Revocation(
             self.roll, self.book, accounts, servers, lambda admission: self.stop("", admission)
         )
@@ -114,6 +119,7 @@ class Core:
         self.book.on_end += [self.spared.end, self.ledger.charge]
         for changes in (self.grants.on_change, self.exams.on_change):
             changes.append(lambda _: self.line.poke())
+        self.messages.on_change.append(self.boards.tell)
         self._ready: asyncio.Task[None] | None = None
 
     @property
@@ -163,6 +169,7 @@ class Core:
         self.refresher.distrust()
         self.ledger.follow()
         self.line.reread()
+        self.boards.stocked()
         return [source for id, source in former.items() if sources.get(id) is not source]
 
     # -- logging in --------------------------------------------------------------------------------------------
@@ -264,18 +271,24 @@ class Core:
         """Whether somebody in line could use an admission's devices."""
         return self.reclaims.is_wanted(admission, self.line.places(admission.flavor))
 
+    def _stocked(self) -> None:
+        """What is free of some flavor may be another number."""
+        self.line.poke()
+        self.boards.stocked()
+
     async def _start(self) -> None:
         await self.store.open()
         await self.roll.load()
         await self.syncer.load()
         await self.grants.load()
+        await self.messages.load()
         await self.requests.load()
         await self.exams.load()
         await self.spared.load()
         await self.ledger.load()
         await self.reclaims.load()
         await self.line.load()
-        await self.inventory.start(self.book.sight, self.line.poke)
+        await self.inventory.start(self.book.sight, self._stocked)
         await self.book.rebuild()
         self.line.begin()
         for admission in self.book.admissions():

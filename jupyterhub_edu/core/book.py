@@ -57,6 +57,7 @@ class Book:
         on_take: called with what the line had reserved, once its spawner has taken it.
         on_run: called with an admission once its server answers.
         on_end: called with an admission once it has ended.
+        on_change: called with an admission whenever it is counted, is another than it was, or is counted no longer.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Book:
         self.held_by, self.is_held = self._open.held_by, self._open.is_held
         self.wait_ended, self.settle = self._open.wait_ended, self._open.settle
         self.on_run, self.on_end = self._open.on_run, self._open.on_end
+        self.on_change = self._open.on_change
         self.glance, self.shares = self._grounds.glance, self._grounds.shares
         self.state, self.borrowed = self._grounds.state, self._grounds.borrowed
         self.free, self.used = self._grounds.free, self._grounds.used

@@ -14,11 +14,12 @@ from jupyterhub_edu.domain.line import Place
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.profiles import Granted
 from jupyterhub_edu.domain.reclaim import Reclaim, keeps_of
-from jupyterhub_edu.ports import Clock, Phase, Servers, Standing, Store
+from jupyterhub_edu.ports import AuditEntry, Clock, Phase, Servers, Standing, Store
 
 from .book import Book, Refused
 from .following import Followers
 from .glance import Glance
+from .listeners import call_all
 from .passing import try_in_turn
 from .rereading import Rereading
 from .roll import Roll
@@ -45,6 +46,7 @@ class Line:
         reread: the campus file has changed: what those who wait asked for may be other devices now, or not be there any more.
         refused: the reasons against a place that cannot be waited for.
         on_turned: called with the flavor and the turn each time that a turn starts nobody.
+        on_change: called with the course of a place that may stand otherwise now.
     """
 
     def __init__(
@@ -70,7 +72,8 @@ class Line:
         self._rereading = Rereading(book, self._turns)
         self.reread = self._rereading.begin
         self._followers = Followers(self.standing, self._phase)
-        self._turns.on_change = self._followers.tell
+        self._turns.on_change = self._tell
+        self.on_change: list[Callable[[str], None]] = []
         self._loaded: Sequence[Waiter] = ()
         self.follow = self._followers.follow
         self.poke, self.refused = self._turns.poke, self._turns.against
@@ -78,11 +81,20 @@ class Line:
 
     # -- those who wait ----------------------------------------------------------------------------------------
 
-    async def join(self, request: StartRequest, person: Person, server: str = "") -> Standing:
+    async def join(
+        self,
+        request: StartRequest,
+        person: Person,
+        server: str = "",
+        entry: AuditEntry | None = None,
+    ) -> Standing:
         """Take a place; asking for something else is a new arrival, asking for the same again changes nothing.
 
         Whoever finds devices free and nobody before them has their turn at once; so has whoever asks for none, who waits for
         the hub alone.
+
+        Args:
+            entry: what the audit is to say of it, kept with the place; of one that changes nothing it says nothing.
 
         Raises:
             Refused: something refuses that cannot be waited for.
@@ -100,7 +112,7 @@ class Line:
         if running or (former is not None and not await self._turns.withdraw(former)):
             raise Refused(Decision(None, (RUNS,)))
         waiter = Waiter(place, person.hub_name, server)
-        await self._put(waiter, former)
+        await self._put(waiter, former, entry)
         return self._standing(waiter)
 
     async def leave(self, hub_name: str) -> bool:
@@ -110,7 +122,7 @@ class Line:
             return False
         if self._turns.of.get(hub_name) is waiter:
             del self._turns.of[hub_name]
-        self._followers.tell(hub_name)
+        self._tell(hub_name, waiter)
         await self._turns.places.drop(waiter.place.id)
         return True
 
@@ -123,6 +135,15 @@ class Line:
         """Places that wait for a flavor, of one course or all."""
         waiting = self._turns.lines.get(flavor, {}).values()
         return sum(1 for one in waiting if course in (None, one.place.request.course))
+
+    def of_course(self, course: str) -> list[tuple[str, Standing]]:
+        """Those of one course who stand in a line, by account, in the order of each flavor's line; without reasons."""
+        found = [
+            (waiter.hub_name, self._standing(waiter, why=False))
+            for waiter in self._turns.of.values()
+            if waiter.place.request.course == course and not waiter.over
+        ]
+        return sorted(found, key=lambda one: _in_order(one[1]))
 
     def people(self) -> frozenset[str]:
         """Keys of those who stand in a line."""
@@ -205,7 +226,7 @@ class Line:
                 await self.leave(waiter.hub_name)
             elif waiter.told_until is not None and waiter.told_until <= now:
                 del turns.of[waiter.hub_name]
-                self._followers.tell(waiter.hub_name)
+                self._tell(waiter.hub_name, waiter)
             elif self._book.is_held(waiter.admission) and not turns.starter.is_under_way(
                 waiter.admission
             ):
@@ -226,12 +247,23 @@ class Line:
         waiter = self._turns.of.get(hub_name)
         return waiter if waiter is not None and not waiter.over else None
 
-    async def _put(self, waiter: Waiter, former: Waiter | None) -> None:
+    def _tell(self, hub_name: str, waiter: Waiter | None = None) -> None:
+        """Let all look again who follow somebody's place.
+
+        Args:
+            waiter: it, where it is forgotten already.
+        """
+        self._followers.tell(hub_name)
+        if (waiter := waiter or self._turns.of.get(hub_name)) is not None:
+            call_all(self.on_change, waiter.place.request.course, f"the place of {hub_name}")
+
+    async def _put(self, waiter: Waiter, former: Waiter | None, entry: AuditEntry | None) -> None:
         """Let somebody stand in the line, once that is durable, instead of where they stood."""
         turns, name = self._turns, waiter.hub_name
         turns.of[name] = waiter
         try:
-            await turns.places.keep(waiter, former.place.id if former is not None else "")
+            instead_of = former.place.id if former is not None else ""
+            await turns.places.keep(waiter, instead_of, entry)
         except BaseException:
             waiter.phase = Phase.STRUCK
             if turns.of.get(name) is waiter:
@@ -254,23 +286,29 @@ class Line:
                 if waiter.admission in live and not waiter.over:
                     self._turns.finish(waiter)
 
-    def _standing(self, waiter: Waiter) -> Standing:
+    def _standing(self, waiter: Waiter, *, why: bool = True) -> Standing:
         place, reasons, estimate, ahead = waiter.place, waiter.reasons, None, 0
         if waiter.phase is Phase.WAITING and place.devices:
             line = self._turns.lines.get(place.flavor, {})
             ahead = len(line)  # until the place is durable it stands behind everybody
             if place.id in line:
                 outlook = self._turns.outlook(place.flavor)
-                estimate, reasons = outlook.estimate(place), outlook.reasons(place)
+                estimate = outlook.estimate(place)
+                reasons = outlook.reasons(place) if why else ()
                 ahead = estimate.ahead if estimate is not None else ahead
-        return Standing(place, waiter.server, _told(waiter), ahead, estimate, reasons)
+        return Standing(place, waiter.server, _shown(waiter), ahead, estimate, reasons)
 
     def _phase(self, hub_name: str) -> Phase | None:
         waiter = self._turns.of.get(hub_name)
-        return _told(waiter) if waiter is not None else None
+        return _shown(waiter) if waiter is not None else None
 
 
-def _told(waiter: Waiter) -> Phase:
+def _in_order(standing: Standing) -> tuple[str, int, datetime, str]:
+    place = standing.place
+    return place.flavor, standing.ahead, place.arrived_at, place.id
+
+
+def _shown(waiter: Waiter) -> Phase:
     """Who asks for no device waits for nobody, only for the hub."""
     is_for_hub = waiter.phase is Phase.WAITING and not waiter.place.devices
     return Phase.SOON if is_for_hub else waiter.phase

@@ -34,6 +34,7 @@ class Open:
             it.
         on_run: called with an admission once its server answers.
         on_end: called with an admission once it has ended.
+        on_change: called with an admission whenever it is counted, is another than it was, or is counted no longer.
     """
 
     def __init__(self, store: Store, clock: Clock, purses: Purses) -> None:
@@ -47,6 +48,7 @@ class Open:
         self.held: dict[tuple[str, str], tuple[StartRequest, str]] = {}
         self.on_run: list[Callable[[Admission], None]] = []
         self.on_end: list[Callable[[Admission], None]] = []
+        self.on_change: list[Callable[[Admission], None]] = []
 
     # -- questions -------------------------------------------------------------------------------------------------
 
@@ -94,6 +96,7 @@ class Open:
         self._of_account.setdefault(admission.hub_name, set()).add(admission.id)
         self.tally(admission.flavor).add(admission, avoids)
         self.purses.add(admission)
+        self._changed(admission)
 
     def adopt(self, admission: Admission) -> None:
         """Count a leftover: it has no row, and nobody will hear of its end."""
@@ -106,11 +109,13 @@ class Open:
         self.purses.add(admission)
         self._by_id[admission.id] = admission
         self.tally(admission.flavor).plan(admission)
+        self._changed(admission)
 
     def run(self, admission: Admission, at: datetime) -> Admission:
         """Its session has begun."""
         running = replace(admission, stage=Stage.RUNNING, running_at=at)
         self._by_id[admission.id] = running
+        self._changed(running)
         call_all(self.on_run, running, f"admission {admission.id}")
         return running
 
@@ -150,6 +155,10 @@ class Open:
         self.tally(admission.flavor).remove(admission)
         if (event := self._events.pop(admission.id, None)) is not None:
             event.set()
+        self._changed(admission)
+
+    def _changed(self, admission: Admission) -> None:
+        call_all(self.on_change, admission, f"admission {admission.id}")
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 

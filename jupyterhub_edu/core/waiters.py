@@ -12,7 +12,7 @@ from typing import Final
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.line import Place
 from jupyterhub_edu.domain.reasons import Reason
-from jupyterhub_edu.ports import Phase, Record, Store, StoreError
+from jupyterhub_edu.ports import AuditEntry, Phase, Record, Store, StoreError
 
 from .kept import instant, number, reading, text, texts
 
@@ -87,11 +87,14 @@ class Waiters:
         """
         return [_read(record) for record in await self._store.load_records(_KIND)]
 
-    async def keep(self, waiter: Waiter, instead_of: str = "") -> None:
+    async def keep(
+        self, waiter: Waiter, instead_of: str = "", entry: AuditEntry | None = None
+    ) -> None:
         """Return once the place is durable as it is now; one that is over is not kept.
 
         Args:
             instead_of: id of the place that it takes the place of, or ``""``.
+            entry: what the audit is to say of it.
 
         Raises:
             StoreError: it could not be kept.
@@ -99,7 +102,7 @@ class Waiters:
         async with self._turn:
             if not waiter.over:
                 former = [(_KIND, instead_of)] if instead_of else ()
-                await self._store.save_records([_record(waiter)], former)
+                await self._store.save_records([_record(waiter)], former, entry)
                 waiter.durable = True
 
     async def drop(self, *ids: str) -> None:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
-
-from jupyterhub.scopes import needs_scope
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.privacy import CannotErase, Dossier, erase, find_dossier
 from jupyterhub_edu.domain.people import Person, SiteRole
 from jupyterhub_edu.ports import AuditEntry, StoreError
+from jupyterhub_edu.wire import sources as wire
 
 from .api import API
+from .operations import operation
+from .rates import EXPENSIVE
 from .refusals import Code, DeskError
-from .scopes import MANAGE, READ
+from .scopes import ADMIN
 from .sources import source_json, sync_json
 
 __all__ = ["AdminAPI", "PersonAPI", "SourcesAPI", "SyncAPI", "admin_routes"]
-
-_WISHES = {"course": str, "accept": bool, "dry_run": bool}
 
 
 class AdminAPI(API):
@@ -42,45 +39,42 @@ class AdminAPI(API):
 class SourcesAPI(AdminAPI):
     """``/hub/api/edu/sources``."""
 
-    @needs_scope(READ)
+    @operation(
+        ADMIN,
+        does="Every source: whether it answers, and how its rosters stand.",
+        answers={200: list[wire.Source]},
+        refuses={Code.ADMINS_ONLY},
+    )
     async def get(self) -> None:
-        """Every source: whether it answers, and how its rosters stand."""
+        """In the campus file's order."""
         core, _ = await self.admin_core()
-        found = [source_json(core, source) for source in core.campus.sources.values()]
-        self.write(json.dumps(found))
+        self.show([source_json(core, source) for source in core.campus.sources.values()])
 
 
 class SyncAPI(AdminAPI):
     """``/hub/api/edu/sources/<source>/sync``."""
 
-    @needs_scope(MANAGE)
-    async def post(self, source: str) -> None:
-        """Read the rosters of a source now, of one course or all; answers when it has been done."""
+    @operation(
+        ADMIN,
+        does="Read the rosters of a source now, of one course or all; answers when it has been done.",
+        takes=wire.SyncWish,
+        answers={200: wire.SyncAnswer},
+        refuses={Code.ADMINS_ONLY, Code.NO_SUCH_SOURCE, Code.NOT_WRITTEN},
+        rate=EXPENSIVE,
+    )
+    async def post(self, source: str, *, wish: wire.SyncWish) -> None:
+        """Only what the guard holds of one course can be accepted."""
         core, admin = await self.admin_core()
-        wish = self._wish()
         course = self._course(core, wish.get("course"))
         accept, dry = wish.get("accept", False), wish.get("dry_run", False)
         if source not in {info.id for info in core.syncer.sources()}:
             raise DeskError(Code.NO_SUCH_SOURCE)
         if accept and (course is None or dry):
-            raise DeskError(Code.UNREADABLE)
+            raise DeskError(Code.UNREADABLE, "Accept goes with one course, and without dry_run.")
         if not dry:
             await self._write_down(core, admin, source, course, accept=accept)
         found = await core.syncer.run(source, course, accept=accept, dry=dry)
-        answer = {"error": core.syncer.state(source).error, "courses": [*map(sync_json, found)]}
-        self.write(json.dumps(answer))
-
-    def _wish(self) -> dict[str, Any]:
-        try:
-            wish = json.loads(self.request.body or b"{}")
-        except ValueError:
-            wish = None
-        known = isinstance(wish, dict) and all(
-            isinstance(value, _WISHES.get(key, ())) for key, value in wish.items()
-        )
-        if not known:
-            raise DeskError(Code.UNREADABLE)
-        return dict(wish)
+        self.show({"error": core.syncer.state(source).error, "courses": [*map(sync_json, found)]})
 
     @staticmethod
     def _course(core: Core, name: str | None) -> str | None:
@@ -112,15 +106,26 @@ class SyncAPI(AdminAPI):
 class PersonAPI(AdminAPI):
     """``/hub/api/edu/people/<account or key>``."""
 
-    @needs_scope(READ)
+    @operation(
+        ADMIN,
+        does="Everything that is kept of somebody.",
+        answers={200: wire.Dossier},
+        refuses={Code.ADMINS_ONLY, Code.NO_SUCH_PERSON},
+        rate=EXPENSIVE,
+    )
     async def get(self, who: str) -> None:
-        """Everything that is kept of somebody."""
+        """By the name of their account or by a key."""
         core, _ = await self.admin_core()
-        self.write(json.dumps((await self._find(core, who)).as_json()))
+        self.show((await self._find(core, who)).as_json())
 
-    @needs_scope(MANAGE)
+    @operation(
+        ADMIN,
+        does="Erase somebody; the hub's own account and their files are not ours.",
+        answers={200: wire.Erased},
+        refuses={Code.ADMINS_ONLY, Code.NO_SUCH_PERSON, Code.NOT_ERASED},
+    )
     async def delete(self, who: str) -> None:
-        """Erase somebody; the hub's own account and their files are not ours."""
+        """By the name of their account or by a key."""
         core, admin = await self.admin_core()
         found = await self._find(core, who)
         address = self.request.remote_ip or ""
@@ -134,9 +139,10 @@ class PersonAPI(AdminAPI):
         core.ledger.forget(found.hub_name)
         core.spared.forget(found.hub_name)
         core.grants.forget(found.keys, found.hub_name, stand_in)
+        core.messages.forget(found.keys, found.hub_name, stand_in)
         core.exams.forget(found.keys, found.hub_name, stand_in)
         core.requests.forget(found.keys, found.hub_name, stand_in)
-        self.write(json.dumps({"erased_as": stand_in}))
+        self.show({"erased_as": stand_in})
 
     async def _find(self, core: Core, who: str) -> Dossier:
         found = await find_dossier(core.roll, core.store, who)

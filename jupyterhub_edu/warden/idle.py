@@ -107,6 +107,7 @@ class Idle:
         known.asked_at = now
         look = self._look(admission, told, worked, now)
         known.worked_at, known.opened = look.worked_at, look.answered and look.opened
+        self._core.looks.note(admission.id, look, now)
         verdict = judge(look, now, self._core.campus.idle_after)
         for by in _RULES:
             if by is verdict:
