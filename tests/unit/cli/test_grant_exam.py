@@ -38,6 +38,7 @@ REHEARSAL = {
     "image": "registry/exam:1",
     "devices": 2,
     "will_not_start": 1,
+    "recalled": {"own": 1, "others": 2, "at": "2026-11-24T08:54:00+00:00"},
     "people": [
         {
             **ADA,

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from jupyterhub_edu.core import Core, Refused
-from jupyterhub_edu.core.exam_records import Prepared
+from jupyterhub_edu.core.exam_records import Prepared, tag_of
 from jupyterhub_edu.core.exam_wishes import CannotExamine, ExamWish
 from jupyterhub_edu.core.examining import (
+    ExamChanged,
     Examining,
     ExaminingNotYours,
     ExamTooLong,
     NoSuchExam,
 )
 from jupyterhub_edu.core.named import NotNamed
-from jupyterhub_edu.core.rehearsing import rehearse
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.allowances import GPU_HOUR, parse_allowance
 from jupyterhub_edu.domain.balance import Share
@@ -38,6 +38,7 @@ from tests.fakes.campus import (
     a_core,
     a_course,
     a_profile,
+    an_enrolment,
     an_option,
     enrol,
 )
@@ -165,6 +166,39 @@ async def test_a_teacher_stays_within_six_hours_with_extra_time_and_an_administr
     await world.by("root").prepare(long._replace(extra={"ada": MINUTE}))
 
 
+async def test_who_has_seen_an_older_exam_changes_nothing():
+    world = await World().open()
+    id = await world.prepare()
+    seen = tag_of(world.by().find(id))
+    await world.by().change(id, ExamWish(ends=BEGINS + 2 * HOUR), seen)
+    for late in (
+        world.by().change(id, ExamWish(ends=BEGINS + 3 * HOUR), seen),
+        world.by().begin(id, seen),
+        world.by().end(id, seen),
+        world.by().call_off(id, seen),
+    ):
+        with pytest.raises(ExamChanged) as changed:
+            await late
+        assert changed.value.now.exam.ends == BEGINS + 2 * HOUR
+    await world.by().begin(id, tag_of(world.by().find(id)))
+
+
+async def test_an_exam_of_a_section_is_for_those_who_are_in_it_when_it_is_prepared():
+    world = await World().open()
+    ada = world.core.roll.by_hub_name("ada")
+    assert ada is not None
+    in_b = an_enrolment(ada.key, "ml", role=STUDENT, sections=frozenset({"B"}))
+    await world.core.roll.add_manual(in_b)
+    id = await world.prepare(section="B", title="  Midterm,\tB ")
+    exam = world.by().find(id).exam
+    assert (exam.participants, exam.title) == (frozenset({ada.key}), "Midterm, B")
+    for wrong in ({"section": "C"}, {"section": "B", "everybody": True}, {"title": "x" * 201}):
+        with pytest.raises(CannotExamine):
+            await world.prepare(**wrong)
+    await world.by().change(id, ExamWish(everybody=True))
+    assert world.by().find(id).exam.participants is None
+
+
 async def test_what_is_done_is_in_the_audit_with_it():
     world = await World().open()
     id = await world.prepare(extra={"ada": HOUR / 2})
@@ -178,6 +212,8 @@ async def test_what_is_done_is_in_the_audit_with_it():
     assert [e.act for e in entries] == acts.split()
     assert {e.address for e in entries} == {"192.0.2.1"}
     assert entries[0].details["with_extra_time"] == 1
+    assert entries[1].details["until_was"] == (BEGINS + HOUR).isoformat()
+    assert "profile_was" not in entries[1].details
 
 
 SENSELESS: dict[str, dict[str, Any]] = {
@@ -429,29 +465,6 @@ async def test_whoever_has_no_hours_left_sits_all_the_same():
 
 
 # -- beforehand and afterwards ---------------------------------------------------------------------------------------
-
-
-async def test_a_rehearsal_says_what_would_happen_to_whom_and_changes_nothing():
-    world = await World().open()
-    mine = await world.start(profile="notebook")
-    exam = await world.by().draft(WISH._replace(extra={"bob": HOUR}))
-    found = await rehearse(world.core, exam)
-    ada, bob = sorted(found.people, key=lambda one: one.key)
-    assert (ada.key, ada.ends, ada.stops, ada.reasons) == ("ad:id-ada", BEGINS + HOUR, (mine,), ())
-    assert (bob.ends, bob.stops) == (BEGINS + 2 * HOUR, ())
-    assert (found.devices, found.unseated) == (2, 0)
-    assert world.core.exams.of("ml") == []
-    assert world.end(mine) == (NOW + 4 * HOUR, EndRule.LONGEST)
-
-
-async def test_it_says_beforehand_how_many_will_not_start():
-    world = await World().open()
-    world.core.inventory.nodes = {"t4": [1]}  # type: ignore[attr-defined]
-    found = await rehearse(world.core, await world.by().draft(WISH))
-    assert found.unseated == 1
-    await world.prepare()
-    found = await rehearse(world.core, await world.by().draft(WISH))
-    assert found.unseated == 2  # the other exam holds the one there is
 
 
 async def test_the_protocol_says_who_started_when_and_from_where():
