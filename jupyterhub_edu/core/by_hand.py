@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import replace
 from datetime import datetime
@@ -13,11 +14,12 @@ from jupyterhub_edu.domain.people import MANUAL, CourseRole, Enrolment, Exclusio
 from jupyterhub_edu.ports import AuditEntry
 
 from .finding import Found, Typed, Unreadable, fold, names_of
+from .hands import Hand, hand_of
 
 if TYPE_CHECKING:
     from .app import Core
 
-__all__ = ["ByHand", "Done", "NobodyKnown", "NotYours", "Several", "TooMany"]
+__all__ = ["ByHand", "ChangedSince", "Done", "NobodyKnown", "NotYours", "Several", "TooMany"]
 
 Done = Enrolment | Exclusion | Pending
 """What an act has made; what says nobody yet waits."""
@@ -43,6 +45,10 @@ class TooMany(Exception):
     """One person has typed too much within the hour, or too much waits in the course."""
 
 
+class ChangedSince(Exception):
+    """Something else stands by hand of this person than the actor was shown."""
+
+
 class ByHand:
     """What one member of staff does in one course.
 
@@ -54,10 +60,14 @@ class ByHand:
 
     Args:
         address: network address of the actor, for the audit.
+        seen: tag of what stood by hand of the person whom an act concerns, as the actor was shown it; None: nothing was.
     """
 
-    def __init__(self, core: Core, actor: Person, course: str, address: str = "") -> None:
+    def __init__(
+        self, core: Core, actor: Person, course: str, address: str = "", seen: str | None = None
+    ) -> None:
         self._core, self._actor, self._course, self._address = core, actor, course, address
+        self._seen = seen
 
     async def enrol(
         self,
@@ -74,7 +84,7 @@ class ByHand:
             who: hub account, key, login or number; the latter two also as ``source:...``.
 
         Raises:
-            NotYours, Several, TooMany: see the classes.
+            NotYours, Several, TooMany, ChangedSince: see the classes.
             Unreadable: nobody can be called so.
             StoreError: it could not be written down, or holds in memory and could not be kept.
         """
@@ -84,7 +94,7 @@ class ByHand:
         """Keep somebody out, whatever any origin says.
 
         Raises:
-            NotYours, Several, TooMany, Unreadable, StoreError: as for ``enrol``.
+            NotYours, Several, TooMany, ChangedSince, Unreadable, StoreError: as for ``enrol``.
         """
         return await self._act("exclude", self._wish(who, None, None, until, why))
 
@@ -108,8 +118,9 @@ class ByHand:
             NotYours, StoreError: as for ``enrol``.
         """
         wish = self._wish(key, CourseRole.STUDENT, starts, ends, why)
-        self._require_may_do(wish, Found(key))
-        return await self._add(act, wish, CourseRole.STUDENT, Found(key), sections)
+        async with self._turn():
+            self.require_may_do(wish.role, key)
+            return await self._add(act, wish, CourseRole.STUDENT, Found(key), sections)
 
     async def settle(self, pending: Pending, found: Found) -> None:
         """Do what has waited, for whoever typed it. What was done to the person by hand meanwhile stands.
@@ -118,16 +129,17 @@ class ByHand:
             NotYours: they may not do it, or not any more; it goes on waiting.
             StoreError: it goes on waiting.
         """
-        self._require_may_do(pending, found)
-        entries = self._core.roll.pending
-        if not entries.take(pending):
-            return
-        try:
-            await self._do(_SETTLE, pending, found)
-        except BaseException:
-            entries.put_back(pending)
-            raise
-        await entries.remove(pending.id)
+        async with self._turn():
+            self.require_may_do(pending.role, found.key)
+            entries = self._core.roll.pending
+            if not entries.take(pending):
+                return
+            try:
+                await self._do(_SETTLE, pending, found)
+            except BaseException:
+                entries.put_back(pending)
+                raise
+            await entries.remove(pending.id)
 
     async def take_back(self, who: str) -> None:
         """Undo what was done by hand: enrolments and the exclusion of one person in this course, and what waits.
@@ -137,9 +149,9 @@ class ByHand:
 
         Raises:
             NobodyKnown: see the class.
-            NotYours, Several, TooMany, StoreError: as for ``enrol``.
+            NotYours, Several, TooMany, ChangedSince, StoreError: as for ``enrol``.
         """
-        self._require_above(None)
+        self.require_above(None)
         roll, name = self._core.roll, fold(who)
         waiting = [
             one
@@ -147,21 +159,23 @@ class ByHand:
             if who == one.id or name == fold(one.typed)
         ]
         keys = await self._keys_by_hand(who, ask=not waiting)
-        mine = [e for e in roll.told_of(keys) if (e.course, e.origin) == (self._course, MANUAL)]
-        excluded = [one for one in roll.exclusions.of(keys) if one.course == self._course]
-        for role in [*(e.role for e in mine), *(one.role for one in waiting)]:
-            self._require_above(role)
-        if not (waiting or mine or excluded):
-            raise NobodyKnown(who)
-        for pending in waiting:
-            await self._write_down("take-back", "", {"pending": pending.id})
-            await roll.pending.remove(pending.id)
-        if mine or excluded:
-            await self._write_down("take-back", keys[0], {})
-        for enrolment in mine:
-            await roll.remove_manual(enrolment)
-        for exclusion in excluded:
-            await roll.exclusions.remove(exclusion.person, self._course)
+        async with self._turn():
+            hand = hand_of(roll, self._course, keys)
+            self._require_seen(hand)
+            waiting = [one for one in waiting if roll.pending.has(one)]
+            for role in [*hand.roles, *(one.role for one in waiting)]:
+                self.require_above(role)
+            if not (waiting or hand):
+                raise NobodyKnown(who)
+            for pending in waiting:
+                await self._write_down("take-back", "", {"pending": pending.id})
+                await roll.pending.remove(pending.id)
+            if hand:
+                await self._write_down("take-back", keys[0], {"before": hand.words})
+            for enrolment in hand.enrolments:
+                await roll.remove_manual(enrolment)
+            for exclusion in hand.exclusions:
+                await roll.exclusions.remove(exclusion.person, self._course)
 
     # -- who is meant ------------------------------------------------------------------------------------------
 
@@ -181,7 +195,7 @@ class ByHand:
             Several, TooMany: see the classes.
         """
         roll, name = self._core.roll, fold(who)
-        people = {tuple(self._keys(key)) for key in roll.keys_by_hand(self._course)}
+        people = {tuple(self.keys_of(key)) for key in roll.keys_by_hand(self._course)}
         found = [keys for keys in people if any(name in names_of(roll, key) for key in keys)]
         if not found and ask:
             # What was typed may be a number, which only its source remembers.
@@ -194,23 +208,31 @@ class ByHand:
             raise Several
         return list(found[0]) if found else []
 
-    def _keys(self, key: str) -> list[str]:
+    def keys_of(self, key: str) -> list[str]:
         """The keys of all identities of somebody."""
         person = self._core.roll.person(key)
         return [one.key for one in self._core.roll.identities(person)] if person else [key]
 
     # -- what may be done --------------------------------------------------------------------------------------
 
-    def _require_may_do(self, wish: Pending, found: Found) -> None:
-        """Make sure that the actor may do this to this person now."""
-        self._require_above(wish.role)
-        if wish.role is None:
-            for one in self._core.roll.told_of(self._keys(found.key)):
-                if one.course == self._course:
-                    self._require_above(one.role)
+    def require_may_do(self, role: CourseRole | None, key: str) -> None:
+        """Make sure that the actor may give this role to this person now, or without one keep them out.
 
-    def _require_above(self, role: CourseRole | None) -> None:
-        """Make sure that the actor may add and exclude here, and is above this role."""
+        Raises:
+            NotYours: see the class.
+        """
+        self.require_above(role)
+        if role is None:
+            for one in self._core.roll.told_of(self.keys_of(key)):
+                if one.course == self._course:
+                    self.require_above(one.role)
+
+    def require_above(self, role: CourseRole | None) -> None:
+        """Make sure that the actor may add and exclude here, and is above this role.
+
+        Raises:
+            NotYours: see the class.
+        """
         if not self._core.may(Act.ENROL, self._actor, self._course):
             raise NotYours
         own, site = self._core.roles(self._actor, self._course)
@@ -218,7 +240,15 @@ class ByHand:
         if site is not SiteRole.ADMIN and not is_above:
             raise NotYours
 
+    def _require_seen(self, hand: Hand) -> None:
+        if self._seen is not None and hand.tag != self._seen:
+            raise ChangedSince
+
     # -- doing it ----------------------------------------------------------------------------------------------
+
+    def _turn(self) -> asyncio.Lock:
+        """Nobody else changes anything by hand in the course meanwhile."""
+        return self._core.roll.turn_by_hand(self._course)
 
     def _wish(
         self,
@@ -232,22 +262,24 @@ class ByHand:
         return Pending(id, self._course, who, role, by, now, Waits.NOBODY, starts, ends, why)
 
     async def _act(self, act: str, wish: Pending) -> Done:
-        self._require_above(wish.role)
+        self.require_above(wish.role)
         typed = self._core.finder.parse(wish.typed)
         wish = replace(wish, typed=typed.text)
         found = await self._find(typed)
-        former = self._core.roll.pending.find(self._course, wish.typed, wish.role)
-        if isinstance(found, Waits):
-            return await self._wait(replace(wish, waits=found), former)
-        self._require_may_do(wish, found)
-        done = await self._do(act, wish, found)
-        if former is not None:
-            await self._core.roll.pending.remove(former.id)
-        return done
+        async with self._turn():
+            former = self._core.roll.pending.find(self._course, wish.typed, wish.role)
+            if isinstance(found, Waits):
+                return await self._wait(replace(wish, waits=found), former)
+            self.require_may_do(wish.role, found.key)
+            self._require_seen(hand_of(self._core.roll, self._course, self.keys_of(found.key)))
+            done = await self._do(act, wish, found)
+            if former is not None:
+                await self._core.roll.pending.remove(former.id)
+            return done
 
     async def _wait(self, wish: Pending, former: Pending | None) -> Pending:
         """Let it wait, in the place of what waits already under the same."""
-        self._require_above(wish.role)
+        self.require_above(wish.role)
         entries = self._core.roll.pending
         if former is not None:
             wish = replace(wish, id=former.id)
@@ -261,7 +293,7 @@ class ByHand:
         """Write it down and do it, once for all identities of the person."""
         if wish.role is not None:
             return await self._add(act, wish, wish.role, found)
-        roll, keys = self._core.roll, self._keys(found.key)
+        roll, keys = self._core.roll, self.keys_of(found.key)
         await self._write_down(act, found.key, _details(act, wish))
         exclusion = Exclusion(found.key, self._course, wish.by, wish.why, wish.ends)
         excluded = [one for one in roll.exclusions.of(keys) if one.course == self._course]
@@ -278,14 +310,22 @@ class ByHand:
         sections: frozenset[str] = frozenset(),
     ) -> Enrolment:
         """The same, of an enrolment."""
-        roll, keys = self._core.roll, self._keys(found.key)
-        await self._write_down(act, found.key, _details(act, wish))
+        roll, keys = self._core.roll, self.keys_of(found.key)
         place = (self._course, role, MANUAL)
-        dates = wish.starts, wish.ends
-        enrolment = Enrolment(
-            found.key, *place, *dates, by=wish.by, sections=sections, why=wish.why
-        )
         former = [e for e in roll.told_of(keys) if (e.course, e.role, e.origin) == place]
+        details = _details(act, wish)
+        if former:
+            details["before"] = Hand(tuple(former)).words
+        await self._write_down(act, found.key, details)
+        enrolment = Enrolment(
+            found.key,
+            *place,
+            wish.starts,
+            wish.ends,
+            by=wish.by,
+            sections=sections.union(*(one.sections for one in former)),
+            why=wish.why,
+        )
         # One that is the same may be of a settling that could not be kept.
         if act == _SETTLE and former and enrolment not in former:
             return enrolment

@@ -33,7 +33,7 @@ class Exclusions:
         Raises:
             StoreError: it holds in memory and could not be kept.
         """
-        self._of.setdefault(exclusion.person, {})[exclusion.course] = exclusion
+        self.note(exclusion, there=True)
         self._changed(exclusion.person)
         await self._store.add_exclusion(exclusion)
 
@@ -43,11 +43,21 @@ class Exclusions:
         Raises:
             StoreError: as for ``add``.
         """
+        self._drop(person, course)
+        self._changed(person)
+        await self._store.remove_exclusion(person, course)
+
+    def note(self, exclusion: Exclusion, *, there: bool) -> None:
+        """It holds, or no longer; the store has it so, and others are told."""
+        if there:
+            self._of.setdefault(exclusion.person, {})[exclusion.course] = exclusion
+        else:
+            self._drop(exclusion.person, exclusion.course)
+
+    def _drop(self, person: str, course: str) -> None:
         excluded = self._of.get(person, {})
         if excluded.pop(course, None) is not None and not excluded:
             del self._of[person]
-        self._changed(person)
-        await self._store.remove_exclusion(person, course)
 
     def in_course(self, course: str) -> list[Exclusion]:
         """Who is kept out of a course."""

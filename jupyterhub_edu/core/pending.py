@@ -45,6 +45,13 @@ class PendingEntries:
         """Whether exactly this still waits."""
         return self._by_id.get(pending.id) is pending
 
+    def note(self, pending: Pending, *, there: bool) -> None:
+        """It waits, in the place of what has its id, or no longer; the store has it so."""
+        if there:
+            self._by_id[pending.id] = pending
+        else:
+            self._by_id.pop(pending.id, None)
+
     async def save(self, pending: Pending) -> None:
         """Keep something, or in the place of what has its id.
 

@@ -6,6 +6,7 @@ answer binds even while the store is down.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,10 +18,12 @@ from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import role_in
 from jupyterhub_edu.domain.names import course_group, site_group
 from jupyterhub_edu.domain.outside import SITE, course_of, enrolment_of
+from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import (
     MANUAL,
     CourseRole,
     Enrolment,
+    Exclusion,
     Identity,
     Listed,
     Person,
@@ -29,7 +32,7 @@ from jupyterhub_edu.domain.people import (
     source_origin,
 )
 from jupyterhub_edu.domain.rules import map_identity
-from jupyterhub_edu.ports import Gone, Store
+from jupyterhub_edu.ports import Gone, HandChanges, Store
 
 from .entries import Entries
 from .exclusions import Exclusions
@@ -61,6 +64,7 @@ class Roll:
         self.entries = Entries(campus, store)
         self.exclusions = Exclusions(store, self._changed)
         self.pending = PendingEntries(store)
+        self._turns_by_hand: dict[str, asyncio.Lock] = {}
         self.rosters = Rosters(self._told, self._people, store, self._changed)
         self.on_change: list[Callable[[Person], None]] = []
 
@@ -256,6 +260,44 @@ class Roll:
             self.rosters.name(listed)
         self._changed(enrolment.person)
         await self._store.add_enrolment(enrolment, listed)
+
+    def turn_by_hand(self, course: str) -> asyncio.Lock:
+        """Held by whoever changes something by hand in a course, from what they look at until it is done."""
+        return self._turns_by_hand.setdefault(course, asyncio.Lock())
+
+    async def change_by_hand(self, changes: HandChanges) -> None:
+        """Do many things by hand at once; kept first, so that all of it holds or nothing does.
+
+        In memory a few people at a time; nobody is seen half-way.
+
+        Raises:
+            StoreError: it could not be kept; nothing has changed.
+        """
+        await self._store.save_by_hand(changes)
+        for names in changes.listed:
+            self.rosters.name(names)
+        # Whose enrolment goes over to another identity of theirs has the new one first; under one key the old goes first.
+        of: dict[str, list[tuple[bool, Enrolment | Exclusion]]] = {}
+        for there, several in ((True, changes.put), (False, changes.drop)):
+            for one in several:
+                if isinstance(one, Pending):
+                    self.pending.note(one, there=there)
+                else:
+                    of.setdefault(one.person, []).append((there, one))
+        async for key, its in in_slices(of.items()):
+            for there, change in sorted(its, key=lambda one: one[0]):
+                self._note_by_hand(change, there=there)
+            if not self._told.of(key):
+                self.rosters.forget(key)
+            self._changed(key)
+
+    def _note_by_hand(self, change: Enrolment | Exclusion, *, there: bool) -> None:
+        if isinstance(change, Exclusion):
+            self.exclusions.note(change, there=there)
+        elif there:
+            self._told.add(change)
+        else:
+            self._told.remove(change)
 
     async def remove_manual(self, enrolment: Enrolment) -> None:
         """Take back an enrolment that was added by hand."""
