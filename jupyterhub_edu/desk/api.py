@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from jupyterhub.apihandlers.base import APIHandler
-from jupyterhub.scopes import needs_scope
 
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.hub import refusal_json
+from jupyterhub_edu.wire import courses as wire
+from jupyterhub_edu.wire.shapes import Page, Paged
 from jupyterhub_edu.wire.tags import tag_of
 
 from . import views
 from .base import STOPS, Desk
 from .models import course_json, session_json
+from .operations import operation
+from .paging import page_of
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
+from .wishes import instant
 
 __all__ = ["API", "CourseAPI", "CoursesAPI", "ServerAPI", "ServersAPI", "api_routes"]
+
+_NO_SESSION: Final = frozenset(
+    {Code.NO_SUCH_COURSE, Code.NO_SUCH_SESSION, Code.NOT_ALLOWED, Code.NOT_WRITTEN}
+)
 
 
 class API(Desk, APIHandler):
@@ -78,82 +85,106 @@ class API(Desk, APIHandler):
 class CoursesAPI(API):
     """``/hub/api/edu/courses``."""
 
-    @needs_scope(READ)
-    async def get(self) -> None:
-        """The courses of whoever asks; all of them for site admins."""
+    @operation(
+        READ,
+        does="One's own courses, by id; all of them for administrators of the site.",
+        query=Paged,
+        answers={200: Page[wire.Course]},
+    )
+    async def get(self, *, asked: Paged) -> None:
+        """Those that begin later too."""
         core = await self.ready_core()
         viewer = self.require_person(core)
-        rows = await views.my_courses(core, viewer)
-        self.write(json.dumps([course_json(row) for row in rows]))
+        rows, more = page_of(await views.my_courses(core, viewer), asked, lambda row: (row.id,))
+        self.show({"items": [course_json(row) for row in rows], "next": more})
 
 
 class CourseAPI(API):
     """``/hub/api/edu/courses/<course>``."""
 
-    @needs_scope(READ)
+    @operation(
+        READ,
+        does="One course.",
+        answers={200: wire.Course},
+        refuses={Code.NO_SUCH_COURSE},
+        act=Act.SEE,
+    )
     async def get(self, course_id: str) -> None:
-        """One course."""
+        """As whoever asks sees it."""
         core = await self.ready_core()
         viewer = self.require_person(core)
         course = self.require_course(core, viewer, course_id)
-        self.write(json.dumps(course_json(views.course_row(core, viewer, course))))
+        self.show(course_json(views.course_row(core, viewer, course)))
 
 
 class ServersAPI(API):
     """``/hub/api/edu/courses/<course>/servers``."""
 
-    @needs_scope(READ)
-    async def get(self, course_id: str) -> None:
-        """Who is on, oldest first: everybody for those who may see it, else one's own."""
+    @operation(
+        READ,
+        does="Who is on, oldest first: everybody for those who may see it, else one's own.",
+        query=Paged,
+        answers={200: Page[wire.Session]},
+        refuses={Code.NO_SUCH_COURSE},
+        act=Act.SEE,
+    )
+    async def get(self, course_id: str, *, asked: Paged) -> None:
+        """Sessions that start or end meanwhile move nobody to another page."""
         core = await self.ready_core()
         viewer = self.require_person(core)
         self.require_course(core, viewer, course_id)
-        rows = await views.sessions(core, viewer, course_id, STOPS.is_stopping)
-        self.write(json.dumps([session_json(row) for row in rows]))
+        found = await views.sessions(core, viewer, course_id, STOPS.is_stopping)
+        rows, more = page_of(found, asked, lambda row: (row.since.iso, row.admission))
+        self.show({"items": [session_json(row) for row in rows], "next": more})
 
 
 class ServerAPI(API):
     """``/hub/api/edu/courses/<course>/servers/<user>[/<server>]``."""
 
-    @needs_scope(MANAGE)
+    @operation(
+        MANAGE,
+        does="Stop a server: 204 when it has stopped, 202 while that goes on. Nothing is ever deleted.",
+        answers={202: None, 204: None},
+        refuses=_NO_SESSION | {Code.NOT_STOPPED},
+        act=Act.STOP,
+    )
     async def delete(self, course_id: str, hub_name: str, server: str | None = None) -> None:
-        """Stop one: 204 when it has stopped, 202 while it goes on. Nothing is ever deleted."""
+        """It goes on whoever waits for it."""
         core = await self.ready_core()
         viewer = self.require_person(core)
         admission = self.require_stoppable(core, viewer, course_id, hub_name, server or "")
         stopped = await self.stop_session(core, viewer, admission)
         self.set_status(204 if stopped else 202)
 
-    @needs_scope(MANAGE)
-    async def patch(self, course_id: str, hub_name: str, server: str | None = None) -> None:
-        """Let somebody's session go on until an instant: 200 with the session, or the reasons against it."""
+    @operation(
+        MANAGE,
+        does="Let somebody's session go on until an instant, or the reasons against it.",
+        takes=wire.ExtendWish,
+        answers={200: wire.Session},
+        refuses=_NO_SESSION,
+        decides=True,
+        act=Act.EXTEND,
+    )
+    async def patch(
+        self,
+        course_id: str,
+        hub_name: str,
+        server: str | None = None,
+        *,
+        wish: wire.ExtendWish,
+    ) -> None:
+        """Up to the campus's ceiling."""
         core = await self.ready_core()
         viewer = self.require_person(core)
         admission = self.require_session(core, viewer, course_id, hub_name, server or "")
         # What a student may do with their own session is asked for by the session's own address.
         if not core.may(Act.EXTEND, viewer, course_id, within_ceiling=True):
             raise DeskError(Code.NOT_ALLOWED)
-        until = _until(self.get_json_body())
+        until = instant(wish["until"])
         asked = core.extending.extend_for(viewer, admission, until, self.request.remote_ip or "")
         longer = await self.require_extended(core, admission, asked)
         row = views.session_row(core, viewer, longer, STOPS.is_stopping)
-        self.write(json.dumps(session_json(row)))
-
-
-def _until(body: object) -> datetime:
-    """``{"until": instant}``, with its zone.
-
-    Raises:
-        DeskError: it is anything else.
-    """
-    text = body.get("until") if isinstance(body, dict) and body.keys() == {"until"} else None
-    try:
-        until = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        until = None
-    if until is None or until.tzinfo is None:
-        raise DeskError(Code.UNREADABLE)
-    return until.astimezone(UTC)
+        self.show(session_json(row))
 
 
 def api_routes() -> Sequence[tuple[str, type]]:

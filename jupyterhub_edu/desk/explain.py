@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Final
-
-from jupyterhub.scopes import needs_scope
-from tornado import web
 
 from jupyterhub_edu.campus.questions import Asked, Unanswerable, read_question
 from jupyterhub_edu.core import Core
@@ -23,41 +18,45 @@ from jupyterhub_edu.core.explain import (
 from jupyterhub_edu.core.finding import Unreadable
 from jupyterhub_edu.domain.pending import WORDS, Waits
 from jupyterhub_edu.domain.people import Listed, Person
+from jupyterhub_edu.wire import explain as wire
 
 from .admin import AdminAPI
+from .operations import operation
+from .rates import EXPENSIVE
 from .refusals import Code, DeskError
-from .scopes import READ
+from .scopes import ADMIN
 
 __all__ = ["ExplainAPI", "explain_now", "explain_routes", "find_asked"]
-
-_ARGUMENTS: Final = frozenset(
-    {"person", "course", "profile", "at", "option", "if_grant", "if_quota"}
-)
 
 
 class ExplainAPI(AdminAPI):
     """``/hub/api/edu/explain``."""
 
-    @needs_scope(READ)
-    async def get(self) -> None:
-        """The hub's decision about everything that one person might start in one course; nothing is started."""
+    @operation(
+        ADMIN,
+        does="The hub's decision about everything that one person might start in one course, and why not the rest.",
+        query=wire.ExplainQuery,
+        answers={200: wire.Explained},
+        refuses={Code.ADMINS_ONLY, Code.CANNOT_EXPLAIN},
+        rate=EXPENSIVE,
+    )
+    async def get(self, *, asked: wire.ExplainQuery) -> None:
+        """Nothing is started."""
         core, _ = await self.admin_core()
-        if not self.request.arguments.keys() <= _ARGUMENTS:
-            raise DeskError(Code.UNREADABLE)
-        asked = Asked(
-            self.get_argument("course"),
-            self.get_argument("profile", None),
-            self.get_argument("at", None),
-            tuple(self.get_arguments("option")),
-            tuple(self.get_arguments("if_grant")),
-            tuple(self.get_arguments("if_quota")),
+        typed = Asked(
+            asked["course"],
+            asked.get("profile"),
+            asked.get("at"),
+            tuple(asked.get("option", ())),
+            tuple(asked.get("if_grant", ())),
+            tuple(asked.get("if_quota", ())),
         )
         try:
-            person = await find_asked(core, self.get_argument("person"))
-            question = read_question(core.campus, asked)
+            person = await find_asked(core, asked["person"])
+            question = read_question(core.campus, typed)
         except Unanswerable as error:
-            raise web.HTTPError(400, "%s", error) from error
-        self.write(json.dumps(explain_now(core, person, question).as_json()))
+            raise DeskError(Code.CANNOT_EXPLAIN, str(error)) from error
+        self.show(explain_now(core, person, question).as_json())
 
 
 def explain_now(core: Core, person: Person, question: Question) -> Explained:

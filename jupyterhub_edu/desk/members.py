@@ -9,24 +9,30 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.rosters import in_slices
 from jupyterhub_edu.domain.pending import WORDS, Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Person
+from jupyterhub_edu.wire import people as wire
+from jupyterhub_edu.wire.shapes import Paged
+
+from .paging import page_of
 
 __all__ = ["members_json", "pending_json"]
 
 
-async def members_json(core: Core, course: str) -> dict[str, object]:
-    """Everybody in a course by name; who was only ever kept out of it, by key alone."""
+async def members_json(core: Core, course: str, asked: Paged) -> wire.Members:
+    """Part of the people of a course, by key; all who are kept out, by key alone, and all that waits."""
     roll = core.roll
     keys = roll.keys_in(course)
     excluded = {one.person: one for one in roll.exclusions.in_course(course)}
-    people = [_member_json(core, course, key) async for key in in_slices(sorted(keys))]
+    part, more = page_of(keys, asked, lambda key: (key,))
+    people = [_member_json(core, course, key) async for key in in_slices(part)]
     return {
         "people": people,
+        "next": more,
         "excluded": [_exclusion_json(excluded[key]) for key in sorted(excluded)],
         "pending": [pending_json(one) for one in roll.pending.in_course(course)],
     }
 
 
-def pending_json(pending: Pending) -> dict[str, object]:
+def pending_json(pending: Pending) -> wire.Pending:
     """What waits, and why."""
     words = WORDS[pending.waits]
     return {
@@ -37,13 +43,13 @@ def pending_json(pending: Pending) -> dict[str, object]:
         "starts": _iso(pending.starts),
         "ends": _iso(pending.ends),
         "by": pending.by,
-        "at": _iso(pending.at),
+        "at": pending.at.isoformat(),
         "why": pending.why,
         "reason": {"code": str(pending.waits), "sentence": words.sentence, "who": words.who},
     }
 
 
-def _member_json(core: Core, course: str, key: str) -> dict[str, object]:
+def _member_json(core: Core, course: str, key: str) -> wire.Member:
     known = core.roll.person(key) or core.roll.rosters.listed(key)
     enrolments = [one for one in core.roll.told_of([key]) if one.course == course]
     return {
@@ -55,7 +61,7 @@ def _member_json(core: Core, course: str, key: str) -> dict[str, object]:
     }
 
 
-def _enrolments_json(enrolments: Iterable[Enrolment]) -> list[dict[str, object]]:
+def _enrolments_json(enrolments: Iterable[Enrolment]) -> list[wire.Enrolment]:
     return [
         {
             "role": str(one.role),
@@ -69,7 +75,7 @@ def _enrolments_json(enrolments: Iterable[Enrolment]) -> list[dict[str, object]]
     ]
 
 
-def _exclusion_json(exclusion: Exclusion) -> dict[str, object]:
+def _exclusion_json(exclusion: Exclusion) -> wire.Excluded:
     return {
         "person": exclusion.person,
         "ends": _iso(exclusion.until),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from jupyterhub_edu.wire import courses as wire
+
 from .views import CourseRow, Membership, Moment, SessionRow
 
 __all__ = ["course_json", "session_json"]
 
 
-def course_json(row: CourseRow) -> dict[str, object]:
+def course_json(row: CourseRow) -> wire.Course:
     """One course."""
     return {
         "id": row.id,
@@ -26,7 +28,7 @@ def course_json(row: CourseRow) -> dict[str, object]:
     }
 
 
-def session_json(row: SessionRow) -> dict[str, object]:
+def session_json(row: SessionRow) -> wire.Session:
     """One session."""
     return {
         "session": row.admission,
@@ -44,7 +46,7 @@ def session_json(row: SessionRow) -> dict[str, object]:
     }
 
 
-def _membership(membership: Membership) -> dict[str, object]:
+def _membership(membership: Membership) -> wire.Membership:
     return {
         "role": membership.role,
         "origin": membership.origin,

@@ -10,7 +10,7 @@ from typing import Final
 
 from .refusals import Code, DeskError
 
-__all__ = ["Rate"]
+__all__ = ["EXPENSIVE", "Rate"]
 
 _MOST_PEOPLE: Final = 20_000
 """Kept at a time; the one who asked longest ago is forgotten first."""
@@ -51,3 +51,7 @@ class Rate:
         if len(calls) >= self.most:
             raise DeskError(Code.TOO_OFTEN, wait=calls[0] + length - now)
         calls.append(now)
+
+
+EXPENSIVE: Final = Rate(60, timedelta(minutes=1))
+"""Of everything together that takes a long time to answer."""

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from jupyterhub.scopes import define_custom_scopes
 
-__all__ = ["ADMIN", "CUSTOM_SCOPES", "MANAGE", "READ"]
+__all__ = ["ACCESS", "ADMIN", "CUSTOM_SCOPES", "MANAGE", "READ"]
 
 READ: Final = "custom:edu:read"
 MANAGE: Final = "custom:edu:manage"
 ADMIN: Final = "custom:edu:admin"
+ACCESS: Final = "access:servers"
+"""The hub's own, of whoever reaches a server."""
 CUSTOM_SCOPES: Final[dict[str, dict[str, Any]]] = {
     READ: {
         "description": "See your courses, your place in the line and, where you may, who is on in them"

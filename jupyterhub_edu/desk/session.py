@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from jupyterhub.scopes import needs_scope
 from jupyterhub.user import User
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.wire import session as wire
 
 from . import views
 from .api import API
+from .operations import operation
 from .refusals import Code, DeskError
+from .scopes import ACCESS
 
 __all__ = ["SessionAPI", "session_routes"]
 
@@ -29,21 +30,32 @@ class SessionAPI(API):
         - where users have domains of their own, pages of exactly this user's domain may read the answer.
     """
 
-    @needs_scope("access:servers")
+    @operation(
+        ACCESS,
+        does="When the owner's server stops, and why.",
+        answers={200: wire.End},
+        refuses={Code.NO_SUCH_SESSION},
+    )
     async def get(self, user_name: str, server_name: str = "") -> None:
-        """When it stops, and why."""
+        """For its owner alone."""
         core = await self.ready_core()
         admission = self._require_own(core, user_name, server_name)
-        self.write(json.dumps(_session_json(core, admission)))
+        self.show(_session_json(core, admission))
 
-    @needs_scope("access:servers")
+    @operation(
+        ACCESS,
+        does="Let the owner's server go on, as far as the rules let them do that now, or the reasons against it.",
+        answers={200: wire.End},
+        refuses={Code.NO_SUCH_SESSION, Code.NOT_WRITTEN},
+        decides=True,
+    )
     async def post(self, user_name: str, server_name: str = "") -> None:
-        """Extend it, as far as the rules let its person do that now: 200 with the new end, or the reasons against it."""
+        """For its owner alone."""
         core = await self.ready_core()
         admission = self._require_own(core, user_name, server_name)
         asked = core.extending.extend(user_name, admission, self.request.remote_ip or "")
         longer = await self.require_extended(core, admission, asked)
-        self.write(json.dumps(_session_json(core, longer)))
+        self.show(_session_json(core, longer))
 
     def options(self, *_: Any) -> None:
         """What a browser asks before it lets a page of another domain call."""
@@ -82,7 +94,7 @@ class SessionAPI(API):
         return f"{host.scheme}://{domain}" + (f":{host.port}" if host.port else "")
 
 
-def _session_json(core: Core, admission: Admission) -> dict[str, object]:
+def _session_json(core: Core, admission: Admission) -> wire.End:
     return {
         "course": admission.course,
         "profile": admission.granted.profile,
@@ -95,7 +107,7 @@ def _session_json(core: Core, admission: Admission) -> dict[str, object]:
     }
 
 
-def _extend_json(core: Core, admission: Admission) -> dict[str, object] | None:
+def _extend_json(core: Core, admission: Admission) -> wire.Longer | None:
     """What asking for more time would bring now; None where nobody extends."""
     extension = core.extending.may_extend(admission)
     if extension is None or not core.campus.extend_times:

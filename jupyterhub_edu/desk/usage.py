@@ -6,35 +6,42 @@ import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
-
-from jupyterhub.scopes import needs_scope
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.people import Person, SiteRole
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, usage_json
 from jupyterhub_edu.ports import StoreError
+from jupyterhub_edu.wire import usage as wire
 
 from .api import API
+from .operations import operation
+from .rates import EXPENSIVE
 from .refusals import Code, DeskError
 from .scopes import READ
 
 __all__ = ["UsageAPI", "answer_json", "restrict", "usage_routes"]
 
-_ARGUMENTS: Final = frozenset({"course", "person", "from", "until", "by"})
-
 
 class UsageAPI(API):
     """``/hub/api/edu/usage``."""
 
-    @needs_scope(READ)
-    async def get(self) -> None:
-        """What ended sessions used; left out ``course`` and ``person``: all for site admins, else one's own."""
+    @operation(
+        READ,
+        does="What ended sessions used: of a course for its teachers, of all for administrators of the site, else one's own.",
+        query=wire.UsageQuery,
+        answers={200: wire.UsageAnswer},
+        refuses={Code.NO_SUCH_COURSE, Code.NO_SUCH_PERSON},
+        act=Act.USAGE,
+        rate=EXPENSIVE,
+    )
+    async def get(self, *, asked: wire.UsageQuery) -> None:
+        """Left out ``course`` and ``person``: all for site admins, else one's own."""
         core = await self.ready_core()
         viewer = self.require_person(core)
-        query = restrict(core, viewer, self._question(core))
+        query = restrict(core, viewer, _question(core, asked))
         try:
             found = await core.store.load_usage(query)
         except StoreError as error:
@@ -46,21 +53,17 @@ class UsageAPI(API):
         self.set_header("Content-Type", "application/json")
         self.write(answer)
 
-    def _question(self, core: Core) -> UsageQuery:
-        if not self.request.arguments.keys() <= _ARGUMENTS:
-            raise DeskError(Code.UNREADABLE)
-        who = self.get_argument("person", None)
-        known = (core.roll.by_hub_name(who) or core.roll.person(who)) if who else None
-        try:
-            return UsageQuery(
-                by=frozenset(map(By, self.get_arguments("by") or [By.COURSE])),
-                first=_day(self.get_argument("from", None)),
-                last=_day(self.get_argument("until", None)),
-                person=known.hub_name if known is not None else who,
-                course=_course(core, self.get_argument("course", None)),
-            )
-        except ValueError as error:
-            raise DeskError(Code.UNREADABLE) from error
+
+def _question(core: Core, asked: wire.UsageQuery) -> UsageQuery:
+    who = asked.get("person")
+    known = (core.roll.by_hub_name(who) or core.roll.person(who)) if who else None
+    return UsageQuery(
+        by=frozenset(map(By, asked.get("by") or ["course"])),
+        first=_day(asked.get("from")),
+        last=_day(asked.get("until")),
+        person=known.hub_name if known is not None else who,
+        course=_course(core, asked.get("course")),
+    )
 
 
 def restrict(core: Core, viewer: Person, query: UsageQuery) -> UsageQuery:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from jupyterhub.scopes import needs_scope
@@ -11,9 +10,11 @@ from tornado import web
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.ports import StoreError
+from jupyterhub_edu.wire import usage as wire
 
 from .api import API
 from .frame import Page
+from .operations import operation
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 from .use import Use, my_use, use_json
@@ -31,12 +32,16 @@ async def _use(core: Core, person: Person) -> Use:
 class UseAPI(API):
     """``/hub/api/edu/use``."""
 
-    @needs_scope(READ)
+    @operation(
+        READ,
+        does="One's own sessions, what is left of the hours, and what was used by week and course.",
+        answers={200: wire.Use},
+    )
     async def get(self) -> None:
-        """One's own sessions, what is left of the hours, and what was used by week and course."""
+        """The page for programs."""
         core = await self.ready_core()
         use = await _use(core, self.require_person(core))
-        self.write(json.dumps(use_json(core, use)))
+        self.show(use_json(core, use))
 
 
 class UsePage(Page):

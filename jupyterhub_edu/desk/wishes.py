@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Mapping, Set
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, overload
 
 from .refusals import Code, DeskError
 
@@ -44,6 +44,10 @@ def text(value: object) -> str:
     return value
 
 
+@overload
+def instant(value: str) -> datetime: ...
+@overload
+def instant(value: object) -> datetime | None: ...
 def instant(value: object) -> datetime | None:
     """An instant of ISO 8601 with its zone, in UTC; None for null.
 

@@ -22,6 +22,7 @@ __all__ = [
     "Rule",
     "Text",
     "TypedDict",
+    "one_of",
     "strict",
 ]
 
@@ -64,6 +65,11 @@ def strict(shape: type[_T]) -> type[_T]:
     config = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
     setattr(shape, "__pydantic_config__", config)  # noqa: B010 - no type knows the name
     return shape
+
+
+def one_of(*words: str) -> Rule:
+    """One of these words, for text whose words another floor keeps."""
+    return Rule(lambda word: word in words, f"one of {', '.join(words)}", enum=list(words))
 
 
 def _is_text(text: str) -> bool:

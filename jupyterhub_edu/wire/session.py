@@ -1,0 +1,28 @@
+"""One session for the person whose it is: when it stops and why."""
+
+from __future__ import annotations
+
+from .shapes import Instant, TypedDict
+
+__all__ = ["End", "Longer"]
+
+
+class Longer(TypedDict):
+    """What asking for more time would bring now."""
+
+    allowed: bool
+    label: str
+    sentence: str
+
+
+class End(TypedDict):
+    """When it stops and by which rule; ``warn_before`` is in seconds, ``extend`` null where nobody extends."""
+
+    course: str
+    profile: str
+    now: Instant
+    ends_at: Instant | None
+    ends_by: str | None
+    sentence: str
+    warn_before: list[int]
+    extend: Longer | None
