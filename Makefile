@@ -100,7 +100,7 @@ clean: ## remove what checks, tests, docs and the demo left behind; keeps the en
 
 .PHONY: clean-all
 clean-all: clean ## remove the environments as well
-	rm -rf .venv .venv-hub5 .cache
+	rm -rf .venv .venv-hub5 .cache jupyterhub_edu/desk/static/lib
 
 # --- the parts of `check`, each also on its own ---
 
@@ -143,6 +143,7 @@ ready-hub5: ready-dev
 
 .venv/.ready-dev-%:
 	@tools/virtual-environment .venv dev '$(HUB6)'
+	@tools/step "Installing what looks at pages in tests (about 3 s)" .venv/bin/python tools/libraries/install.py .venv/libraries
 	@touch $@
 
 .venv-hub5/.ready-%:

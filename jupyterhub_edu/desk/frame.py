@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -23,12 +25,25 @@ __all__ = ["DeskFiles", "Page"]
 
 _STATIC: Final = Path(__file__).parent / "static"
 _VERSION: Final = hashlib.sha256(
-    b"".join(file.read_bytes() for file in sorted(_STATIC.iterdir()))
+    b"".join(file.read_bytes() for file in sorted(_STATIC.rglob("*")) if file.is_file())
 ).hexdigest()[:12]
+_INLINE: Final = re.compile(
+    r"<script(?![^>]*\ssrc=)[^>]*>.*?</script\s*>", re.DOTALL | re.IGNORECASE
+)
+_POLICY: Final = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",  # the icons of Bootstrap's style sheet
+    "font-src 'self'",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+)
 
 
 class DeskFiles(web.StaticFileHandler):
-    """The style sheet and the scripts of our pages."""
+    """The style sheet and the scripts of our pages, and the libraries that they use."""
 
     def initialize(self) -> None:  # type: ignore[override]  # the folder is no setting
         """Serve our own folder, nothing else."""
@@ -40,39 +55,36 @@ class Page(Desk, BaseHandler):
 
     @property
     def content_security_policy(self) -> str:
-        """The hub's own, and no scripts in attributes, no forms or bases that lead elsewhere."""
-        # The hub's frame around every page has one inline script, so `script-src` cannot forbid those as a whole.
-        ours = [
-            "script-src-attr 'none'",
-            "object-src 'none'",
-            "base-uri 'self'",
-            "form-action 'self'",
-        ]
-        return "; ".join([super().content_security_policy, *ours])
+        """Only files of this hub, nothing inline; in no frame; forms lead here. Reports go where the hub's own go."""
+        return "; ".join([super().content_security_policy, *_POLICY])
 
     def get_template(self, name: str, sync: bool = False) -> Template:
         """A template, ours or the hub's, in which text can be marked for translation."""
-        return _translating(
-            self.settings, "jinja2_env_sync" if sync else "jinja2_env"
-        ).get_template(name)
+        env = _translating(self.settings, "jinja2_env_sync" if sync else "jinja2_env")
+        return env.get_template(name)
+
+    def render_template(self, name: str, sync: bool = False, **what: Any) -> Any:
+        """Render a page of ours; where the hub would show its own page of an error, ours of the same error."""
+        language = choose_language(self.request.headers.get("Accept-Language", ""))
+        words = catalog(language)
+        self.set_header("Content-Language", language)
+        common = {
+            "no_spawner_check": True,
+            "files": url_path_join(self.hub.base_url, "edu/static"),
+            "files_version": _VERSION,
+            "address": self.address,
+            "language": language,
+            "gettext": words.gettext,
+            "ngettext": words.ngettext,
+        }
+        ours = name if name.startswith("edu/") else "edu/error.html"
+        html = super().render_template(ours, sync, **{**common, **what})
+        return _from_files(html) if sync else _awaited(html)
 
     async def show(self, template: str, **what: Any) -> None:
         """Render one of our templates."""
-        language = choose_language(self.request.headers.get("Accept-Language", ""))
-        words = catalog(language)
-        html = await self.render_template(
-            f"edu/{template}",
-            no_spawner_check=True,
-            files=url_path_join(self.hub.base_url, "edu/static"),
-            files_version=_VERSION,
-            address=self.address,
-            language=language,
-            gettext=words.gettext,
-            ngettext=words.ngettext,
-            **what,
-        )
+        html = await self.render_template(f"edu/{template}", **what)
         self.set_header("Cache-Control", "no-store")
-        self.set_header("Content-Language", language)
         self.finish(html)
 
     async def show_tab(self, key: str, template: str, course: Course, **what: Any) -> None:
@@ -100,6 +112,18 @@ class Page(Desk, BaseHandler):
         path = url_path_join(self.hub.base_url, "edu", *(quote(part, safe="") for part in parts))
         path = path if parts else f"{path}/"
         return f"{path}?{urlencode(query)}" if query else path
+
+
+async def _awaited(html: Awaitable[str]) -> str:
+    return _from_files(await html)
+
+
+def _from_files(html: str) -> str:
+    """A page without inline scripts: the hub's frame has one, which only the hub's own pages need.
+
+    What people wrote is escaped, so that every script element comes from a template.
+    """
+    return _INLINE.sub("", html)
 
 
 def _translating(settings: dict[str, Any], name: str) -> Environment:

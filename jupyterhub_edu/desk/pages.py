@@ -144,5 +144,5 @@ def page_routes() -> Sequence[tuple[str, type]]:
         (r"/edu/?", CoursesPage),
         (r"/edu/courses/([^/]+)", CoursePage),
         (r"/edu/courses/([^/]+)/stop/([^/]+)(?:/([^/]+))?", StopPage),
-        (r"/edu/static/([a-z]+\.(?:css|js))", DeskFiles),
+        (r"/edu/static/((?:lib/)?[a-z]+\.(?:css|js))", DeskFiles),
     )

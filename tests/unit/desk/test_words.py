@@ -60,6 +60,8 @@ def test_every_address_has_one_handler_and_ends_where_it_should():
         "/edu/courses/ml/stop/ada": 1,
         "/edu/courses/ml/stop/ada/lab-2": 1,
         "/edu/static/desk.css": 1,
+        "/edu/static/lib/htmx.js": 1,
+        "/edu/static/lib/../../frame.py": 0,
         "/edu/static/../pages.py": 0,
         "/api/edu/courses": 1,
         "/api/edu/courses/ml/servers/ada": 1,
