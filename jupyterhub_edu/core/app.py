@@ -24,12 +24,15 @@ from jupyterhub_edu.ports import (
 from .boards import Boards
 from .book import Book, Consulted
 from .cards import Card, card_of
+from .class_starts import ClassStarts
 from .examining import STARTED
 from .exams import Exams
 from .extending import Extending
 from .finding import Finder
 from .glance import Glance
 from .grants import Grants
+from .joining import JoinTries
+from .joins import Joins
 from .ledger import Ledger
 from .line import Line
 from .looks import Looks
@@ -107,6 +110,8 @@ class Core:
         )
         self.looks, self.messages = Looks(self.book), Messages(self.roll, self.book, store, clock)
         self.boards = Boards(self.book, self.line, self.looks)
+        self.joins, self.join_tries = Joins(store), JoinTries.of(clock)
+        self.class_starts = ClassStarts(self)
         self.revocation = Revocation(
             self.roll, self.book, accounts, servers, lambda admission: self.stop("", admission)
         )
@@ -146,6 +151,7 @@ class Core:
         if self._ready is not None:
             self._ready.cancel()
             await asyncio.gather(self._ready, return_exceptions=True)
+        await self.class_starts.close()
         await self.line.close()
         await self.inventory.close()
         await self.refresher.close()
@@ -282,6 +288,8 @@ class Core:
         await self.syncer.load()
         await self.grants.load()
         await self.messages.load()
+        await self.joins.load()
+        await self.class_starts.load()
         await self.requests.load()
         await self.exams.load()
         await self.spared.load()

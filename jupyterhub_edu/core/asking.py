@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jupyterhub_edu.domain.decide import Decision, StartRequest
 from jupyterhub_edu.domain.outside import SITE
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.reasons import Code, Reason
 
-from .app import Core
 from .book import Refused
 from .choices import Unreadable, map_wish, parse_wish
+
+if TYPE_CHECKING:
+    from .app import Core
 
 __all__ = ["nowhere", "request_of"]
 

@@ -69,6 +69,21 @@ class StartingFor:
         person = core.roll.person((await find_members(core.roll, self._course, [who]))[who])
         if person is None:
             raise NotNamed([who])
+        return await self.start_person(person, profile, options)
+
+    async def start_person(
+        self,
+        person: Person,
+        profile: str | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> Standing:
+        """The same, of somebody who is known to be in the course.
+
+        Raises:
+            StartingNotYours, Refused, StoreError: as for ``start``.
+        """
+        self.require_may_start()
+        core = self._core
         wish: dict[str, object] = {"course": self._course}
         if profile is not None:
             wish |= {"profile": profile, "options": dict(options or {})}

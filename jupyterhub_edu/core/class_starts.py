@@ -1,0 +1,311 @@
+"""Starting the servers of a whole class before it begins: one after another, by the ordinary rules.
+
+The pace is the hub's: every start goes through the line, which asks the hub again and again while that starts as many
+servers as it may. A class start that a restart of the hub interrupts begins anew: asking for the same again changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from jupyterhub_edu.domain.decide import role_in
+from jupyterhub_edu.domain.people import CourseRole, Person
+from jupyterhub_edu.domain.reasons import Reason
+from jupyterhub_edu.ports import AuditEntry, Record, StoreError
+
+from .book import Refused
+from .kept import instant, number, reading, text
+from .named import member_keys
+from .rosters import in_slices
+from .starting_for import StartingFor, StartingNotYours
+
+if TYPE_CHECKING:
+    from .app import Core
+
+__all__ = ["ClassStart", "ClassStarts", "Outcome", "Stage"]
+
+_log = logging.getLogger(__name__)
+_KIND: Final = "classstart"
+_TOO_LATE: Final = timedelta(minutes=30)
+"""A class start whose time was missed by more, because no hub ran, does not begin any more."""
+
+
+class Stage(StrEnum):
+    """Where a class start is."""
+
+    PLANNED = "planned"
+    UNDER_WAY = "under-way"
+    DONE = "done"
+    """Everybody has been asked for."""
+    STOPPED = "stopped"
+    """Not everybody has; ``why`` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassStart:
+    """The servers of a course's students, started together.
+
+    Attributes:
+        profile: its key; None: the first that the course offers them.
+        section: of those whose servers are started, or ``""`` for all students.
+        by: hub account of whoever wants it; it is done by their right, as that is then.
+        at: when it begins, an aware UTC instant.
+        why: why it was stopped, or ``""``.
+        asked, refused: how many servers were asked for, and how many were not to be had.
+    """
+
+    course: str
+    profile: str | None
+    section: str
+    by: str
+    address: str
+    at: datetime
+    stage: Stage = Stage.PLANNED
+    why: str = ""
+    asked: int = 0
+    refused: int = 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is still to do something."""
+        return self.stage in (Stage.PLANNED, Stage.UNDER_WAY)
+
+
+class Outcome(NamedTuple):
+    """What has become of one student's server.
+
+    Attributes:
+        words: how it stands; with reasons, that it was not started.
+    """
+
+    key: str
+    hub_name: str
+    name: str
+    words: str
+    reasons: tuple[Reason, ...] = ()
+
+
+class ClassStarts:
+    """The class starts of all courses, at most one of each.
+
+    Always holds:
+        - what may start is decided for each student by itself, and what a student has or waits for stays as it is;
+        - a class start and its entry in the audit are kept together; each server that is asked for has an entry of its own;
+        - why somebody's server was refused is kept until the hub restarts.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._of: dict[str, ClassStart] = {}
+        self._against: dict[str, dict[str, tuple[Reason, ...]]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def load(self) -> None:
+        """Read the store.
+
+        Raises:
+            StoreError: it, or a record in it, cannot be read.
+        """
+        for record in await self._core.store.load_records(_KIND):
+            self._of[record.id] = _read(record)
+
+    def of(self, course: str) -> ClassStart | None:
+        """The class start of a course: planned, under way, or the last one."""
+        return self._of.get(course)
+
+    async def outcomes(self, start: ClassStart) -> list[Outcome]:
+        """What has become of everybody's server, those that were refused first, then by name."""
+        against = self._against.get(start.course, {})
+        found = [
+            self._outcome(start, person, against.get(person.key, ()))
+            async for person in self._students(start)
+        ]
+        return sorted(found, key=lambda one: (not one.reasons, one.name.casefold(), one.key))
+
+    async def tend(self) -> None:
+        """Begin what is due, and go on with what a restart of the hub has interrupted; every few seconds.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        now = self._core.clock()
+        for start in list(self._of.values()):
+            if start.course in self._tasks or not start.goes_on or now < start.at:
+                continue
+            if start.stage is Stage.PLANNED and now - start.at > _TOO_LATE:
+                why = "the hub did not run at the time"
+                await self._save(replace(start, stage=Stage.STOPPED, why=why))
+            else:
+                await self.begin(start)
+
+    async def begin(self, start: ClassStart) -> None:
+        """Begin one, in the background.
+
+        Raises:
+            StoreError: that could not be kept; it has not begun.
+        """
+        start = replace(start, stage=Stage.UNDER_WAY)
+        await self._save(start)
+        if start.course not in self._tasks:
+            task = asyncio.create_task(self._run(start), name=f"class-start-{start.course}")
+            self._tasks[start.course] = task
+            task.add_done_callback(lambda _: self._tasks.pop(start.course, None))
+
+    async def put(self, start: ClassStart, entry: AuditEntry) -> None:
+        """Plan one, in the place of one that is over.
+
+        Raises:
+            StoreError: it could not be kept; nothing has changed.
+        """
+        self._against.pop(start.course, None)
+        await self._save(start, entry)
+
+    async def call_off(self, start: ClassStart, entry: AuditEntry) -> None:
+        """Ask for no more servers; those that have been asked for stay.
+
+        Raises:
+            StoreError: it could not be kept; nothing has changed.
+        """
+        await self._save(replace(start, stage=Stage.STOPPED, why="called off"), entry)
+
+    def forget(self, keys: Collection[str], hub_name: str, stand_in: str) -> None:
+        """Know nothing of somebody any more; ``store.erase`` has made it so for good."""
+        for against in self._against.values():
+            for key in keys:
+                against.pop(key, None)
+        for course, start in self._of.items():
+            if hub_name and start.by == hub_name:
+                self._of[course] = replace(start, by=stand_in)
+
+    async def close(self) -> None:
+        """Stop what is under way; the next hub goes on with it."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    async def _run(self, start: ClassStart) -> None:
+        try:
+            why = await self._start_all(start)
+        except Exception:
+            _log.exception("the class start of %s has failed", start.course)
+            why = "something is wrong here; the log says what"
+        last = self._of[start.course]
+        if not last.goes_on:
+            return
+        stage = Stage.STOPPED if why else Stage.DONE
+        try:
+            await self._save(replace(last, stage=stage, why=why))
+        except StoreError:
+            _log.exception("that the class start of %s is over could not be kept", start.course)
+
+    async def _start_all(self, start: ClassStart) -> str:
+        """Ask for everybody's server; why that was given up, or ``""``."""
+        core, asked, refused = self._core, 0, 0
+        author = core.roll.by_hub_name(start.by)
+        if author is None or start.course not in core.campus.courses:
+            return "the course, or whoever planned it, is gone"
+        staff = StartingFor(core, author, start.course, start.address)
+        against = self._against[start.course] = {}
+        async for person in self._students(start):
+            if not self._of[start.course].goes_on:
+                return ""
+            if self._is_served(person):
+                continue
+            try:
+                await staff.start_person(person, start.profile)
+                asked += 1
+            except Refused as error:
+                against[person.key] = error.decision.reasons
+                refused += 1
+            except StartingNotYours:
+                return "whoever planned it may not start servers for others here any more"
+            except StoreError as error:
+                _log.error("the class start of %s: %s", start.course, error)
+                return "the hub could not write its records"
+            # It may have been called off meanwhile.
+            self._of[start.course] = replace(self._of[start.course], asked=asked, refused=refused)
+        return ""
+
+    async def _students(self, start: ClassStart) -> AsyncIterator[Person]:
+        """Those with an account who are students now, of the section if there is one."""
+        roll, now = self._core.roll, self._core.clock()
+        members = await member_keys(roll, start.course)
+        async for key, keys in in_slices(members.items()):
+            person = roll.person(key)
+            if person is None:
+                continue
+            mine = roll.enrolments_in(person, start.course)
+            told = [e for e in roll.told_of(keys) if e.course == start.course]
+            is_there = not start.section or any(start.section in e.sections for e in told)
+            if is_there and role_in(mine, now) is CourseRole.STUDENT:
+                yield person
+
+    def _is_served(self, person: Person) -> bool:
+        """Whether their default server runs or starts, or they stand in a line already."""
+        standing = self._core.line.standing(person.hub_name)
+        stands = standing is not None and standing.phase.goes_on
+        return stands or bool(self._core.book.of_server(person.hub_name, ""))
+
+    def _outcome(self, start: ClassStart, person: Person, against: tuple[Reason, ...]) -> Outcome:
+        core, name = self._core, person.hub_name
+        words, reasons = "", tuple[Reason, ...]()
+        standing, held = core.line.standing(name), core.book.of_server(name, "")
+        if standing is not None and standing.phase.goes_on:
+            words = standing.note
+        elif held:
+            newest = max(held, key=lambda one: (one.reserved_at, one.id))
+            here = "" if newest.course == start.course else " in another course"
+            words = f"{'On' if newest.running_at else 'Starting'}{here}"
+        elif against:
+            words, reasons = "Not started", against
+        elif standing is not None and standing.reasons:
+            words, reasons = "Not started", standing.reasons
+        elif start.goes_on:
+            words = "Not asked for yet"
+        else:
+            words = "Not on"
+        return Outcome(person.key, name, person.name, words, reasons)
+
+    async def _save(self, start: ClassStart, entry: AuditEntry | None = None) -> None:
+        await self._core.store.save_records([_record(start)], entry=entry)
+        self._of[start.course] = start
+
+
+def _record(start: ClassStart) -> Record:
+    body = {
+        "profile": start.profile,
+        "section": start.section,
+        "address": start.address,
+        "at": start.at.isoformat(),
+        "stage": str(start.stage),
+        "why": start.why,
+        "asked": start.asked,
+        "refused": start.refused,
+    }
+    return Record(_KIND, start.course, body, by=start.by)
+
+
+def _read(record: Record) -> ClassStart:
+    with reading(record):
+        body, profile = record.body, record.body["profile"]
+        return ClassStart(
+            course=record.id,
+            profile=None if profile is None else text(profile),
+            section=text(body["section"]),
+            by=record.by,
+            address=text(body["address"]),
+            at=instant(body["at"]),
+            stage=Stage(body["stage"]),
+            why=text(body["why"]),
+            asked=number(body["asked"]),
+            refused=number(body["refused"]),
+        )
