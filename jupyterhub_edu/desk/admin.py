@@ -141,6 +141,8 @@ class PersonAPI(AdminAPI):
         core.grants.forget(found.keys, found.hub_name, stand_in)
         core.messages.forget(found.keys, found.hub_name, stand_in)
         core.exams.forget(found.keys, found.hub_name, stand_in)
+        core.joins.forget(found.keys, found.hub_name, stand_in)
+        core.class_starts.forget(found.keys, found.hub_name, stand_in)
         core.requests.forget(found.keys, found.hub_name, stand_in)
         self.show({"erased_as": stand_in})
 
