@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .admin import admin_routes
 from .api import api_routes
+from .audit_pages import audit_routes
 from .exams import exam_routes
 from .explain import explain_routes
 from .grants import grant_routes
@@ -23,6 +24,7 @@ def desk_routes() -> list[tuple[str, type]]:
         *page_routes(),
         *api_routes(),
         *admin_routes(),
+        *audit_routes(),
         *exam_routes(),
         *explain_routes(),
         *grant_routes(),
