@@ -209,7 +209,7 @@ class LdapSettings(_Model):
         description="The longest that one login or one reading of a person may take, such as 3s.",
     )
     connections: int = Field(
-        default=8, ge=1, le=64, description="The most calls at one time; each holds a connection."
+        default=32, ge=1, le=64, description="The most calls at one time; each holds a connection."
     )
     user_attribute: Attribute = Field(
         default="",
