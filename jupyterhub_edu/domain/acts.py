@@ -31,6 +31,10 @@ class Act(StrEnum):
     USAGE = "see-usage"
     LOG = "see-log"
     HELP = "help"
+    EXPLAIN = "explain"
+    """Ask what somebody may start, and why not."""
+    COPY = "copy-course"
+    """Copy the course into another term."""
     CONFIGURE = "configure-campus"
     AUDIT = "read-audit"
 
@@ -46,7 +50,7 @@ class Cell(StrEnum):
     OWN_OR_CEILING = "own, ceiling"
     """About oneself as anybody may, about others up to the ceiling."""
     ALLOWED = "if allowed"
-    """Only where the course's teacher lets assistants do it."""
+    """Only where somebody has allowed it: for assistants the course's teacher, for teachers the campus."""
 
 
 _YES, _OWN, _CEILING = Cell.YES, Cell.OWN, Cell.CEILING
@@ -99,6 +103,8 @@ TABLE: Final[Mapping[Act, Mapping[CourseRole | SiteRole, Cell]]] = MappingProxyT
             CourseRole.ASSISTANT: Cell.ALLOWED,
             SiteRole.ADMIN: _YES,
         },
+        Act.EXPLAIN: {CourseRole.TEACHER: _YES, SiteRole.ADMIN: _YES},
+        Act.COPY: {CourseRole.TEACHER: Cell.ALLOWED, SiteRole.ADMIN: _YES},
         Act.CONFIGURE: {SiteRole.ADMIN: _YES},
         Act.AUDIT: {SiteRole.ADMIN: _YES},
     }
@@ -125,7 +131,7 @@ def decide_act(
         site_role: the actor's site role, or None.
         about_self: the act concerns the actor's own server.
         within_ceiling: what is to be given stays within the campus's ceilings.
-        allowed: the course's teacher lets assistants do this.
+        allowed: the course's teacher lets assistants do this, or the campus lets teachers.
 
     Source:
         docs/explanation/policy.md, "Acts".

@@ -23,7 +23,7 @@ ROLES = set(CourseRole)
 
 
 class Who(NamedTuple):
-    """Who may: about anybody, besides about oneself, besides within the ceiling, besides if the teacher allows it."""
+    """Who may: about anybody, besides about oneself, besides within the ceiling, besides if somebody allows it."""
 
     anybody: Set[CourseRole]
     oneself: Set[CourseRole] = frozenset()
@@ -46,6 +46,8 @@ PAGE = {
     Act.USAGE: Who({TEACHER}, oneself=ROLES),
     Act.LOG: Who({TEACHER}),
     Act.HELP: Who({TEACHER}, allowed={ASSISTANT}),
+    Act.EXPLAIN: Who({TEACHER}),
+    Act.COPY: Who(set(), allowed={TEACHER}),
     Act.CONFIGURE: Who(set()),
     Act.AUDIT: Who(set()),
 }
