@@ -19,13 +19,22 @@ from .hands import Hand, hand_of
 if TYPE_CHECKING:
     from .app import Core
 
-__all__ = ["ByHand", "ChangedSince", "Done", "NobodyKnown", "NotYours", "Several", "TooMany"]
+__all__ = [
+    "MOST_PENDING",
+    "ByHand",
+    "ChangedSince",
+    "Done",
+    "NobodyKnown",
+    "NotYours",
+    "Several",
+    "TooMany",
+]
 
 Done = Enrolment | Exclusion | Pending
 """What an act has made; what says nobody yet waits."""
 
 _SETTLE, _WAIT = "settle", "wait"
-_MOST_PENDING: Final = 500
+MOST_PENDING: Final = 500
 """What may wait in one course."""
 
 
@@ -283,7 +292,7 @@ class ByHand:
         entries = self._core.roll.pending
         if former is not None:
             wish = replace(wish, id=former.id)
-        elif len(entries.in_course(self._course)) >= _MOST_PENDING:
+        elif len(entries.in_course(self._course)) >= MOST_PENDING:
             raise TooMany
         await self._write_down(_WAIT, "", _details(_WAIT, wish))
         await entries.save(wish)

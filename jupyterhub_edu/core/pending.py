@@ -33,6 +33,11 @@ class PendingEntries:
         """What waits in one course, oldest first."""
         return sorted((one for one in self._by_id.values() if one.course == course), key=_age)
 
+    def by_id(self, course: str, id: str) -> Pending | None:
+        """What waits in a course under an id."""
+        found = self._by_id.get(id)
+        return found if found is not None and found.course == course else None
+
     def find(self, course: str, typed: str, role: CourseRole | None) -> Pending | None:
         """What waits in a course under what was typed, in any case, to become the same."""
         wanted = (course, typed.casefold(), role)
