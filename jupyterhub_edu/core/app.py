@@ -31,6 +31,7 @@ from .extending import Extending
 from .finding import Finder
 from .glance import Glance
 from .grants import Grants
+from .imports import Imports
 from .joining import JoinTries
 from .joins import Joins
 from .ledger import Ledger
@@ -86,6 +87,7 @@ class Core:
         self.syncer = Syncer(
             lambda: self.refresher.sources, in_force, self.roll, store, clock, self.settler.retry
         )
+        self.imports = Imports(store, clock)
         self.grants = Grants(self.roll, store, clock)
         self.requests = Requests(store)
         self.spared = Spared(in_force, store)
@@ -156,6 +158,7 @@ class Core:
         await self.inventory.close()
         await self.refresher.close()
         await self.settler.close()
+        await self.imports.close()
         await self.revocation.close()
         await self.ledger.close()
         await self.book.settle()
@@ -286,6 +289,7 @@ class Core:
         await self.store.open()
         await self.roll.load()
         await self.syncer.load()
+        await self.imports.load()
         await self.grants.load()
         await self.messages.load()
         await self.joins.load()
