@@ -102,7 +102,7 @@ class Importing:
             raise TooMany
         now = core.clock()
         found = PeopleList(uuid.uuid4().hex, self._course, by, now, sheet, remove)
-        details = {"import": found.id, "people": len(sheet.wishes)}
+        details: dict[str, str | int | None] = {"import": found.id, "people": len(sheet.wishes)}
         await core.store.append_audit(self._entry("read-list", "", details))
         core.imports.open(found)
         found.task = asyncio.create_task(self._look(found))
@@ -258,8 +258,11 @@ class Importing:
             why, role = row.pending.why, row.pending.role
         else:
             details |= {"before": row.before.words, "after": row.after.words}
-            its = (*row.after.exclusions, *row.after.enrolments)
-            why = its[0].why if its else ""
+            reasons = [
+                *(e.why for e in row.after.exclusions),
+                *(e.why for e in row.after.enrolments),
+            ]
+            why = reasons[0] if reasons else ""
             role = max(row.after.roles, default=None)
         details["why"] = why
         if role is not None:

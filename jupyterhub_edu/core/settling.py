@@ -93,9 +93,15 @@ class Settler:
         await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
 
     async def retry(self) -> None:
-        """Look for everybody again, one look at a time."""
+        """Look for everybody again, one look at a time; and forget which lists can no longer be undone."""
         async with self._turn:
             await self._settle(await self._drop_old())
+            try:
+                await self._core.imports.drop_old()
+            except StoreError:
+                _log.exception(
+                    "lists that can no longer be undone are tried again to be forgotten"
+                )
 
     async def close(self) -> None:
         """Stop what is under way; it goes on waiting."""

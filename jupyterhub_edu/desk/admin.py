@@ -140,6 +140,7 @@ class PersonAPI(AdminAPI):
         core.spared.forget(found.hub_name)
         core.grants.forget(found.keys, found.hub_name, stand_in)
         core.messages.forget(found.keys, found.hub_name, stand_in)
+        core.imports.forget(found.keys, found.hub_name, stand_in)
         core.exams.forget(found.keys, found.hub_name, stand_in)
         core.joins.forget(found.keys, found.hub_name, stand_in)
         core.class_starts.forget(found.keys, found.hub_name, stand_in)
