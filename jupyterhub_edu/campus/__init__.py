@@ -1,5 +1,6 @@
 """Floor 3: the campus file to the objects of floor 0. Every mistake is reported at once, with its place and its fix."""
 
+from .adjusted import arranger
 from .loading import Loaded, Settings, load, load_data
 from .mistakes import CampusError, Mistake
 from .schema import json_schema
@@ -13,6 +14,7 @@ __all__ = [
     "Mistake",
     "Settings",
     "SourceType",
+    "arranger",
     "json_schema",
     "load",
     "load_data",

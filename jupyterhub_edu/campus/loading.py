@@ -9,9 +9,10 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path as FilePath
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -21,13 +22,16 @@ from jupyterhub_edu.ports import utc_now
 from .checks import check
 from .mapping import map_campus
 from .mistakes import CampusError, Mistake
-from .models import InventoryKind
+from .models import FileModel, InventoryKind, SourceModel
 from .reading import Document, plain_document, read
 from .shape import shape
 from .sources import Resolver, SourceType, shape_sources
-from .windows import read_calendars
+from .windows import CalendarsRead, read_calendars
 
-__all__ = ["Loaded", "Settings", "load", "load_data"]
+__all__ = ["Loaded", "Reading", "Settings", "load", "load_data"]
+
+_Sources = tuple[dict[str, SourceModel], dict[str, BaseModel]]
+"""What sources have in common, and each one's own settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Loaded:
         sources: each source's settings, by its id; secrets in place, and never printed.
         files: what was read, folders and secret files included; look at them for changes.
         warnings: what works but deserves a look.
+        written: the document as it was written, but for where state is kept.
+        reread: reads other data in its place, with the same sources; see ``Reading``.
     """
 
     campus: Campus
@@ -60,6 +66,23 @@ class Loaded:
     settings: Settings = Settings()
     files: tuple[FilePath, ...] = ()
     warnings: tuple[Mistake, ...] = ()
+    written: Mapping[str, Any] = field(repr=False, kw_only=True)
+    reread: Reading = field(repr=False, kw_only=True)
+
+
+class Reading(Protocol):
+    """Reads a document that differs from a file's own only in its courses."""
+
+    def __call__(self, data: dict[str, Any], now: datetime) -> Campus:
+        """Read.
+
+        Args:
+            now: as in ``load``.
+
+        Raises:
+            CampusError: with all mistakes.
+        """
+        ...
 
 
 def load(
@@ -134,16 +157,59 @@ class _Loader:
     need_secrets: bool
 
     def load(self, files: tuple[FilePath, ...]) -> Loaded:
-        document = self.document
+        document, now = self.document, self.now or utc_now()
         if not document.data:
             raise CampusError(document.mistakes or [document.describe((), "it is empty")])
-        digest = _digest(document.data)
         written = copy.deepcopy(document.data)
         resolver = Resolver(document, self.environ, self.folder, self.need_secrets)
         resolver.bring_in_store(document.data)
         model = shape(document)
-        common, settings = shape_sources(document, model, self.types, resolver)
-        calendars, calendar_files = read_calendars(document, model, self.folder)
+        sources = shape_sources(document, model, self.types, resolver)
+        calendars = CalendarsRead()
+        campus, warnings, calendar_files = self._campus(
+            document, model, sources, written, calendars, now
+        )
+        url, measured = model.store.url, model.device_metrics
+        return Loaded(
+            campus=campus,
+            sources=MappingProxyType(sources[1]),
+            settings=Settings(
+                url.get_secret_value() if url else None,
+                model.inventory,
+                (measured.url, measured.query) if measured else None,
+            ),
+            files=(*files, *resolver.files, *calendar_files),
+            warnings=(*resolver.warnings, *warnings),
+            written=MappingProxyType({k: v for k, v in written.items() if k != "store"}),
+            reread=partial(self._reread, sources, calendars),
+        )
+
+    def _reread(
+        self,
+        sources: _Sources,
+        calendars: CalendarsRead,
+        data: dict[str, Any],
+        now: datetime,
+    ) -> Campus:
+        """Read the file with what the desk has set."""
+        former = self.document
+        document = Document(copy.deepcopy(data), former.places, former.files, [], former.name)
+        model = shape(document)
+        return self._campus(document, model, sources, data, calendars, now, at_desk=True)[0]
+
+    def _campus(
+        self,
+        document: Document,
+        model: FileModel,
+        sources: _Sources,
+        written: Mapping[str, Any],
+        read: CalendarsRead,
+        now: datetime,
+        *,
+        at_desk: bool = False,
+    ) -> tuple[Campus, list[Mistake], tuple[FilePath, ...]]:
+        common, settings = sources
+        calendars, files = read_calendars(document, model, self.folder, read)
         warnings = check(
             document,
             model,
@@ -156,23 +222,14 @@ class _Loader:
                 if id in common
             },
             calendars=calendars,
-            now=self.now or utc_now(),
+            now=now,
             traits=self.traits,
+            at_desk=at_desk,
         )
         if document.mistakes:
             raise CampusError(_in_order(document))
-        url, measured = model.store.url, model.device_metrics
-        return Loaded(
-            campus=map_campus(model, common, self.types, digest, calendars),
-            sources=MappingProxyType(settings),
-            settings=Settings(
-                url.get_secret_value() if url else None,
-                model.inventory,
-                (measured.url, measured.query) if measured else None,
-            ),
-            files=(*files, *resolver.files, *calendar_files),
-            warnings=(*resolver.warnings, *warnings),
-        )
+        digest = _digest(written)
+        return map_campus(model, common, self.types, digest, calendars), warnings, files
 
 
 def _digest(data: Mapping[str, Any]) -> str:

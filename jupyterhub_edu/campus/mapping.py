@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from jupyterhub_edu.domain.adjustments import Adjustable
 from jupyterhub_edu.domain.campus import Campus, FilePerson, SourceInfo
 from jupyterhub_edu.domain.courses import Allowances, Caps, Course, CourseState, Joining, Quota
 from jupyterhub_edu.domain.grants import Ceilings
@@ -19,6 +20,7 @@ from jupyterhub_edu.domain.schedule import local_instant
 from jupyterhub_edu.domain.windows import hours
 
 from .models import (
+    AdjustCeilingsModel,
     CapsModel,
     CeilingsModel,
     ChoiceModel,
@@ -272,6 +274,7 @@ def _course(
         image=course.image,
         kubespawner=_freeze(course.kubespawner),
         joining=frozenset(map(Joining, course.join)),
+        locked=frozenset([*model.course_defaults.locked, *course.locked]),
     )
 
 
@@ -289,6 +292,16 @@ def _ceilings(ceilings: CeilingsModel) -> Ceilings:
         servers=caps.servers or 0,
         devices=caps.devices,
         exam=ceilings.exam,
+        adjust=_adjustable(ceilings.adjust),
+    )
+
+
+def _adjustable(most: AdjustCeilingsModel) -> Adjustable:
+    offers = {r: frozenset(keys) for r in CourseRole if (keys := getattr(most.offers, str(r)))}
+    return Adjustable(
+        MappingProxyType(offers),
+        MappingProxyType(_role_caps(most.caps)),
+        Allowances(most.allowance.person, most.allowance.course),
     )
 
 

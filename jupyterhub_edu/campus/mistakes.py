@@ -29,6 +29,7 @@ class Mistake:
         path: such as ``courses.ml.offers.students``; ``""`` is the whole file.
         message: what is wrong, without the values of secrets.
         fix: what to do about it, or ``""``.
+        discreet: ``message`` without other courses, where it names some, or ``""``.
     """
 
     file: str
@@ -36,6 +37,7 @@ class Mistake:
     path: str
     message: str
     fix: str = field(default="")
+    discreet: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"

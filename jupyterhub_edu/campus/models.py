@@ -268,6 +268,9 @@ class DefaultsModel(Model):
     """Profiles by course role."""
     caps: RoleCapsModel = RoleCapsModel()
     """Caps by course role."""
+    locked: list[Text] = []
+    """Fields that the desk may not change in any course, such as ``windows``, ``offers`` or ``caps.student``; left out:
+    none."""
 
 
 class QuotaModel(Model):
@@ -395,6 +398,9 @@ class CourseModel(Model):
     join: list[Literal["ask", "code"]] = []
     """How people may join it by themselves, as students: ``ask`` its teacher, or by a join ``code`` of the teacher's; left out:
     not at all."""
+    locked: list[Text] = []
+    """Fields that the desk may not change, beside those of ``course_defaults``: ``title``, ``offers`` or ``offers.student``,
+    ``windows`` and so on; left out: none more."""
     kubespawner: dict[str, Any] = {}
     """KubeSpawner settings that the campus file does not govern."""
 
@@ -410,6 +416,17 @@ class GrantCeilingsModel(Model):
     """Servers, and devices by flavor, that one person may be let have at a time; left out: no more than the course says."""
 
 
+class AdjustCeilingsModel(Model):
+    """How far beyond this file a teacher may adjust a course alone; narrower than the file is always allowed."""
+
+    offers: OffersModel = OffersModel()
+    """Profiles that may be offered, by course role; left out: those that the course offers in the file."""
+    caps: RoleCapsModel = RoleCapsModel()
+    """Caps that may be set, by course role; left out: those of the file."""
+    allowance: AllowanceModel = AllowanceModel()
+    """Allowances that may be set; left out: those of the file."""
+
+
 class CeilingsModel(Model):
     """The most that a teacher may give alone; what is left out only administrators give."""
 
@@ -420,6 +437,8 @@ class CeilingsModel(Model):
     """How long an exam may be, extra time included, at most 7d; left out: 6h."""
     grant: GrantCeilingsModel = GrantCeilingsModel()
     """What a grant may give."""
+    adjust: AdjustCeilingsModel = AdjustCeilingsModel()
+    """How far a course may be adjusted at the desk."""
 
 
 class ExamsModel(Model):

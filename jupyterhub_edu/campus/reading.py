@@ -89,15 +89,15 @@ class Document:
             self._kept.setdefault(written, list(range(len(parent)))).pop(int(path[-1]))
         del parent[path[-1]]
 
-    def mistake(self, path: Path, message: str, fix: str = "") -> None:
+    def mistake(self, path: Path, message: str, fix: str = "", discreet: str = "") -> None:
         """Note a mistake at a path of ``data`` as it now is."""
-        self.mistakes.append(self.describe(path, message, fix))
+        self.mistakes.append(self.describe(path, message, fix, discreet))
 
-    def describe(self, path: Path, message: str, fix: str = "") -> Mistake:
+    def describe(self, path: Path, message: str, fix: str = "", discreet: str = "") -> Mistake:
         """Say something about a path of ``data`` as it now is."""
         path = self.as_written(path)
         place = self.place(path)
-        return Mistake(place.file, place.line, show_path(path), message, fix)
+        return Mistake(place.file, place.line, show_path(path), message, fix, discreet)
 
 
 def read(path: FilePath) -> Document:

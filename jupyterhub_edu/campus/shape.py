@@ -17,13 +17,6 @@ from .reading import Document
 
 __all__ = ["keys_of", "most_exact", "report", "shape"]
 
-LATER: Final = frozenset(
-    {
-        "locked",
-    }
-)
-"""Keys that a later version will enforce; here they would be promises that nobody keeps."""
-
 _STAND_INS: Final[Mapping[str, Any]] = {
     "name": "?",
     "time_zone": "UTC",
@@ -230,8 +223,6 @@ def _not_text(value: Any, raw: str | None) -> tuple[str, str]:
 
 
 def _unknown_key(model: type[BaseModel], path: Path, word: str) -> tuple[str, str]:
-    if word in LATER:
-        return "not known in this version", "take it out; nothing enforces it"
     holders = list(_models_at(model, path[:-1]))
     names = [name for holder in holders for name in keys_of(holder)]
     kinds = [holder.kind for holder in holders if issubclass(holder, Model)]

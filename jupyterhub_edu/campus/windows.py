@@ -17,7 +17,14 @@ from .mistakes import Path, show
 from .models import CourseModel, DaysModel, FileModel, WindowModel
 from .reading import Document
 
-__all__ = ["Calendars", "days_of", "map_windows", "read_calendars", "shortest_lead"]
+__all__ = [
+    "Calendars",
+    "CalendarsRead",
+    "days_of",
+    "map_windows",
+    "read_calendars",
+    "shortest_lead",
+]
 
 Calendars = Mapping[tuple[str, int], tuple[Span, ...]]
 """What the calendars of windows say, by the course's key and the window's place in its list."""
@@ -38,13 +45,18 @@ def days_of(model: FileModel, course: CourseModel) -> tuple[dt.date | None, dt.d
     return first, last
 
 
+CalendarsRead = dict[tuple[FilePath, dt.date, dt.date], tuple[Span, ...]]
+"""What calendars have said, by the file and the first and last day for which it was asked."""
+
+
 def read_calendars(
-    document: Document, model: FileModel, folder: FilePath
+    document: Document, model: FileModel, folder: FilePath, read: CalendarsRead
 ) -> tuple[Calendars, tuple[FilePath, ...]]:
     """Read the calendars that windows name; what is wrong in them is noted.
 
     Args:
         folder: from which relative paths start.
+        read: those that need not be read again; what is read is added.
 
     Returns:
         Their times within the dates of their courses; and the files, for watching.
@@ -58,12 +70,17 @@ def read_calendars(
             file = folder / window.ical
             files.append(file)
             path: Path = ("courses", key, "windows", at, "ical")
-            found[key, at] = _read_calendar(document, model, course, file, path)
+            found[key, at] = _read_calendar(document, model, course, file, path, read)
     return found, tuple(files)
 
 
 def _read_calendar(
-    document: Document, model: FileModel, course: CourseModel, file: FilePath, path: Path
+    document: Document,
+    model: FileModel,
+    course: CourseModel,
+    file: FilePath,
+    path: Path,
+    read: CalendarsRead,
 ) -> tuple[Span, ...]:
     first, last = days_of(model, course)
     if first is None or last is None:
@@ -73,8 +90,12 @@ def _read_calendar(
             "name its term, or write from: and until:",
         )
         return ()
+    if (file, first, last) in read:
+        return read[file, first, last]
     try:
-        return tuple(read_calendar(file, ZoneInfo(model.time_zone), first, last))
+        spans = tuple(read_calendar(file, ZoneInfo(model.time_zone), first, last))
+        read[file, first, last] = spans
+        return spans
     except CalendarError as error:
         document.mistake(path, f"{show(file.name)} {error}")
     except (LookupError, OSError, ValueError):

@@ -12,6 +12,7 @@ from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.people import CourseRole, Identity, Person, SiteRole
 from jupyterhub_edu.ports import (
     Accounts,
+    Arrange,
     Clock,
     Groups,
     IdentitySource,
@@ -21,6 +22,7 @@ from jupyterhub_edu.ports import (
     utc_now,
 )
 
+from .adjustments import Adjustments
 from .boards import Boards
 from .book import Book, Consulted
 from .cards import Card, card_of
@@ -71,7 +73,13 @@ class Core:
         groups: Groups,
         accounts: Accounts,
         clock: Clock = utc_now,
+        arrange: Arrange | None = None,
     ) -> None:
+        """Make it of a campus file and adapters.
+
+        Args:
+            arrange: reads the campus file with what the desk has set; None: the desk sets nothing.
+        """
         self._campus = campus
         self.store, self.inventory, self.servers = store, inventory, servers
         self.groups, self.accounts, self.clock = groups, accounts, clock
@@ -79,6 +87,7 @@ class Core:
         def in_force() -> Campus:
             return self._campus
 
+        self.adjustments = Adjustments(in_force, self._put_in_force, store, clock, arrange)
         # Each is made of those above it; a lambda asks for what comes later, and the circles are closed at the end.
         self.roll = Roll(in_force, store)
         self.refresher = Refresher(sources, in_force, self.roll, clock)
@@ -150,6 +159,7 @@ class Core:
 
     async def close(self) -> None:
         """Stop everything that ``begin`` started."""
+        self.boards.close()
         if self._ready is not None:
             self._ready.cancel()
             await asyncio.gather(self._ready, return_exceptions=True)
@@ -180,6 +190,15 @@ class Core:
         self.line.reread()
         self.boards.stocked()
         return [source for id, source in former.items() if sources.get(id) is not source]
+
+    def _put_in_force(self, campus: Campus) -> None:
+        """Put in force what the desk has changed; the sources and their rules stay."""
+        former, self._campus = self._campus, campus
+        if _names(former) != _names(campus):
+            self.refresher.distrust()
+        self.ledger.follow()
+        self.line.reread()
+        self.boards.stocked()
 
     # -- logging in --------------------------------------------------------------------------------------------
 
@@ -287,6 +306,7 @@ class Core:
 
     async def _start(self) -> None:
         await self.store.open()
+        self._campus = await self.adjustments.load()
         await self.roll.load()
         await self.syncer.load()
         await self.imports.load()
@@ -312,6 +332,11 @@ class Core:
             sum(1 for _ in self.roll.people()),
             len(self.book.admissions()),
         )
+
+
+def _names(campus: Campus) -> set[tuple[str, str | None, tuple[str, ...]]]:
+    """By what sources name the courses."""
+    return {(course.id, course.term, course.codes) for course in campus.courses.values()}
 
 
 _provider: Callable[[], Core] | None = None

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
+from .adjustments import NOTHING_ALONE, Adjustable
 from .allowances import Extra
 from .people import Enrolment
 
@@ -78,6 +79,7 @@ class Ceilings:
         profiles: keys of the profiles that may be offered.
         servers, devices: caps; devices by flavor key.
         exam: the length of an exam, extra time included.
+        adjust: how far a course may be adjusted.
     """
 
     hours: int = 0
@@ -86,6 +88,7 @@ class Ceilings:
     servers: int = 0
     devices: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
     exam: timedelta = timedelta(hours=6)
+    adjust: Adjustable = NOTHING_ALONE
 
 
 NO_CEILINGS: Final = Ceilings()

@@ -1,6 +1,7 @@
 """Floor 1: what the core needs from the world, as protocols. No implementation, no third party."""
 
 from .activity import Activity, Devices, Watching
+from .arranging import Arrange, Arranged, CannotArrange, Trouble, TroubleKind
 from .clock import Clock, utc_now
 from .hub import Accounts, Groups, LiveServer, Servers, ServersBusy, ServersError, ServersSilent
 from .inventory import Inventory, PodSighting, Stock
@@ -33,8 +34,11 @@ __all__ = [
     "Accounts",
     "Activity",
     "Answer",
+    "Arrange",
+    "Arranged",
     "AuditEntry",
     "AuditQuery",
+    "CannotArrange",
     "Clock",
     "CodeGrant",
     "Denied",
@@ -72,6 +76,8 @@ __all__ = [
     "Store",
     "StoreError",
     "Tool",
+    "Trouble",
+    "TroubleKind",
     "Unavailable",
     "Watching",
     "utc_now",

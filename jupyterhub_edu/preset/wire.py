@@ -31,7 +31,7 @@ from jupyterhub_edu.inventory import (
     WatchedInventory,
     open_inventory,
 )
-from jupyterhub_edu.ports import IdentitySource, Safe, StoreError, utc_now
+from jupyterhub_edu.ports import CannotArrange, IdentitySource, Safe, StoreError, utc_now
 from jupyterhub_edu.store import SqlStore, open_store
 from jupyterhub_edu.warden import Timer, Warden, default_timers, roster_timers
 
@@ -134,6 +134,7 @@ class Wiring:
             servers=HubServers(self._token),
             groups=HubGroups(),
             accounts=HubAccounts(),
+            arrange=campus.arranger(loaded),
         )
         reload_timer = Timer("campus-file", _LOOK_EVERY, self._reload_if_changed)
         timers = default_timers(self._core, HubWatching(), MeasuredDevices(self._measured))
@@ -149,22 +150,28 @@ class Wiring:
             Whether the new file is in force.
         """
         assert self._core is not None  # noqa: S101 - only the warden and the signal call this, after make_core
+        async with self._core.adjustments.turn:
+            return await self._reload(self._core)
+
+    async def _reload(self, core: Core) -> bool:
         try:
             loaded = await asyncio.to_thread(self._load)
-        except campus.CampusError as error:
+            weighed = await core.adjustments.weigh(arrange=campus.arranger(loaded))
+        except (campus.CampusError, CannotArrange) as error:
             _log.error("the campus file has mistakes; the former one stays in force:\n%s", error)
             return False
         if holes := self._key_holes(loaded):
             _log.error("the former campus file stays in force: %s", "; ".join(holes))
             return False
-        safe = SealedSafe(self._core.store, self._sealer)
+        safe = SealedSafe(core.store, self._sealer)
         self._sources = make_sources(loaded, safe, self._sources)
-        gone = self._core.replace_campus(
-            loaded.campus, {id: source for id, (_, source) in self._sources.items()}
+        core.adjustments.take(weighed)
+        gone = core.replace_campus(
+            weighed.arranged.campus, {id: source for id, (_, source) in self._sources.items()}
         )
         self._loaded, self._watch = loaded, campus.FileWatch(loaded.files)
         if self._warden is not None:
-            self._warden.keep_beside(roster_timers(self._core))
+            self._warden.keep_beside(roster_timers(core))
         if self._inventory is not None:
             self._inventory.set_flavors(loaded.campus.flavors)
         for source in gone:

@@ -51,6 +51,7 @@ def default_timers(
         Timer("reconcile", 30, Reconciler(core, metrics_in(registry))),
         Timer("line", 5, core.line.tend),
         Timer("reclaim", 1, Reclaimer(core)),
+        Timer("adjustments", 5, core.adjustments.tend),
         Timer("groups", 10, GroupKeeper(core)),
         # Sources that have no rosters are asked again by this alone.
         Timer("pending", 900, core.settler.retry, within=3600),

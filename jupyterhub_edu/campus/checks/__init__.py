@@ -48,6 +48,7 @@ def check(
     calendars: Calendars,
     now: datetime,
     traits: Collection[str] | None,
+    at_desk: bool = False,
 ) -> list[Mistake]:
     """Look for mistakes of meaning and note them in the document.
 
@@ -58,12 +59,13 @@ def check(
         calendars: what was read of those that windows name.
         attributes: that link rules may compare, of each source whose settings are right.
         traits: names that ``kubespawner:`` may hold, or None.
+        at_desk: this is the file with what the desk has set: what nobody can have any more is no mistake.
 
     Returns:
         Warnings: what works but deserves a look.
     """
     checker = Checker(
-        document, model, sources, written, fields, attributes, calendars, now, traits
+        document, model, sources, written, fields, attributes, calendars, now, traits, at_desk
     )
     for look in _CHECKS:
         look(checker)

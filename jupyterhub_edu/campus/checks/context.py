@@ -27,6 +27,7 @@ class Checker:
         fields: of the courses that each type of source states, by the type's word.
         attributes: that link rules may compare, by the id of a source whose settings are right.
         calendars: what was read of those that windows name.
+        at_desk: this is the file with what the desk has set: what nobody can have any more is no mistake.
     """
 
     document: Document
@@ -38,12 +39,17 @@ class Checker:
     calendars: Calendars
     now: datetime
     traits: Collection[str] | None
+    at_desk: bool = False
     warnings: list[Mistake] = field(default_factory=list)
     _misspelt: dict[str, list[str | None]] = field(default_factory=dict)
 
-    def wrong(self, path: Path, message: str, fix: str = "") -> None:
-        """Note a mistake."""
-        self.document.mistake(path, message, fix)
+    def wrong(self, path: Path, message: str, fix: str = "", discreet: str = "") -> None:
+        """Note a mistake.
+
+        Args:
+            discreet: the message without other courses, where it names some.
+        """
+        self.document.mistake(path, message, fix, discreet)
 
     def lacks(self, path: Path, message: str, fix: str = "") -> None:
         """Note that something is not there, unless it is there and broken: that has been told."""

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
+from jupyterhub_edu.domain.adjustments import lockable
 from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.schedule import Period
 
@@ -36,6 +37,7 @@ def check_courses(c: Checker) -> None:
     _offers(c, (*defaults, "offers"), c.model.course_defaults.offers, _ROLES)
     _offers(c, ("no_course",), c.model.no_course, _SITE_ROLES)
     _role_caps(c, (*defaults, "caps"), c.model.course_defaults.caps)
+    _locked(c, (*defaults, "locked"), c.model.course_defaults.locked)
     _caps(c, ("caps",), c.model.caps)
     _ceilings(c)
     for key, course in c.model.courses.items():
@@ -46,6 +48,7 @@ def check_courses(c: Checker) -> None:
         _people(c, (*path, "people"), course.people)
         _flavors(c, (*path, "quota"), course)
         _allowances(c, (*path, "allowance"), course)
+        _locked(c, (*path, "locked"), course.locked)
         if course.image is not None:
             check_image(c, (*path, "image"), course.image)
         check_kubespawner(c, (*path, "kubespawner"), course.kubespawner)
@@ -138,8 +141,17 @@ def _ceilings(c: Checker) -> None:
     for at, key in enumerate(c.model.ceilings.grant.profiles):
         c.known((*path, "profiles", at), "profile", key, "profiles")
     _caps(c, (*path, "caps"), c.model.ceilings.grant.caps)
+    adjust: Path = ("ceilings", "adjust")
+    _offers(c, (*adjust, "offers"), c.model.ceilings.adjust.offers, _ROLES)
+    _role_caps(c, (*adjust, "caps"), c.model.ceilings.adjust.caps)
     if not dt.timedelta(minutes=1) <= c.model.ceilings.exam <= dt.timedelta(days=7):
         c.wrong(("ceilings", "exam"), "too short or too long", "write 1m to 7d")
+
+
+def _locked(c: Checker, path: Path, fields: Iterable[str]) -> None:
+    words = [*lockable(), *(f"quota.{flavor}" for flavor in c.keys("flavors"))]
+    for at, field in enumerate(fields):
+        c.known((*path, at), "field of the desk", field, words)
 
 
 def _people(c: Checker, path: Path, people: PeopleModel) -> None:

@@ -168,4 +168,5 @@ def _tell(c: Checker, flavor: str, count: int, clash: _Clash, fix: str) -> None:
         last.path,
         f"{' + '.join(parts)} = {total} promised on {when}, and flavors.{flavor} has {count}",
         fix,
+        f"{total} {flavor} would be promised to courses on {when}, and there are {count}",
     )

@@ -27,6 +27,10 @@ class _Taker:
 
 def check_reach(c: Checker) -> None:
     """Flavors without profile, profiles without course, choices without taker."""
+    if c.at_desk:
+        for key, profile in c.model.profiles.items():
+            _defaults(c, ("profiles", key), profile, list(_takers(c, key, profile)))
+        return
     used = {profile.flavor for profile in c.model.profiles.values()} | _broken_flavors(c)
     for key in c.model.flavors:
         if key not in used and not c.is_missed("flavor", key):
@@ -55,6 +59,11 @@ def _profile(c: Checker, path: Path, profile: ProfileModel, takers: list[_Taker]
     for name, option in profile.options.items():
         for key, choice in option.choices.items():
             _choice(c, (*path, "options", name, "choices", key), choice, takers)
+    _defaults(c, path, profile, takers)
+
+
+def _defaults(c: Checker, path: Path, profile: ProfileModel, takers: list[_Taker]) -> None:
+    for name, option in profile.options.items():
         _default(c, (*path, "options", name, "default"), option, takers)
 
 

@@ -193,13 +193,24 @@ ROWS = {
             'campus.yaml:21: rules[2].course: no such course: "mll"; did you mean ml?',
         ],
     ),
-    "a key that this version does not enforce": (
+    "what the desk does not change anyhow, locked": (
         [
             "    codes: [INF4490]",
-            "    locked: []",
+            "    locked: [offers, caps.student, quota.t4, window, quota.t5]",
         ],
         [
-            "campus.yaml:57: courses.ml.locked: not known in this version; take it out; nothing enforces it",
+            'campus.yaml:57: courses.ml.locked[3]: no such field of the desk: "window"; did you mean windows?',
+            'campus.yaml:57: courses.ml.locked[4]: no such field of the desk: "quota.t5"; did you mean quota.t4?',
+        ],
+    ),
+    "ceilings of what there is not": (
+        [
+            "stale_after",
+            "ceilings: {adjust: {offers: {student: [gpux]}, caps: {student: {cpu: 1}}}}\nstale_after",
+        ],
+        [
+            "campus.yaml:4: ceilings.adjust.caps.student.cpu: counts devices, and flavors.cpu has none; take it out",
+            'campus.yaml:4: ceilings.adjust.offers.student[0]: no such profile: "gpux"; did you mean gpu?',
         ],
     ),
     "a state that does not exist": (
