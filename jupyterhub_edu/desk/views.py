@@ -36,6 +36,7 @@ __all__ = [
     "find_session",
     "instant",
     "may_look_in",
+    "membership",
     "my_courses",
     "newest",
     "session_row",
@@ -200,7 +201,7 @@ def course_row(
         title=course.title,
         role=str(rights.role) if rights.role is not None else None,
         memberships=[
-            _membership(core, enrolment, now)
+            membership(core, enrolment, now)
             for enrolment in core.roll.enrolments_in(viewer, course.id)
             if enrolment.state(now) is not EnrolmentState.ENDED
         ],
@@ -326,7 +327,8 @@ def _may_start(course: Course, role: CourseRole | None, now: datetime) -> bool:
     return role is not None and bool(course.offers.get(role)) and course.is_open(now)
 
 
-def _membership(core: Core, enrolment: Enrolment, now: datetime) -> Membership:
+def membership(core: Core, enrolment: Enrolment, now: datetime) -> Membership:
+    """Why somebody is in a course, by one of their enrolments there."""
     zone = core.campus.zone
     return Membership(
         role=str(enrolment.role),
