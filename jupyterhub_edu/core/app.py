@@ -27,6 +27,7 @@ from .boards import Boards
 from .book import Book, Consulted
 from .cards import Card, card_of
 from .class_starts import ClassStarts
+from .counts import Counts
 from .examining import STARTED
 from .exams import Exams
 from .extending import Extending
@@ -116,6 +117,7 @@ class Core:
         self.line = Line(
             in_force, self.book, self.roll, store, servers, clock, self.reclaims.current
         )
+        self.counts = Counts(in_force, store, clock, self.line.standing)
         self.extending = Extending(
             in_force, self.roll, self.book, clock, self.reclaims.calls_back, self._is_wanted
         )
@@ -130,9 +132,9 @@ class Core:
         self.book.shares.exams, consulted.sittings = self.exams, self.exams.sittings
         consulted.in_turn = self.line.may_start_now
         # Who hears of what, beyond what each has asked for itself.
-        self.book.on_admit.append(self.spared.mark)
+        self.book.on_admit += [self.spared.mark, self.counts.admit]
         self.extending.on_extend.append(self.spared.mark)
-        self.book.on_end += [self.spared.end, self.ledger.charge]
+        self.book.on_end += [self.spared.end, self.ledger.charge, self.counts.end]
         for changes in (self.grants.on_change, self.exams.on_change):
             changes.append(lambda _: self.line.poke())
         self.messages.on_change.append(self.boards.tell)
@@ -318,6 +320,7 @@ class Core:
         await self.exams.load()
         await self.spared.load()
         await self.ledger.load()
+        await self.counts.load()
         await self.reclaims.load()
         await self.line.load()
         await self.inventory.start(self.book.sight, self._stocked)

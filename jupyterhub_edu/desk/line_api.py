@@ -61,6 +61,7 @@ class LineAPI(API):
             core.exams.note_address(person.hub_name, self.request.remote_ip or "")
             standing = await core.line.join(request, person, server)
         except Refused as refused:
+            core.counts.refuse(str(wish.get("course", "")), refused.decision.reasons)
             raise refusal(refused.decision) from None
         except StoreError as error:
             raise DeskError(Code.NOT_READY) from error

@@ -54,6 +54,7 @@ class _Asking:
         if spawner is not None and (spawner.pending == "spawn" or spawner.ready):
             return None  # pressed twice: while this one asked the other began, and both wait for the same server
         self._note_address(core, user)
+        request = None
         try:
             _, request = request_of(core, user.name, options)
             decision = core.book.decide(request)
@@ -61,6 +62,8 @@ class _Asking:
             decision = refused.decision
         if not decision.allowed:
             self._refused(user, options)
+            if request is not None and not decision.waitable:
+                core.counts.refuse(request.course, decision.reasons)
             raise hub.refusal(decision)
         return await super().spawn_single_user(user, server_name, *args, **kwargs)  # type: ignore[misc]
 

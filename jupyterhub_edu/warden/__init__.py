@@ -53,6 +53,7 @@ def default_timers(
         Timer("reclaim", 1, Reclaimer(core)),
         Timer("adjustments", 5, core.adjustments.tend),
         Timer("groups", 10, GroupKeeper(core)),
+        Timer("counts", 60, core.counts.tend),
         # Sources that have no rosters are asked again by this alone.
         Timer("pending", 900, core.settler.retry, within=3600),
     )

@@ -108,6 +108,7 @@ class Idle:
         look = self._look(admission, told, worked, now)
         known.worked_at, known.opened = look.worked_at, look.answered and look.opened
         self._core.looks.note(admission.id, look, now)
+        self._core.counts.look(admission, look, now)
         verdict = judge(look, now, self._core.campus.idle_after)
         for by in _RULES:
             if by is verdict:
