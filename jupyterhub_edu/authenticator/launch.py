@@ -23,12 +23,11 @@ from ltiauthenticator.lti13.validator import LTI13LaunchValidator
 from tornado.httputil import url_concat
 
 from jupyterhub_edu.domain.rules import map_course
-from jupyterhub_edu.hub import Route
+from jupyterhub_edu.hub import Route, public_address
 from jupyterhub_edu.ports import Denied, Launch, LaunchRequest, LaunchSource, Login, Unavailable
 
 from .arrivals import Arrival, LoginRefused, ask, hub_path
 from .launch_state import Launches, Opened
-from .redirect import public_address
 
 __all__ = ["LAUNCHES", "ROUTES", "LaunchCallback", "LaunchLogin", "launch_path"]
 

@@ -11,11 +11,10 @@ from tornado import web
 
 from jupyterhub_edu.core import current_core
 from jupyterhub_edu.domain.people import Person, person_key
-from jupyterhub_edu.hub import Route
+from jupyterhub_edu.hub import Route, public_address
 from jupyterhub_edu.ports import RedirectSource
 
 from .arrivals import Remembering, ask
-from .redirect import public_address
 
 __all__ = ["ROUTES", "BackchannelLogout", "Logout"]
 

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from jupyterhub.utils import get_browser_protocol, url_path_join
+from jupyterhub.utils import url_path_join
 from oauthenticator.oauth2 import (
     OAuthCallbackHandler,
     OAuthenticator,
@@ -22,12 +22,12 @@ from oauthenticator.oauth2 import (
     _serialize_state,
 )
 
-from jupyterhub_edu.hub import Route
+from jupyterhub_edu.hub import Route, public_address
 from jupyterhub_edu.ports import CodeGrant, Redirect, RedirectSource, Unavailable
 
 from .arrivals import Arrival, LoginRefused, ask, hub_path, login_path
 
-__all__ = ["ROUTES", "RedirectCallback", "RedirectLogin", "callback_path", "public_address"]
+__all__ = ["ROUTES", "RedirectCallback", "RedirectLogin", "callback_path"]
 
 _log = logging.getLogger(__name__)
 _DAYS: Final = 1 / 24
@@ -42,18 +42,6 @@ _NOT_NOW: Final = frozenset({"temporarily_unavailable", "server_error"})
 def callback_path(source: str) -> str:
     """The callback of a source, below the hub's base address; registered at the source as redirect URI."""
     return f"{login_path(source)}/callback"
-
-
-def public_address(handler: Any, path: str) -> str:
-    """An address of the hub as browsers see it: by ``JupyterHub.public_url``, else by the request.
-
-    Args:
-        path: below the hub's base address.
-    """
-    public = handler.settings.get("public_url")
-    host = public.netloc if public else handler.request.host
-    scheme = public.scheme if public else get_browser_protocol(handler.request)
-    return f"{scheme}://{host}{url_path_join(handler.hub.base_url, path)}"
 
 
 class _Delegating(Arrival):

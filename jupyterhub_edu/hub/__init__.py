@@ -1,6 +1,7 @@
 """Floor 3: the only user of the running hub's internals, and of what differs between its versions."""
 
 from .activity import HubWatching
+from .addresses import public_address
 from .refusals import late_refusal, reasons_json, refusal, refusal_json
 from .rest import HubServers
 from .running import Attached, Route, add_check, add_routes, attach, attached, is_ours, run_checks
@@ -34,6 +35,7 @@ __all__ = [
     "has_nothing_to_write",
     "is_ours",
     "late_refusal",
+    "public_address",
     "reasons_json",
     "refusal",
     "refusal_json",
