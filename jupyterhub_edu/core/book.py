@@ -86,6 +86,7 @@ class Book:
         self.on_run, self.on_end = self._open.on_run, self._open.on_end
         self.on_change = self._open.on_change
         self.glance, self.shares = self._grounds.glance, self._grounds.shares
+        self.glance_as = self._grounds.glance_as
         self.state, self.borrowed = self._grounds.state, self._grounds.borrowed
         self.free, self.used = self._grounds.free, self._grounds.used
         self.stale_since = self._grounds.stale_since

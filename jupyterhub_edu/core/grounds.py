@@ -15,7 +15,7 @@ from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.exams import Sitting
 from jupyterhub_edu.domain.grants import Grant
-from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.people import MANUAL, CourseRole, Enrolment, Person
 from jupyterhub_edu.domain.pools import Pool
 from jupyterhub_edu.domain.profiles import Flavor
 from jupyterhub_edu.ports import Clock, Inventory
@@ -113,6 +113,28 @@ class Grounds:
             budgets,
             consulted.grants(known, course) if known is not None else (),
             consulted.sittings(known, held) if known is not None else (),
+            consulted.in_turn,
+        )
+
+    def glance_as(self, person: Person, course: Course, role: CourseRole) -> Glance:
+        """The same of somebody who has this role in the course since just now, and nothing else anywhere.
+
+        Args:
+            person: made up; nobody's key.
+        """
+        campus, now, consulted = self._campus(), self._clock(), self._consulted
+        purses = self._open.purses
+        return Glance(
+            campus,
+            course,
+            (Enrolment(person.key, course.id, role, MANUAL),),
+            (),
+            self.pool_of,
+            now,
+            campus.stale_after,
+            lambda: purses.budgets(campus, course, person.hub_name, (), now),
+            consulted.grants(person, course.id),
+            (),
             consulted.in_turn,
         )
 

@@ -17,7 +17,7 @@ from jupyterhub_edu import authenticator, campus, desk
 from jupyterhub_edu.core import provide
 from jupyterhub_edu.hub import add_check, add_routes
 from jupyterhub_edu.inventory import Kind
-from jupyterhub_edu.spawner import sharing_routes, spawn_routes
+from jupyterhub_edu.spawner import as_student, sharing_routes, spawn_routes
 
 from .checks import final_holes
 from .locate import NoCampus, locate
@@ -111,7 +111,7 @@ def _set_hub(c: Any, token: str, spawner_class: str) -> None:
     )
     for folder in (desk.TEMPLATES, authenticator.TEMPLATES):
         _append(c.JupyterHub, "template_paths", str(Path(folder)))
-    _merge(c.JupyterHub, "template_vars", desk.TEMPLATE_VARS)
+    _merge(c.JupyterHub, "template_vars", {**desk.TEMPLATE_VARS, "edu_as_student": as_student})
     _merge(c.JupyterHub, "custom_scopes", desk.CUSTOM_SCOPES)
     _add_user_scopes(c.JupyterHub, sorted(desk.CUSTOM_SCOPES))
 

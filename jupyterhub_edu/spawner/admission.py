@@ -212,13 +212,14 @@ class AdmissionMixin(HasTraits):
         )
 
     def _wish_before(self) -> Wish | None:
-        """What was asked for last time; where a link says the course, in that course."""
+        """What was asked for last time; where a link says the course, and maybe the profile, what that says."""
         try:
             last = parse_wish(self.user_options)
         except Unreadable:
             last = Wish()
-        course = getattr(self.handler, "chosen_course", "")
-        return last if course in {"", last.course} else Wish(course)
+        course, profile = getattr(self.handler, "chosen", ("", ""))
+        is_last = course in {"", last.course} and profile in {"", last.profile}
+        return last if is_last else Wish(course, profile or None)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

@@ -6,14 +6,14 @@ A view is worked out from the core, then rendered; the template escapes everythi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.cards import Card
+from jupyterhub_edu.core.cards import Card, card_of
 from jupyterhub_edu.core.choices import Wish
 from jupyterhub_edu.core.glance import Glance
 from jupyterhub_edu.core.left import hours_left
@@ -27,7 +27,7 @@ from jupyterhub_edu.domain.reasons import Reason
 
 from .selects import ENVIRONMENT, Selects
 
-__all__ = ["FRESH_ENOUGH", "View", "empty", "render", "view"]
+__all__ = ["FRESH_ENOUGH", "View", "as_student", "empty", "render", "view"]
 
 FRESH_ENOUGH: Final = timedelta(minutes=1)
 """Age up to which what a source said is shown without asking again; a start asks again in any case."""
@@ -37,7 +37,20 @@ _ALL_OPEN: Final = 3
 _NOT_SOON: Final = frozenset({"archived", "suspended", "ended", "never", "none"})
 """Variants of reasons for which the table's usual time to try again does not hold."""
 
+_NEWCOMER: Final = Person(
+    key=":a student",  # no source has an empty id
+    hub_name="",
+    source="",
+    subject="a student",
+    login="",
+    name="",
+    site_role=None,
+    active=True,
+    answered_at=datetime.min.replace(tzinfo=UTC),
+)
+"""Nobody."""
 _template = ENVIRONMENT.get_template("start.html")
+_cards_alone = ENVIRONMENT.get_template("cards.html")
 _selects = Selects()
 
 
@@ -152,6 +165,23 @@ def view(
         line=standing.note if standing is not None else "",
         line_page=line_page,
     )
+
+
+def as_student(core: Core, course: Course) -> Markup:
+    """The cards of one course as a student who has just come would see them now, without their style; changes nothing.
+
+    Nobody is asked about: it is a made-up student, whom the ordinary rules decide on. Exams have none such.
+    """
+    glance = core.book.glance_as(_NEWCOMER, course, CourseRole.STUDENT)
+    keys = course.offers.get(CourseRole.STUDENT, ())
+    cards = [card_of(glance, _NEWCOMER, course.id, core.campus.profiles[key]) for key in keys]
+    hours = _hours(core, _NEWCOMER, glance)
+    offer = _Offer(course, CourseRole.STUDENT, cards, hours)
+    chosen = _chosen([offer], Wish())
+    shown = _course(core, offer, chosen, Wish(), unfolded=True)
+    campus = core.campus
+    page = View(campus.name, campus.contact, "", (shown,), chosen is not None)
+    return Markup(_cards_alone.render(page=page))  # noqa: S704 - the template escapes everything
 
 
 def _offers(core: Core, person: Person) -> Iterator[_Offer]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from jupyterhub import apihandlers, handlers
@@ -29,6 +30,7 @@ from .waiting import EduSpawnPendingHandler, JoinsTheLine
 
 __all__ = ["EduServerAPIHandler", "EduSpawnHandler", "spawn_routes"]
 
+_STYLE: Final = (Path(__file__).parent / "templates" / "start.css").read_bytes()
 _FORMER_ENDS_WITHIN: Final = 3.0
 """Seconds to wait for a former server of the same name that is just ending."""
 _ABOUT_THE_CHOICE: Final = frozenset(
@@ -98,17 +100,18 @@ class _Asking:
 class EduSpawnHandler(JoinsTheLine, _Asking, SpawnHandler):
     """The hub's spawn page."""
 
-    chosen_course = ""
-    """Id of the course in which the page shall choose beforehand; hostile text."""
+    chosen = ("", "")
+    """Id of the course in which the page shall choose beforehand, and key of the profile, or ``""``; hostile text."""
 
     def get(self, user_name: str | None = None, server_name: str = "") -> Any:
         """The form, or a start by query arguments; neither the form's token nor ``chosen`` is such an argument.
 
-        ``chosen=<course>`` shows the form with that course chosen and starts nothing.
+        ``chosen=<course>`` and ``chosen=<course>/<profile>`` show the form with that chosen and start nothing.
         """
         self.request.query_arguments.pop("_xsrf", None)
         chosen = self.request.query_arguments.pop("chosen", [b""])
-        self.chosen_course = chosen[-1].decode("utf8", "replace")
+        course, _, profile = chosen[-1].decode("utf8", "replace").partition("/")
+        self.chosen = course, profile
         return super().get(user_name, server_name)
 
     def append_query_parameters(self, url: str, exclude: Any = None) -> str:
@@ -129,6 +132,16 @@ class EduSpawnHandler(JoinsTheLine, _Asking, SpawnHandler):
             user.spawner.refused_wish = parse_wish(options)
         except Unreadable:
             user.spawner.refused_wish = None
+
+
+class StartStyle(web.RequestHandler):
+    """``/hub/edu/start.css``: the style of the start page's cards, for pages that have no style of their own."""
+
+    def get(self) -> None:
+        """The same for everybody."""
+        self.set_header("Content-Type", "text/css; charset=utf-8")
+        self.set_header("Cache-Control", "max-age=3600")
+        self.finish(_STYLE)
 
 
 class EduServerAPIHandler(_Asking, UserServerAPIHandler):
@@ -203,7 +216,7 @@ _quietly: Final = _RefusalsAreAnswers()
 def spawn_routes() -> list[tuple[str, type]]:
     """The hub's own patterns with our handlers, for ``hub.add_routes``."""
     logging.getLogger("JupyterHub").addFilter(_quietly)  # adding it again changes nothing
-    return list(_routes())
+    return [*_routes(), (r"/edu/start\.css", StartStyle)]
 
 
 def _routes() -> Iterator[tuple[str, type]]:

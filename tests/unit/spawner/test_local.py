@@ -251,12 +251,26 @@ async def test_the_page_chooses_what_was_remembered(make):
 
 @pytest.mark.parametrize(
     ("named", "chosen"),
-    [("", "ml/gpu"), ("ml", "ml/gpu"), ("db", "ml/notebook"), ("<b>", "ml/notebook")],
-    ids=["no link", "to the course of last time", "to another course", "to no course"],
+    [
+        (("", ""), "ml/gpu"),
+        (("ml", ""), "ml/gpu"),
+        (("ml", "gpu"), "ml/gpu"),
+        (("ml", "notebook"), "ml/notebook"),
+        (("db", ""), "ml/notebook"),
+        (("<b>", "<b>"), "ml/notebook"),
+    ],
+    ids=[
+        "no link",
+        "to the course of last time",
+        "to the profile of last time",
+        "to another profile",
+        "to another course",
+        "to no course",
+    ],
 )
 async def test_a_link_to_a_course_goes_before_what_was_remembered(make, named, chosen):
     spawner = make(user_options={"course": "ml", "profile": "gpu"})
-    spawner.handler = SimpleNamespace(chosen_course=named)
+    spawner.handler = SimpleNamespace(chosen=named)
 
     assert f'value="{chosen}" required checked' in await spawner.get_options_form()
 

@@ -504,3 +504,33 @@ async def test_hours_of_other_periods(allowance, words):
     course = a_course(allowances=Allowances(parse_allowance(allowance)))
     (line,) = (await show(a_campus(courses=[course]))).select(".edu-hours")
     assert line.get_text(" ", strip=True).startswith(f"{words}, new ones from ")
+
+
+async def test_a_teacher_sees_what_a_student_who_has_just_come_would_see():
+    half = timedelta(days=90)
+    hours = Allowances(parse_allowance("10h per week"))
+    ml = a_course(
+        allowances=hours,
+        starts=NOW - half,
+        ends=NOW + half,
+        offers={STUDENT: ("gpu",), TEACHER: ("notebook", "gpu")},
+        caps={STUDENT: Caps(servers=1)},
+    )
+    core = a_core(a_campus(courses=[ml], profiles=[a_profile(), a_profile("gpu", flavor=T4)]))
+    tea = await enrol(core, "tea", ml=TEACHER)
+    await core.book.admit(StartRequest(tea.key, "ml", "gpu"), tea, "")
+    soup = BeautifulSoup(page.as_student(core, ml), "html.parser")
+
+    assert checked(soup) == ["ml/gpu"]
+    assert "1 of 2 free" in soup.get_text(" ")
+    assert "10 of 10 GPU hours left this week" in soup.get_text(" ")
+    assert not soup.select("style, script, form")
+    assert len(core.book.admissions()) == 1
+
+
+async def test_a_student_whom_the_course_shows_nothing_sees_nothing():
+    core = a_core(a_campus(courses=[a_course(state=CourseState.SUSPENDED)]))
+    soup = BeautifulSoup(page.as_student(core, core.campus.courses["ml"]), "html.parser")
+
+    assert checked(soup) == []
+    assert "Machine Learning is suspended." in soup.get_text(" ")
