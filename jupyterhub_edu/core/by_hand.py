@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.pending import Pending, Waits
 from jupyterhub_edu.domain.people import MANUAL, CourseRole, Enrolment, Exclusion, Person, SiteRole
-from jupyterhub_edu.ports import AuditEntry
+from jupyterhub_edu.ports import AuditEntry, HandChanges
 
 from .finding import Found, Typed, Unreadable, fold, names_of
 from .hands import Hand, hand_of
@@ -106,6 +107,46 @@ class ByHand:
             NotYours, Several, TooMany, ChangedSince, Unreadable, StoreError: as for ``enrol``.
         """
         return await self._act("exclude", self._wish(who, None, None, until, why))
+
+    async def change(
+        self,
+        key: str,
+        role: CourseRole | None,
+        *,
+        starts: datetime | None = None,
+        ends: datetime | None = None,
+        why: str = "",
+    ) -> None:
+        """Put this in the place of what stands by hand of somebody known: nobody is looked for.
+
+        Args:
+            key: of the person.
+            role: what they are to be; None: they are kept out, and what they were given stays for when they no longer are.
+
+        Raises:
+            NotYours, ChangedSince, StoreError: as for ``enrol``; nothing was done.
+        """
+        roll, keys = self._core.roll, self.keys_of(key)
+        async with self._turn():
+            hand = hand_of(roll, self._course, keys)
+            self._require_seen(hand)
+            self.require_may_do(role, key)
+            new: Enrolment | Exclusion
+            former: Sequence[Enrolment | Exclusion]
+            by = self._actor.hub_name
+            if role is None:
+                new, former = Exclusion(key, self._course, by, why, ends), hand.exclusions
+            else:
+                for one in hand.roles:
+                    self.require_above(one)
+                sections = frozenset[str]().union(*(one.sections for one in hand.enrolments))
+                place = (key, self._course, role, MANUAL)
+                new = Enrolment(*place, starts, ends, by=by, sections=sections, why=why)
+                former = hand.enrolments
+            details = {**({"role": str(role)} if role else {}), "why": why, "before": hand.words}
+            entry = self._entry("enrol" if role else "exclude", key, details)
+            drop = [one for one in former if one != new]
+            await roll.change_by_hand(HandChanges(put=[new], drop=drop, entries=[entry]))
 
     async def admit(
         self,
@@ -345,17 +386,19 @@ class ByHand:
         return enrolment
 
     async def _write_down(self, act: str, key: str, details: dict[str, str]) -> None:
+        await self._core.store.append_audit(self._entry(act, key, details))
+
+    def _entry(self, act: str, key: str, details: dict[str, str]) -> AuditEntry:
         person = self._core.roll.person(key)
-        entry = AuditEntry(
+        return AuditEntry(
             self._core.clock(),
             self._actor.hub_name,
             act,
             course=self._course,
             target=person.hub_name if person else key,
             address=self._address,
-            details=details,
+            details={**details},
         )
-        await self._core.store.append_audit(entry)
 
 
 def _details(act: str, wish: Pending) -> dict[str, str]:
