@@ -26,6 +26,7 @@ from .adjustments import Adjustments
 from .boards import Boards
 from .book import Book, Consulted
 from .cards import Card, card_of
+from .course_syncs import CourseSyncs
 from .class_starts import ClassStarts
 from .counts import Counts
 from .examining import STARTED
@@ -97,7 +98,7 @@ class Core:
         self.syncer = Syncer(
             lambda: self.refresher.sources, in_force, self.roll, store, clock, self.settler.retry
         )
-        self.imports = Imports(store, clock)
+        self.imports, self.course_syncs = Imports(store, clock), CourseSyncs(self)
         self.grants = Grants(self.roll, store, clock)
         self.requests = Requests(store)
         self.spared = Spared(in_force, store)
@@ -171,6 +172,7 @@ class Core:
         await self.refresher.close()
         await self.settler.close()
         await self.imports.close()
+        await self.course_syncs.close()
         await self.revocation.close()
         await self.ledger.close()
         await self.book.settle()
