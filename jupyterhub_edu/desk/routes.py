@@ -5,10 +5,12 @@ from __future__ import annotations
 from .admin import admin_routes
 from .api import api_routes
 from .audit_pages import audit_routes
+from .exam_pages import exam_page_routes
 from .exams import exam_routes
 from .explain import explain_routes
 from .grants import grant_routes
 from .line_pages import line_routes
+from .openapi import openapi_routes
 from .pages import page_routes
 from .people import people_routes
 from .session import session_routes
@@ -25,10 +27,12 @@ def desk_routes() -> list[tuple[str, type]]:
         *api_routes(),
         *admin_routes(),
         *audit_routes(),
+        *exam_page_routes(),
         *exam_routes(),
         *explain_routes(),
         *grant_routes(),
         *line_routes(),
+        *openapi_routes(),
         *people_routes(),
         *session_routes(),
         *usage_routes(),
