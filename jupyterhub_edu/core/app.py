@@ -26,8 +26,8 @@ from .adjustments import Adjustments
 from .boards import Boards
 from .book import Book, Consulted
 from .cards import Card, card_of
-from .course_syncs import CourseSyncs
 from .class_starts import ClassStarts
+from .course_syncs import CourseSyncs
 from .counts import Counts
 from .examining import STARTED
 from .exams import Exams
