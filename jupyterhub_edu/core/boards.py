@@ -24,6 +24,7 @@ class Watch:
         line: somebody's place in a line may stand otherwise.
         devices: what is free, used or lent may be another number.
         news: what else is shown of the course: messages, stops under way.
+        over: nothing more is told.
         changed: any of these.
     """
 
@@ -33,6 +34,7 @@ class Watch:
     line: bool = False
     devices: bool = False
     news: bool = False
+    over: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def clear(self) -> None:
@@ -72,6 +74,13 @@ class Boards:
         """Nobody looks at it any more."""
         if self._watched.get(watch.course) is watch:
             del self._watched[watch.course]
+
+    def close(self) -> None:
+        """Let nobody look any more."""
+        for watch in self._watched.values():
+            watch.over = True
+            watch.changed.set()
+        self._watched.clear()
 
     # -- what has changed --------------------------------------------------------------------------------------
 
