@@ -50,9 +50,18 @@ class Code(StrEnum):
     ALREADY_ANSWERED = "already-answered"
     CANNOT_REQUEST = "cannot-request"
     CANNOT_EXPLAIN = "cannot-explain"
+    NOT_YOURS_TO_EXPLAIN = "not-yours-to-explain"
     NOT_YOURS_TO_COPY = "not-yours-to-copy"
     NOT_OUR_COURSE = "not-our-course"
     CANNOT_MAKE_COURSE = "cannot-make-course"
+    NO_SUCH_CODE = "no-such-code"
+    NOT_AGAIN_YET = "not-again-yet"
+    TOO_MANY_JOINS = "too-many-joins"
+    NOT_YOUR_DOOR = "not-yours-to-let-in"
+    NO_SUCH_JOIN = "no-such-join"
+    CANNOT_MAKE_CODE = "cannot-make-code"
+    NOT_YOURS_TO_START = "not-yours-to-start"
+    CANNOT_START_CLASS = "cannot-start-class"
 
 
 _RETRY_AFTER: Final = {429: "3600", 503: "10"}
@@ -164,6 +173,11 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             409, "This request has been answered or taken back.", "nobody: see the answer"
         ),
         Code.CANNOT_REQUEST: Row(409, "This cannot be asked for.", "you"),
+        Code.NOT_YOURS_TO_EXPLAIN: Row(
+            403,
+            "Who may start what is explained to the course's teachers and to administrators.",
+            "the course's teacher",
+        ),
         Code.CANNOT_EXPLAIN: Row(400, "This question cannot be answered.", "you"),
         Code.NOT_YOURS_TO_COPY: Row(
             403,
@@ -176,6 +190,34 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             "an administrator",
         ),
         Code.CANNOT_MAKE_COURSE: Row(409, "The course cannot be made so.", "you"),
+        Code.NO_SUCH_CODE: Row(
+            404,
+            "This code lets you into no course. Look at it once more, or ask for a new one.",
+            "the course's teacher",
+        ),
+        Code.NOT_AGAIN_YET: Row(
+            409,
+            "Your request was refused a short while ago. You may ask again a day after that.",
+            "you: ask again later, or talk to the teacher",
+        ),
+        Code.TOO_MANY_JOINS: Row(
+            429,
+            "That is too many: requests that wait, or requests and wrong codes within an hour.",
+            "you: try again later",
+        ),
+        Code.NOT_YOUR_DOOR: Row(
+            403, "Whom to let into a course its teachers say.", "the course's teacher"
+        ),
+        Code.NO_SUCH_JOIN: Row(
+            404,
+            "Nobody waits to be let into this course by this request; somebody may have answered it.",
+            "nobody",
+        ),
+        Code.CANNOT_MAKE_CODE: Row(409, "There cannot be such a join code.", "you"),
+        Code.NOT_YOURS_TO_START: Row(
+            403, "Servers of others are started by the course's teachers.", "the course's teacher"
+        ),
+        Code.CANNOT_START_CLASS: Row(409, "The class cannot be started so.", "you"),
         Code.NOT_ERASED: Row(
             409,
             "They cannot be erased now: they have a server, or the campus file names them.",

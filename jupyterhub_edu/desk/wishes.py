@@ -110,6 +110,8 @@ _OWN_WORDS: Final = frozenset(
         Code.NOT_IN_COURSE,
         Code.CANNOT_REQUEST,
         Code.CANNOT_MAKE_COURSE,
+        Code.CANNOT_MAKE_CODE,
+        Code.CANNOT_START_CLASS,
     }
 )
 """Refusals of which the act says more than the row: what it says is for whoever asks."""
