@@ -204,10 +204,10 @@ def test_the_api_gives_a_token_what_its_owner_may_and_its_scopes_allow(desk: Des
     neither = token("tea", "read:users:name!user")
 
     for key in (reader, manager, whole):
-        courses = desk.api("courses", key).json()
-        assert [(c["id"], c["role"]) for c in courses] == [("ml", "teacher"), ("intro", "student")]
+        courses = desk.api("courses", key).json()["items"]
+        assert [(c["id"], c["role"]) for c in courses] == [("intro", "student"), ("ml", "teacher")]
         assert desk.api("courses/ml", key).json()["sessions"] == 2
-        servers = desk.api("courses/ml/servers", key).json()
+        servers = desk.api("courses/ml/servers", key).json()["items"]
         assert [(s["user"], s["devices"], s["share"]) for s in servers] == [
             ("stu", 1, "own"),
             ("sue", 1, "own"),
@@ -216,7 +216,7 @@ def test_the_api_gives_a_token_what_its_owner_may_and_its_scopes_allow(desk: Des
     assert desk.api("courses/ml/servers/stu", reader, "DELETE").status_code == 403
 
     student = token("stu", "custom:edu:manage")
-    assert [s["user"] for s in desk.api("courses/ml/servers", student).json()] == ["stu"]
+    assert [s["user"] for s in desk.api("courses/ml/servers", student).json()["items"]] == ["stu"]
     refused = desk.api("courses/ml/servers/sue", student, "DELETE")
     assert (refused.status_code, codes(refused)) == (404, ["no-such-session"])
     observer = token("ola", "custom:edu:manage")
@@ -240,7 +240,8 @@ def test_the_api_gives_a_token_what_its_owner_may_and_its_scopes_allow(desk: Des
     stopped = desk.api("courses/ml/servers/stu", manager, "DELETE")
     assert stopped.status_code in {202, 204}
     desk.wait_until_gone("stu")
-    assert [s["user"] for s in desk.api("courses/ml/servers", manager).json()] == ["sue"]
+    left = desk.api("courses/ml/servers", manager).json()["items"]
+    assert [s["user"] for s in left] == ["sue"]
     gone = desk.api("courses/ml/servers/stu", manager, "DELETE")
     assert (gone.status_code, codes(gone)) == (404, ["no-such-session"])
 
@@ -358,12 +359,12 @@ def test_a_teacher_adds_and_excludes_people_by_hand(desk: Desk) -> None:
 
     excluded = ask({"person": "sue", "exclude": True, "why": "until the appeal"})
     assert (excluded.status_code, excluded.json()) == (201, {"person": "demo:sue"})
-    own = desk.api("courses", student).json()
+    own = desk.api("courses", student).json()["items"]
     assert [course["id"] for course in own if course["id"] == "ml"] == []
 
     back = desk.hub.api("edu/courses/ml/people/sue", token=teacher, method="DELETE")
     assert back.status_code == 204
-    own = {course["id"]: course["role"] for course in desk.api("courses", student).json()}
+    own = {course["id"]: course["role"] for course in desk.api("courses", student).json()["items"]}
     assert own["ml"] == "student"
     again = desk.hub.api("edu/courses/ml/people/sue", token=teacher, method="DELETE")
     assert (again.status_code, codes(again)) == (404, ["no-such-person"])

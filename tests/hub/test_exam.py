@@ -90,7 +90,7 @@ def test_a_teacher_holds_an_exam(start_hub: Callable[..., Hub], tmp_path: Path) 
     # Extra time moves one end; the protocol says who started from where, and who has not.
     extra = hub.api(exam, token=teacher, method="PATCH", json={"extra": {"stu": 30}})
     assert extra.status_code == 200, extra.text
-    (session,) = hub.api("edu/courses/ml/servers", token=teacher).json()
+    (session,) = hub.api("edu/courses/ml/servers", token=teacher).json()["items"]
     ends = datetime.fromisoformat(session["until"])
     assert abs(ends - (begins + 1.5 * HOUR)) < SECOND
     protocol = hub.api(f"{exam}/protocol", token=teacher).json()

@@ -143,5 +143,5 @@ def test_what_is_typed_is_found_or_waits_until_its_person_is_known(
         "by": "tea",
         "why": "comes late",
     }
-    own = hub.api("edu/courses", token=token(hub, "nina")).json()
+    own = hub.api("edu/courses", token=token(hub, "nina")).json()["items"]
     assert [(course["id"], course["role"]) for course in own] == [("ml", "student")]

@@ -275,7 +275,7 @@ class School:
         token = self.browser(login).token(login, ["custom:edu:read"])
         reply = self.hub.api(f"edu/courses/{course}/servers", token=token)
         reply.raise_for_status()
-        found: list[dict[str, Any]] = reply.json()
+        found: list[dict[str, Any]] = reply.json()["items"]
         return found
 
     def stop_at_the_desk(self, teacher: str, login: str, course: str = "ml") -> str:

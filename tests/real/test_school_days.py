@@ -43,7 +43,7 @@ def school(slapd: Slapd, open_school: Any) -> School:
 def roles(school: School, login: str) -> dict[str, tuple[str, bool]]:
     """By course: the role, and whether everybody who is on is seen."""
     token = school.browser(login).token(login, ["custom:edu:read"])
-    rows = school.hub.api("edu/courses", token=token).json()
+    rows = school.hub.api("edu/courses", token=token).json()["items"]
     return {row["id"]: (row["role"], row["sees_everybody"]) for row in rows}
 
 
