@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -16,6 +16,7 @@ import aiohttp
 from jupyterhub_edu.ports import LiveServer, ServersBusy, ServersError, ServersSilent
 
 from .running import attached
+from .tables import find_activities
 
 __all__ = ["HubServers"]
 
@@ -73,6 +74,10 @@ class HubServers:
             following = body["_pagination"]["next"]
             offset = following["offset"] if following else None
         return found
+
+    def activities(self, hub_names: Collection[str]) -> Mapping[tuple[str, str], datetime]:
+        """When the hub last heard of use, by account and server."""
+        return find_activities(attached().app.db, hub_names)
 
     async def close(self) -> None:
         """Let the connection go."""

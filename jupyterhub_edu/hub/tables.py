@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from jupyterhub import orm
@@ -16,6 +17,7 @@ __all__ = [
     "HubAccounts",
     "HubGroups",
     "find_account",
+    "find_activities",
     "groups_beside",
     "has_nothing_to_write",
     "remember_options",
@@ -29,6 +31,12 @@ _WRITTEN: Final = {"name", "admin", "groups", "auth_state", "user_info"}
 """What the hub takes from an auth model."""
 _ACCOUNTS: Final = orm.User.__table__
 _ID: Final = select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.name == bindparam("name"))
+_SERVERS: Final = orm.Spawner.__table__
+_ACTIVITIES: Final = (
+    select(_ACCOUNTS.c.name, _SERVERS.c.name, _SERVERS.c.last_activity)
+    .join(_SERVERS, _SERVERS.c.user_id == _ACCOUNTS.c.id)
+    .where(_ACCOUNTS.c.name.in_(bindparam("names", expanding=True)))
+)
 
 
 def find_account(users: Any, hub_name: str) -> Any | None:
@@ -42,6 +50,14 @@ def find_account(users: Any, hub_name: str) -> Any | None:
     """
     id = users.db.scalar(_ID, {"name": hub_name})
     return None if id is None else users.get(id)
+
+
+def find_activities(
+    database: Any, hub_names: Collection[str]
+) -> Mapping[tuple[str, str], datetime]:
+    """When the hub last heard of use, aware UTC, by account and server; the hub keeps it in UTC without saying so."""
+    rows = database.execute(_ACTIVITIES, {"names": list(hub_names)})
+    return {(user, server): at.replace(tzinfo=UTC) for user, server, at in rows if at is not None}
 
 
 def has_nothing_to_write(account: Any, model: Mapping[str, Any], authenticator: Any) -> bool:

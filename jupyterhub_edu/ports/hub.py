@@ -75,6 +75,13 @@ class Servers(Protocol):
         """Every server that runs or is pending."""
         ...
 
+    def activities(self, hub_names: Collection[str]) -> Mapping[tuple[str, str], datetime]:
+        """When the hub last heard of use, aware UTC, by account and server; one question for all, and no call.
+
+        Ask for a hundred accounts at a time.
+        """
+        ...
+
 
 class Groups(Protocol):
     """The hub's groups; nobody reads them for a decision."""

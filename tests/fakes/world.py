@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -118,6 +118,7 @@ class FakeHub:
         self.running: list[LiveServer] = []
         self.started: list[tuple[str, str, Mapping[str, Any]]] = []
         self.stopped: list[tuple[str, str]] = []
+        self.active: dict[tuple[str, str], datetime] = {}
         self.logged_out: list[str] = []
         self.sessions_ended: list[str] = []
         self.broken = ""
@@ -136,6 +137,9 @@ class FakeHub:
 
     async def live(self) -> Sequence[LiveServer]:
         return self.running
+
+    def activities(self, hub_names: Collection[str]) -> Mapping[tuple[str, str], datetime]:
+        return {key: at for key, at in self.active.items() if key[0] in hub_names}
 
     def read(self, hub_name: str) -> frozenset[str]:
         return self.groups.get(hub_name, frozenset())
