@@ -178,7 +178,7 @@ def _sentence(place: str, message: str, fix: str) -> str:
 
 
 def _gone(words: str) -> Trouble:
-    return Trouble(TroubleKind.GONE, words, words)
+    return Trouble(TroubleKind.GONE, words)
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +19,8 @@ from jupyterhub_edu.domain.adjustments import (
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.ports import AuditEntry, CannotArrange, Trouble
 
-from .adjustments import Weighed, may_set_of
+from .adjustments import Weighed
+from .arranging import may_set_of
 from .ceiling_words import ceiling_words
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "CannotAdjust",
     "FieldLocked",
     "NoSuchField",
+    "NoSuchWindow",
     "Stale",
 ]
 
@@ -60,6 +62,10 @@ class FieldLocked(Exception):
 
 class CannotAdjust(Exception):
     """With it the campus file would have mistakes; the text says which, for whoever asked."""
+
+
+class NoSuchWindow(Exception):
+    """The course has none with this id."""
 
 
 class Stale(Exception):
@@ -151,6 +157,55 @@ class Adjusting:
             entry = self._entry("drop-adjustment", field, before, after)
             await adjustments.drop(weighed, former, entry)
 
+    # -- windows -----------------------------------------------------------------------------------------------
+
+    async def set_window(
+        self,
+        window: Mapping[str, Any],
+        *,
+        instead_of: str | None = None,
+        why: str = "",
+        seen: str | None = None,
+    ) -> Adjustment:
+        """Add a window to those of the course, or put it in the place of one of them.
+
+        Args:
+            window: as the file would have it.
+            instead_of: its id; see ``Adjustments.windows``.
+            seen: the mark of the field ``windows``.
+
+        Raises:
+            NoSuchWindow: see the class; and whatever ``set`` raises.
+        """
+        self._require("windows")
+        async with self._core.adjustments.turn:
+            self._require_seen("windows", seen)
+            windows = self._windows_without(instead_of)
+            self._require_sense("windows", [*windows, dict(window)], None)
+            return await self._set("windows", [*windows, dict(window)], self._ends(), why)
+
+    async def drop_window(self, id: str, *, why: str = "", seen: str | None = None) -> Adjustment:
+        """Take a window away, also one of the campus file.
+
+        Raises:
+            NoSuchWindow: see the class; and whatever ``set`` raises.
+        """
+        self._require("windows")
+        async with self._core.adjustments.turn:
+            self._require_seen("windows", seen)
+            return await self._set("windows", self._windows_without(id), self._ends(), why)
+
+    def _windows_without(self, id: str | None) -> list[Any]:
+        windows = self._core.adjustments.windows(self._course)
+        if id is not None and id not in windows:
+            raise NoSuchWindow(id)
+        return [window for each, window in windows.items() if each != id]
+
+    def _ends(self) -> datetime | None:
+        """When what was set of the windows ends; a change of one of them does not move it."""
+        former = self._core.adjustments.in_force(self._course, "windows")
+        return former.ends if former is not None else None
+
     # -- inside ------------------------------------------------------------------------------------------------
 
     async def _set(self, field: str, value: Any, ends: datetime | None, why: str) -> Adjustment:
@@ -196,19 +251,19 @@ class Adjusting:
         """Make sure that this is in force, and that all is that was."""
         former = self._core.adjustments
         if weighed.out.get(new):
-            raise CannotAdjust(self._words(weighed.out[new]))
+            raise CannotAdjust(self.words(weighed.out[new]))
         for one in former.all():
             if (
                 one.id in weighed.out
                 and not former.troubles(one)
                 and one.id in weighed.adjustments
             ):
-                raise CannotAdjust(self._words(weighed.out[one.id]))
+                raise CannotAdjust(self.words(weighed.out[one.id]))
 
-    def _words(self, troubles: tuple[Trouble, ...]) -> str:
+    def words(self, troubles: Iterable[Trouble]) -> str:
+        """What is in the way of something, as far as the actor may know it."""
         knows_all = self._may("title", within_ceiling=False)
-        told = (one.words if knows_all else one.discreet for one in troubles)
-        return "; ".join(dict.fromkeys(told))
+        return "; ".join(dict.fromkeys(one.told(knows_all=knows_all) for one in troubles))
 
     def _require(self, field: str, *, locked: bool = False) -> None:
         if not is_field(field):

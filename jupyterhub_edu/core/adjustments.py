@@ -6,13 +6,13 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from jupyterhub_edu.domain.adjustments import Adjustment, is_field, is_locked, may_set, value_at
+from jupyterhub_edu.domain.adjustments import Adjustment, is_field, value_at
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.ports import (
     Arrange,
@@ -23,9 +23,9 @@ from jupyterhub_edu.ports import (
     Record,
     Store,
     Trouble,
-    TroubleKind,
 )
 
+from .arranging import arranged_at, by_time, nothing_to_read
 from .kept import instant, reading, text
 from .listeners import call_all
 
@@ -33,18 +33,10 @@ __all__ = ["Adjustments", "Weighed"]
 
 _log = logging.getLogger(__name__)
 _KIND: Final = "adjustment"
+_WINDOW: Final = 12
+"""Characters of a window's id."""
 _Courses = Mapping[str, Mapping[str, Any]]
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
-_OVER: Final = Trouble(
-    TroubleKind.CEILING,
-    "It is more than a teacher may set alone, by the ceilings of the campus file as they are now.",
-    "It is more than a teacher may set alone, by the ceilings of the campus file as they are now.",
-)
-_LOCKED: Final = Trouble(
-    TroubleKind.LOCKED,
-    "The campus file keeps this for itself now.",
-    "The campus file keeps this for itself now.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +92,7 @@ class Adjustments:
         """
         self._campus, self._put_in_force = campus, put_in_force
         self._store, self._clock = store, clock
-        self._now = Weighed(arrange or _nothing_to_read, {}, {}, Arranged(campus()), clock())
+        self._now = Weighed(arrange or nothing_to_read, {}, {}, Arranged(campus()), clock())
         self.turn = asyncio.Lock()
         self.on_change: list[Callable[[str], None]] = []
 
@@ -132,11 +124,11 @@ class Adjustments:
     def of(self, course: str) -> tuple[Adjustment, ...]:
         """Every adjustment of a course, also those not in force, in the order in which they were set."""
         found = (one for one in self._now.adjustments.values() if one.course == course)
-        return tuple(sorted(found, key=_by_time))
+        return tuple(sorted(found, key=by_time))
 
     def all(self) -> tuple[Adjustment, ...]:
         """Every adjustment there is, in the order in which they were set."""
-        return tuple(sorted(self._now.adjustments.values(), key=_by_time))
+        return tuple(sorted(self._now.adjustments.values(), key=by_time))
 
     def find(self, course: str, field: str) -> Adjustment | None:
         """That of one field."""
@@ -178,6 +170,11 @@ class Adjustments:
             return self.file_value(course, field)
         return self.effective(field, set_here.value)
 
+    def windows(self, course: str) -> Mapping[str, Mapping[str, Any]]:
+        """The windows in force by an id, each as the file would have it, in their order; the same ones have one id."""
+        found = self.value(course, "windows") or ()
+        return {_mark(window)[:_WINDOW]: window for window in found}
+
     def effective(self, field: str, value: Any) -> Any:
         """What a value means: where a course says nothing, what all courses have holds."""
         return value if value is not None else value_at({}, field, self._now.arranged.defaults)
@@ -190,7 +187,7 @@ class Adjustments:
             [one.value, one.by, one.at.isoformat(), str(one.ends), one.why] if one else None,
             bool(self.in_force(course, field)),
         ]
-        return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:16]
+        return _mark(shown)
 
     # -- changing ----------------------------------------------------------------------------------------------
 
@@ -213,7 +210,7 @@ class Adjustments:
         courses = former.courses if courses is None else courses
         adjustments = former.adjustments if adjustments is None else adjustments
         now = self._clock()
-        arranged = await asyncio.to_thread(_arranged, arrange, courses, adjustments, now)
+        arranged = await asyncio.to_thread(arranged_at, arrange, courses, adjustments, now)
         return Weighed(arrange, courses, adjustments, arranged, now)
 
     def put(self, weighed: Weighed, course: str = "") -> None:
@@ -283,61 +280,8 @@ class Adjustments:
         )
 
 
-def _nothing_to_read(
-    courses: _Courses, adjustments: Sequence[Adjustment], now: datetime
-) -> Arranged:
-    raise CannotArrange("This hub was set up without a campus file that the desk could adjust.")
-
-
-def _by_time(adjustment: Adjustment) -> tuple[datetime, str]:
-    return adjustment.at, adjustment.id
-
-
-def _arranged(
-    arrange: Arrange, courses: _Courses, adjustments: Mapping[str, Adjustment], now: datetime
-) -> Arranged:
-    """What is in force at an instant, and why the rest is not."""
-    out = dict[str, tuple[Trouble, ...]]()
-    held = sorted((one for one in adjustments.values() if one.holds(now)), key=_by_time)
-    while True:
-        arranged = arrange(courses, [one for one in held if one.id not in out], now)
-        inside = [one for one in held if one.id not in out and one.id not in arranged.out]
-        refused = {one.id: (why,) for one in inside if (why := _against(arranged, one))}
-        if not refused:
-            _warm(arranged.campus, now)
-            return replace(arranged, out=MappingProxyType({**out, **arranged.out}))
-        out |= refused
-
-
-def _warm(campus: Campus, now: datetime) -> None:
-    """Work out here, beside the loop, what the first question about a campus would."""
-    _ = campus.course_index
-    for promises in campus.promises.values():
-        promises.at(now)
-
-
-def _against(arranged: Arranged, adjustment: Adjustment) -> Trouble | None:
-    """What the file says against it by now, though with it the file has no mistakes."""
-    course = arranged.campus.courses[adjustment.course]
-    if is_locked(adjustment.field, course.locked):
-        return _LOCKED
-    if adjustment.approved:
-        return None
-    may = may_set_of(
-        arranged, adjustment.course, adjustment.field, adjustment.value, adjustment.vouched
-    )
-    return None if may else _OVER
-
-
-def may_set_of(arranged: Arranged, course: str, field: str, value: Any, vouched: Any) -> bool:
-    """Whether a teacher may set this alone, on a campus that has been arranged."""
-    defaults = arranged.defaults
-    bases = [value_at(arranged.written[course], field, defaults)]
-    if vouched is not None:
-        bases.append(vouched)
-    own = {key: quota.nominal for key, quota in arranged.campus.courses[course].quota.items()}
-    meant = value if value is not None else value_at({}, field, defaults)
-    return may_set(field, meant, bases, arranged.campus.ceilings.adjust, own)
+def _mark(shown: Any) -> str:
+    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _record(one: Adjustment) -> Record:

@@ -36,12 +36,16 @@ class Trouble:
 
     Attributes:
         words: for whoever may know all of the campus.
-        discreet: the same without other courses, for teachers.
+        discreet: the same without other courses, for teachers, where that is something else; or ``""``.
     """
 
     kind: TroubleKind
     words: str
-    discreet: str
+    discreet: str = ""
+
+    def told(self, *, knows_all: bool) -> str:
+        """For somebody who may know all of the campus, or not."""
+        return self.words if knows_all else self.discreet or self.words
 
 
 @dataclass(frozen=True, slots=True)
