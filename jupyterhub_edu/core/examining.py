@@ -236,10 +236,12 @@ class Examining:
         store = self._core.store
         entries = await store.load_audit(self._course, _PROTOCOL)
         mine = [e for e in entries if e.act == STARTED and e.details.get("exam") == id]
-        return [
-            Sat(e.target, e.at, e.address, await store.find_admission(str(e.details["admission"])))
-            for e in reversed(mine)
-        ]
+        found = []
+        for one in reversed(mine):
+            started = str(one.details["admission"])
+            admission = self._core.book.admission(started) or await store.find_admission(started)
+            found.append(Sat(one.target, one.at, one.address, admission))
+        return found
 
     async def absent(self, id: str, sat: Iterable[Sat]) -> list[str]:
         """The keys of those who take part, now or when it begins, and are not among ``sat``.

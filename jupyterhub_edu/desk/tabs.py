@@ -35,7 +35,10 @@ class Tab:
         return ("courses", course_id) if self is TABS[0] else ("courses", course_id, self.key)
 
 
-TABS: Final = (Tab("now", mark("Now"), Act.SEE, about_self=True),)
+TABS: Final = (
+    Tab("now", mark("Now"), Act.SEE, about_self=True),
+    Tab("exams", mark("Exams"), Act.EXAM),
+)
 """Every tab in the order in which they stand; the first is the page of the course itself."""
 
 
