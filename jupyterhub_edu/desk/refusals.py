@@ -62,6 +62,13 @@ class Code(StrEnum):
     CANNOT_MAKE_CODE = "cannot-make-code"
     NOT_YOURS_TO_START = "not-yours-to-start"
     CANNOT_START_CLASS = "cannot-start-class"
+    NOT_YOUR_BOARD = "not-your-board"
+    NOBODY_TO_STOP = "nobody-to-stop"
+    NO_SUCH_STOPS = "no-such-stops"
+    NOT_YOUR_MESSAGES = "not-your-messages"
+    NO_SUCH_MESSAGE = "no-such-message"
+    CANNOT_SEND = "cannot-send"
+    SENT_TOO_MANY = "sent-too-many"
 
 
 _RETRY_AFTER: Final = {429: "3600", 503: "10"}
@@ -218,6 +225,31 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             403, "Servers of others are started by the course's teachers.", "the course's teacher"
         ),
         Code.CANNOT_START_CLASS: Row(409, "The class cannot be started so.", "you"),
+        Code.NOT_YOUR_BOARD: Row(
+            403,
+            "Who is on is shown to the course's staff; you see your own sessions.",
+            "the course's teacher",
+        ),
+        Code.NOBODY_TO_STOP: Row(
+            409, "None of these sessions can be stopped now.", "nobody: they have ended"
+        ),
+        Code.NO_SUCH_STOPS: Row(
+            404, "There are no such stops in this course, or they are over.", "nobody"
+        ),
+        Code.NOT_YOUR_MESSAGES: Row(
+            403,
+            "Messages are sent by the course's teachers and assistants.",
+            "the course's teacher",
+        ),
+        Code.NO_SUCH_MESSAGE: Row(
+            404, "The course has no such message, or it is over.", "nobody: it is shown no more"
+        ),
+        Code.CANNOT_SEND: Row(400, "This cannot be sent.", "you"),
+        Code.SENT_TOO_MANY: Row(
+            429,
+            "You have sent 20 messages within the hour, or 20 are shown in this course. Take some back, or send it later.",
+            "nobody: it takes a while",
+        ),
         Code.NOT_ERASED: Row(
             409,
             "They cannot be erased now: they have a server, or the campus file names them.",
