@@ -41,6 +41,7 @@ from jupyterhub_edu.ports import Queue
 from .book import Book
 from .budgets import Purses, Used
 from .roll import Roll
+from .rules_told import RuleTold, rules_told
 from .shares import Shares
 
 __all__ = [
@@ -124,6 +125,7 @@ class Answer:
     Attributes:
         pool: the flavor's devices as this course sees them; None where it needs none.
         line: how many wait for the flavor; None where that is not known.
+        rules: every rule with what it was decided on.
     """
 
     profile: Profile
@@ -131,6 +133,7 @@ class Answer:
     choices: Mapping[tuple[str, str], Decision]
     pool: Pool | None = None
     line: int | None = None
+    rules: Sequence[RuleTold] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +218,16 @@ class Explained:
             **_decision(answer.decision),
             "pool": _pool(answer.pool, self.capacity) if answer.pool else None,
             "line": answer.line,
+            "rules": [
+                {
+                    "number": rule.number,
+                    "code": str(rule.code),
+                    "asks": rule.asks,
+                    "result": str(rule.result),
+                    "facts": rule.facts,
+                }
+                for rule in answer.rules
+            ],
             "options": {
                 key: {
                     choice: {
@@ -282,7 +295,9 @@ def explain(
             for choice in option.choices
         }
         line = queue.length(profile.flavor.key) if queue is not None and facts.pool else None
-        return Answer(profile, decide(question.options), choices, facts.pool, line)
+        decision = decide(question.options)
+        rules = tuple(rules_told(facts, profile, decision, at))
+        return Answer(profile, decision, choices, facts.pool, line, rules)
 
     standing = queue.standing(person.hub_name) if queue is not None else None
     return Explained(

@@ -29,7 +29,10 @@ class CampusPage(NamedTuple):
     words: str
 
 
-CAMPUS_PAGES: Final = (CampusPage("audit", ("campus", "audit"), mark("Audit")),)
+CAMPUS_PAGES: Final = (
+    CampusPage("audit", ("campus", "audit"), mark("Audit")),
+    CampusPage("explain", ("explain",), mark("Explain")),
+)
 """In the order in which they stand."""
 
 

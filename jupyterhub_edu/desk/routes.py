@@ -8,6 +8,7 @@ from .audit_pages import audit_routes
 from .exam_pages import exam_page_routes
 from .exams import exam_routes
 from .explain import explain_routes
+from .explain_pages import explain_page_routes
 from .grants import grant_routes
 from .line_pages import line_routes
 from .openapi import openapi_routes
@@ -30,6 +31,7 @@ def desk_routes() -> list[tuple[str, type]]:
         *exam_page_routes(),
         *exam_routes(),
         *explain_routes(),
+        *explain_page_routes(),
         *grant_routes(),
         *line_routes(),
         *openapi_routes(),

@@ -1,8 +1,8 @@
-"""What somebody would get, and why not the rest; for administrators of the site."""
+"""What somebody would get, and why not the rest; for teachers in their course, and for administrators."""
 
 from __future__ import annotations
 
-from typing import NotRequired
+from typing import Literal, NotRequired
 
 from .shapes import Instant, Reason, Text, TypedDict, strict
 
@@ -16,6 +16,7 @@ __all__ = [
     "Knowledge",
     "Pool",
     "ProfileAnswer",
+    "Rule",
 ]
 
 
@@ -107,6 +108,16 @@ class Pool(TypedDict):
     on_their_way: int | None
 
 
+class Rule(TypedDict):
+    """One rule of the policy page: what it asks, what it said, and what that was decided on, in words."""
+
+    number: int
+    code: str
+    asks: str
+    result: Literal["passes", "refuses", "not asked"]
+    facts: str
+
+
 class ProfileAnswer(Decided):
     """The decision about one profile and each choice of its options; ``line`` is how many wait."""
 
@@ -116,6 +127,7 @@ class ProfileAnswer(Decided):
     flavor_title: str
     pool: Pool | None
     line: int | None
+    rules: list[Rule]
     options: dict[str, dict[str, Choice]]
 
 
