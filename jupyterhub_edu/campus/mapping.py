@@ -102,6 +102,7 @@ def map_campus(
         name=model.name,
         zone=zone,
         contact=model.contact,
+        language=model.language.lower(),
         stale_after=model.stale_after,
         sources=MappingProxyType(
             {id: _source(id, s, types[s.type], model, courses) for id, s in sources.items()}

@@ -490,6 +490,8 @@ class FileModel(Model):
     """IANA name such as Europe/Oslo; days begin and end in it."""
     contact: str = Field(default="", max_length=200)
     """Whom to ask; named in every refusal that only staff can change."""
+    language: str = Field(default="", pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")
+    """Language of the pages for everybody, such as en; left out: what each browser asks for, as far as there is a catalog."""
     admins: list[Text] = []
     """Exact people as ``source:login``, pinned to the immutable id at first login; never a pattern."""
     warn_at: list[Duration] = Field(

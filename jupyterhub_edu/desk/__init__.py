@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from .languages import hub_words
 from .line import line_note
 from .routes import desk_routes
 from .scopes import CUSTOM_SCOPES
@@ -14,5 +15,9 @@ __all__ = ["CUSTOM_SCOPES", "TEMPLATES", "TEMPLATE_VARS", "desk_routes"]
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 """Folder of our pages, for ``JupyterHub.template_paths``; behind an administrator's own folders, whose files win."""
-TEMPLATE_VARS: Final[dict[str, Any]] = {"edu_ends": ends_note, "edu_line": line_note}
+TEMPLATE_VARS: Final[dict[str, Any]] = {
+    "edu_ends": ends_note,
+    "edu_line": line_note,
+    "edu_text": hub_words,
+}
 """What our frame of the hub's pages asks for, for ``JupyterHub.template_vars``; the hub calls each with the account."""

@@ -65,7 +65,9 @@ class Page(Desk, BaseHandler):
 
     def render_template(self, name: str, sync: bool = False, **what: Any) -> Any:
         """Render a page of ours; where the hub would show its own page of an error, ours of the same error."""
-        language = choose_language(self.request.headers.get("Accept-Language", ""))
+        language = current_core().campus.language or choose_language(
+            self.request.headers.get("Accept-Language", "")
+        )
         words = catalog(language)
         self.set_header("Content-Language", language)
         common = {
@@ -76,6 +78,7 @@ class Page(Desk, BaseHandler):
             "language": language,
             "gettext": words.gettext,
             "ngettext": words.ngettext,
+            "edu_text": words.gettext,
         }
         ours = name if name.startswith("edu/") else "edu/error.html"
         html = super().render_template(ours, sync, **{**common, **what})

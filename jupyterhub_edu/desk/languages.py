@@ -7,13 +7,15 @@ shown as they stand.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final
 
-__all__ = ["CATALOGS", "ENGLISH", "catalog", "choose_language", "mark"]
+from jupyterhub_edu.core import current_core
+
+__all__ = ["CATALOGS", "ENGLISH", "catalog", "choose_language", "hub_words", "mark"]
 
 CATALOGS: Final = Path(__file__).parent / "locale"
 """Folder of the catalogs: ``<language>/desk.mo``, beside each the text file that it is made from."""
@@ -36,6 +38,15 @@ def catalog(language: str) -> NullTranslations:
         return NullTranslations()
     with (CATALOGS / language / "desk.mo").open("rb") as file:
         return GNUTranslations(file)
+
+
+def hub_words(_account: object) -> Callable[[str], str]:
+    """What translates our part of the hub's own pages: into the campus's language, as those ask no browser."""
+    try:
+        language = current_core().campus.language
+    except RuntimeError:
+        language = ""  # a page of a hub that has failed to set us up
+    return catalog(language or ENGLISH).gettext
 
 
 def choose_language(accepted: str) -> str:

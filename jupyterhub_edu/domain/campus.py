@@ -60,6 +60,7 @@ class Campus:
     """One campus file, checked.
 
     Attributes:
+        language: of the pages, for everybody; ``""``: as each browser asks.
         admins: exact people who are site admins.
         links: which identities of several sources are one person.
         people: enrolments that stand in the file, by who; their ``person`` is ``""`` until the person is known.
@@ -100,6 +101,7 @@ class Campus:
     no_course: Mapping[SiteRole, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
     reclaim_warning: timedelta = WARNING
     starve_after: timedelta = STARVE_AFTER
+    language: str = ""
 
     @cached_property
     def course_index(self) -> Mapping[str, tuple[Course, ...]]:

@@ -210,6 +210,7 @@ def render(template: str, *, autoescape: bool = True) -> Any:
         "language": "en",
         "gettext": NullTranslations().gettext,
         "ngettext": NullTranslations().ngettext,
+        "edu_text": NullTranslations().gettext,
         "course_role": "teacher",
         "tabs": TABS,
     }
