@@ -264,13 +264,14 @@ class Adjustments:
             if self._has_ended():
                 self.put(await self.weigh())
 
-    def forget(self, hub_name: str, stand_in: str) -> None:
+    async def forget(self, hub_name: str, stand_in: str) -> None:
         """Know an author by a stand-in alone; ``store.erase`` has made it so for good."""
-        renamed = {
-            id: replace(one, by=stand_in) if hub_name and one.by == hub_name else one
-            for id, one in self._now.adjustments.items()
-        }
-        self._now = replace(self._now, adjustments=renamed)
+        async with self.turn:
+            renamed = {
+                id: replace(one, by=stand_in) if hub_name and one.by == hub_name else one
+                for id, one in self._now.adjustments.items()
+            }
+            self._now = replace(self._now, adjustments=renamed)
 
     def _has_ended(self) -> bool:
         now = self._clock()

@@ -45,6 +45,11 @@ class Code(StrEnum):
     MAY_NOT_START = "may-not-start"
     TOO_OFTEN = "too-often"
     STALE = "stale"
+    NOT_YOUR_LIMITS = "not-your-limits"
+    NO_SUCH_LIMIT = "no-such-limit"
+    NO_SUCH_WINDOW = "no-such-window"
+    LOCKED = "locked"
+    CANNOT_ADJUST = "cannot-adjust"
     NOT_YOUR_REQUESTS = "not-your-requests"
     NO_SUCH_REQUEST = "no-such-request"
     ALREADY_ANSWERED = "already-answered"
@@ -172,6 +177,15 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             "Somebody has changed it since you were shown it.",
             "you: look at what is there now",
         ),
+        Code.NOT_YOUR_LIMITS: Row(
+            403, "Limits are set by the course's teachers.", "the course's teacher"
+        ),
+        Code.NO_SUCH_LIMIT: Row(404, "The desk sets no such key of a course.", "nobody"),
+        Code.NO_SUCH_WINDOW: Row(404, "The course has no such window.", "nobody"),
+        Code.LOCKED: Row(
+            409, "The campus file keeps this for itself.", "whoever writes the campus file"
+        ),
+        Code.CANNOT_ADJUST: Row(409, "This cannot be set so.", "you"),
         Code.NOT_YOUR_REQUESTS: Row(
             403, "Administrators are asked by the course's teachers.", "the course's teacher"
         ),

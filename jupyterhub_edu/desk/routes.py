@@ -10,6 +10,7 @@ from .exams import exam_routes
 from .explain import explain_routes
 from .explain_pages import explain_page_routes
 from .grants import grant_routes
+from .limits import limit_routes
 from .line_pages import line_routes
 from .openapi import openapi_routes
 from .pages import page_routes
@@ -17,6 +18,7 @@ from .people import people_routes
 from .session import session_routes
 from .usage import usage_routes
 from .use_pages import use_routes
+from .windows_api import window_routes
 
 __all__ = ["desk_routes"]
 
@@ -33,10 +35,12 @@ def desk_routes() -> list[tuple[str, type]]:
         *explain_routes(),
         *explain_page_routes(),
         *grant_routes(),
+        *limit_routes(),
         *line_routes(),
         *openapi_routes(),
         *people_routes(),
         *session_routes(),
         *usage_routes(),
         *use_routes(),
+        *window_routes(),
     ]

@@ -106,6 +106,7 @@ _OWN_WORDS: Final = frozenset(
     {
         Code.ABOVE_CEILING,
         Code.CANNOT_GIVE,
+        Code.CANNOT_ADJUST,
         Code.CANNOT_EXAMINE,
         Code.NOT_IN_COURSE,
         Code.CANNOT_REQUEST,

@@ -150,11 +150,13 @@ async def ask(
     query: Mapping[str, Any] | None = None,
     form: Mapping[str, Any] | None = None,
     body: Any = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Reply:
     """Ask one handler; a refusal of the desk is told in the reply."""
     provide(lambda: core)
     kind = type(handler.__name__, (_WithoutHub, handler), {})
     asked = kind(core, login, dict(query or {}), dict(form or {}), body)
+    asked.request.headers.update(headers or {})
     act, declared = getattr(handler, method), operation_of(getattr(handler, method))
     try:
         read = {}
