@@ -17,7 +17,7 @@ from jupyterhub_edu.domain.schedule import Span, local_instant
 from .mistakes import show
 from .values import YEARS
 
-__all__ = ["CalendarError", "read_calendar"]
+__all__ = ["LARGEST", "CalendarError", "parse_calendar", "read_calendar"]
 
 LARGEST: Final = 1024 * 1024
 """Bytes of one file."""
@@ -35,6 +35,20 @@ class CalendarError(Exception):
 
 
 def read_calendar(path: FilePath, zone: ZoneInfo, first: dt.date, last: dt.date) -> list[Span]:
+    """The times of all events of a file that begin on days of a course; as ``parse_calendar``.
+
+    Raises:
+        CalendarError: with what is wrong.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise CalendarError(f"cannot be read: {error.strerror}") from None
+    return parse_calendar(content, zone, first, last)
+
+
+def parse_calendar(content: bytes, zone: ZoneInfo, first: dt.date, last: dt.date) -> list[Span]:
     """The times of all events that begin on days of a course, ascending.
 
     Always holds:
@@ -43,6 +57,7 @@ def read_calendar(path: FilePath, zone: ZoneInfo, first: dt.date, last: dt.date)
         - a file of which anything would have to be guessed is refused.
 
     Args:
+        content: of the file; more than ``LARGEST`` bytes are not read.
         zone: of the campus.
         first, last: days of the campus zone, inclusive.
 
@@ -52,7 +67,7 @@ def read_calendar(path: FilePath, zone: ZoneInfo, first: dt.date, last: dt.date)
     Source:
         RFC 5545, sections 3.6.1, 3.8.4.4 and 3.8.5.
     """
-    lessons = [_Lesson(event, zone) for event in _events(path)]
+    lessons = [_Lesson(event, zone) for event in _events(content)]
     moved = {(lesson.uid, lesson.instead_of) for lesson in lessons if lesson.instead_of}
     found: set[Span] = set()
     for lesson in lessons:
@@ -67,12 +82,7 @@ def read_calendar(path: FilePath, zone: ZoneInfo, first: dt.date, last: dt.date)
     return sorted(found)
 
 
-def _events(path: FilePath) -> list[Event]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise CalendarError(f"cannot be read: {error.strerror}") from None
+def _events(content: bytes) -> list[Event]:
     if len(content) > LARGEST:
         raise CalendarError("is larger than 1 MiB")
     try:

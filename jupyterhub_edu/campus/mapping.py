@@ -131,6 +131,9 @@ def map_campus(
         exams_leave=model.exams.leave,
         reclaim_warning=model.reclaim_warning,
         starve_after=model.starve_after,
+        holidays=MappingProxyType(
+            {name: (days.starts, days.until) for name, days in model.holidays.items()}
+        ),
         links=tuple(
             LinkRule(link.source, link.attribute, link.other, link.other_attribute)
             for link in model.links

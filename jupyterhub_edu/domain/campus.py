@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -75,6 +75,7 @@ class Campus:
         exams_leave: participants' other servers run on when an exam begins.
         reclaim_warning: how long before its stop a loan that is called back is warned.
         starve_after: how long the first in a line waits before devices of one node are kept for it.
+        holidays: the first and the last day of each, in ``zone``, by its name; no window begins on them.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Campus:
     no_course: Mapping[SiteRole, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
     reclaim_warning: timedelta = WARNING
     starve_after: timedelta = STARVE_AFTER
+    holidays: Mapping[str, tuple[date, date]] = field(default_factory=lambda: _NOTHING)
     language: str = ""
 
     @cached_property
