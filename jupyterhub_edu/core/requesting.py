@@ -110,8 +110,8 @@ class Requesting:
             await core.requests.add(request, self._entry("ask", request), answered[_KEPT - 1 :])
         return request
 
-    async def withdraw(self, id: str) -> Request:
-        """Take a request back; whoever may ask in the course may.
+    async def withdraw(self, id: str, course: str) -> Request:
+        """Take a request of this course back; whoever may ask in it may.
 
         Raises:
             NoSuchRequest, AlreadyAnswered: see the classes.
@@ -119,7 +119,9 @@ class Requesting:
         """
         async with self._core.requests.turn:
             request = self._core.requests.find(id)
-            if request is None or not self._core.may(Act.REQUEST, self._actor, request.course):
+            if request is None or request.course != course:
+                raise NoSuchRequest(id)
+            if not self._core.may(Act.REQUEST, self._actor, course):
                 raise NoSuchRequest(id)
             return await self._answer(request, State.WITHDRAWN, "", "withdraw-request")
 

@@ -15,6 +15,8 @@ from .line_pages import line_routes
 from .openapi import openapi_routes
 from .pages import page_routes
 from .people import people_routes
+from .requests_api import request_api_routes
+from .requests_pages import request_page_routes
 from .session import session_routes
 from .usage import usage_routes
 from .use_pages import use_routes
@@ -39,6 +41,8 @@ def desk_routes() -> list[tuple[str, type]]:
         *line_routes(),
         *openapi_routes(),
         *people_routes(),
+        *request_api_routes(),
+        *request_page_routes(),
         *session_routes(),
         *usage_routes(),
         *use_routes(),

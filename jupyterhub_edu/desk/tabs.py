@@ -37,7 +37,9 @@ class Tab:
 
 TABS: Final = (
     Tab("now", mark("Now"), Act.SEE, about_self=True),
+    Tab("first-day", mark("First day"), Act.ENROL),
     Tab("exams", mark("Exams"), Act.EXAM),
+    Tab("requests", mark("Requests"), Act.REQUEST),
 )
 """Every tab in the order in which they stand; the first is the page of the course itself."""
 

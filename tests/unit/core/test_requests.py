@@ -94,7 +94,9 @@ async def test_only_who_runs_the_course_asks_or_takes_back(world: World, login: 
         await world.ask(by=login)
     request = await world.ask()
     with pytest.raises(NoSuchRequest):
-        await world.as_(login).withdraw(request.id)
+        await world.as_("dba").withdraw(request.id, "db")
+    with pytest.raises(NoSuchRequest):
+        await world.as_(login).withdraw(request.id, "ml")
     assert world.core.requests.waiting() == [request]
 
 
@@ -123,7 +125,7 @@ async def test_what_is_approved_is_carried_out_once(world: World):
     with pytest.raises(AlreadyAnswered):
         await world.as_("root").approve(request.id, "", world.carry)
     with pytest.raises(AlreadyAnswered):
-        await world.as_("tea").withdraw(request.id)
+        await world.as_("tea").withdraw(request.id, "ml")
     assert len(world.carried) == 1
     assert (await world.store.load_audit("ml"))[0].act == "approve-request"
 
@@ -197,7 +199,7 @@ async def test_whoever_is_erased_takes_requests_that_name_them_along(world: Worl
 
 async def test_whoever_asked_or_answered_is_erased_by_name(world: World):
     await world.ask()
-    await world.as_("tea").withdraw(world.core.requests.waiting()[0].id)
+    await world.as_("tea").withdraw(world.core.requests.waiting()[0].id, "ml")
     core = world.core
     found = await find_dossier(core.roll, world.store, "tea")
     assert found is not None
@@ -220,7 +222,7 @@ async def test_not_more_waits_than_anybody_can_answer(world: World):
 
 async def test_a_course_keeps_a_bounded_number_of_answered_ones(world: World):
     for _ in range(203):
-        await world.as_("tea").withdraw((await world.ask()).id)
+        await world.as_("tea").withdraw((await world.ask()).id, "ml")
     last = await world.ask()
     for requests in (world.core.requests, await world.kept()):
         assert len(requests.of("ml")) == 200

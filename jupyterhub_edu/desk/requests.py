@@ -1,0 +1,264 @@
+"""Requests above a ceiling: read like the act itself, shown in words, and carried out by it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.adjusting import (
+    Adjusting,
+    CannotAdjust,
+    FieldLocked,
+    NoSuchField,
+    NoSuchWindow,
+)
+from jupyterhub_edu.core.exam_wishes import CannotExamine
+from jupyterhub_edu.core.examining import Examining
+from jupyterhub_edu.core.giving import CannotGive, Giving, Whom, words
+from jupyterhub_edu.core.named import NotNamed
+from jupyterhub_edu.core.requesting import (
+    AlreadyAnswered,
+    CannotRequest,
+    Carry,
+    NoSuchRequest,
+    RequestNotYours,
+)
+from jupyterhub_edu.core.requests import Kind, Request, names_in
+from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.ports import StoreError
+from jupyterhub_edu.wire import requests as wire
+from jupyterhub_edu.wire.exams import ExamWish
+from jupyterhub_edu.wire.grants import GrantWish
+from jupyterhub_edu.wire.limits import LimitWish, WindowWish
+
+from .exams import read_wish
+from .grants import names_json, read_lift
+from .reading import read_body
+from .refusals import Code, DeskError
+from .views import Moment
+from .views import instant as moment
+from .wishes import instant
+
+__all__ = ["REFUSALS", "RequestRow", "carry", "read_request", "request_json", "row_of"]
+
+REFUSALS: Final[Mapping[type[Exception], Code]] = {
+    RequestNotYours: Code.NOT_YOUR_REQUESTS,
+    NoSuchRequest: Code.NO_SUCH_REQUEST,
+    AlreadyAnswered: Code.ALREADY_ANSWERED,
+    CannotRequest: Code.CANNOT_REQUEST,
+    NotNamed: Code.NOT_IN_COURSE,
+    CannotGive: Code.CANNOT_GIVE,
+    CannotExamine: Code.CANNOT_EXAMINE,
+    CannotAdjust: Code.CANNOT_REQUEST,
+    FieldLocked: Code.CANNOT_REQUEST,
+    NoSuchField: Code.CANNOT_REQUEST,
+    NoSuchWindow: Code.CANNOT_REQUEST,
+    StoreError: Code.NOT_WRITTEN,
+}
+"""Of asking and answering, those of the acts among them; none of them is above a ceiling for whoever answers."""
+_LONGEST: Final = 300
+
+
+class _Sort(NamedTuple):
+    """What belongs to one kind of request.
+
+    Attributes:
+        shape: of the act's body.
+        check: raises a DeskError for a body of the right shape that says nothing that could be done.
+        say: what it asks for, in a few words.
+        do: does it, as whoever answers.
+    """
+
+    shape: Any
+    check: Callable[[Any], object]
+    say: Callable[[Core, Any], str]
+    do: Callable[[Core, Person, Request, str], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """One request as a page shows it; all of it is plain, hostile text."""
+
+    id: str
+    course: str
+    course_title: str
+    kind: str
+    what: str
+    facts: Sequence[tuple[str, str]]
+    by: str
+    at: Moment
+    why: str
+    state: str
+    waits: bool
+    answered_by: str
+    answered_at: Moment | None
+    words: str
+
+
+def read_request(kind: Kind, wish: Mapping[str, Any]) -> dict[str, Any]:
+    """A wish that the act itself would read.
+
+    Raises:
+        DeskError: it would not.
+    """
+    sort = _SORTS[kind]
+    read: dict[str, Any] = read_body(json.dumps(dict(wish)).encode(), sort.shape)
+    sort.check(read)
+    return read
+
+
+def carry(core: Core, admin: Person, address: str) -> Carry:
+    """What does an approved request: the ordinary act, with the right of whoever approves."""
+
+    async def do(request: Request) -> None:
+        read_request(request.kind, request.wish)
+        await _SORTS[request.kind].do(core, admin, request, address)
+
+    return do
+
+
+def row_of(core: Core, request: Request) -> RequestRow:
+    """A request for a page."""
+    answer = request.answer
+    return RequestRow(
+        id=request.id,
+        course=request.course,
+        course_title=core.campus.title_of(request.course),
+        kind=str(request.kind),
+        what=_what(core, request),
+        facts=list(_facts(core, request)),
+        by=request.by,
+        at=moment(request.at, core),
+        why=request.why,
+        state=str(request.state),
+        waits=request.waits,
+        answered_by=answer.by if answer is not None else "",
+        answered_at=moment(answer.at, core) if answer is not None else None,
+        words=answer.words if answer is not None else "",
+    )
+
+
+def request_json(core: Core, request: Request) -> wire.Request:
+    """A request for programs."""
+    told: wire.Request = {
+        "id": request.id,
+        "course": request.course,
+        "kind": request.kind.value,
+        "what": _what(core, request),
+        "wish": dict(request.wish),
+        "by": request.by,
+        "at": request.at.isoformat(),
+        "why": request.why,
+        "state": request.state.value,
+    }
+    if (answer := request.answer) is not None:
+        told["answered_by"], told["words"] = answer.by, answer.words
+        told["answered_at"] = answer.at.isoformat()
+    return told
+
+
+def _what(core: Core, request: Request) -> str:
+    try:
+        return _SORTS[request.kind].say(core, request.wish)
+    except DeskError:  # written by a version that read it otherwise
+        return str(request.kind)
+
+
+def _facts(core: Core, request: Request) -> Iterator[tuple[str, str]]:
+    """Everything that is asked for, key by key; people by their names."""
+    named = {key: _name(core, key) for key in names_in(request.kind, request.wish)}
+    for key, value in request.wish.items():
+        text = value if isinstance(value, str) else json.dumps(_renamed(value, named))
+        text = named.get(text, text)
+        yield key, text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _renamed(value: Any, named: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return [named.get(one, one) if isinstance(one, str) else one for one in value]
+    if isinstance(value, dict):
+        return {named.get(key, key): one for key, one in value.items()}
+    return value
+
+
+def _name(core: Core, key: str) -> str:
+    found = names_json(core, key)
+    name, user = found["name"], found["user"]
+    return f"{name} ({user})" if name and user else name or key
+
+
+# -- the kinds -----------------------------------------------------------------------------------------------------
+
+
+def _say_grant(core: Core, wish: GrantWish) -> str:
+    person, section = wish.get("person"), wish.get("section")
+    whom = _name(core, person) if person else f"section {section}" if section else "everybody"
+    return f"{words(read_lift(wish))}, for {whom}"
+
+
+async def _give(core: Core, admin: Person, request: Request, address: str) -> None:
+    wish: Any = request.wish
+    await Giving(core, admin, request.course, address).give(
+        read_lift(wish),
+        Whom(wish.get("person"), wish.get("section")),
+        starts=instant(wish.get("starts")),
+        ends=instant(wish.get("ends")),
+        why=wish.get("why", ""),
+    )
+
+
+def _say_exam(core: Core, wish: ExamWish) -> str:
+    starts, ends = instant(wish.get("starts")), instant(wish.get("ends"))
+    if starts is None or ends is None:
+        return "an exam"
+    return f"an exam from {moment(starts, core).text} until {moment(ends, core).text}"
+
+
+async def _hold(core: Core, admin: Person, request: Request, address: str) -> None:
+    wish: Any = request.wish
+    await Examining(core, admin, request.course, address).prepare(read_wish(wish))
+
+
+def _say_limit(core: Core, wish: LimitWish) -> str:
+    return f"{wish['field']}: {json.dumps(wish['value'], ensure_ascii=False)}"
+
+
+async def _adjust(core: Core, admin: Person, request: Request, address: str) -> None:
+    wish, adjusting = request.wish, Adjusting(core, admin, request.course, address)
+    ends, why = instant(wish.get("ends")), wish.get("why", "")
+    await adjusting.set(wish["field"], wish["value"], ends=ends, why=why)
+
+
+def _say_window(core: Core, wish: WindowWish) -> str:
+    window = wish["window"]
+    days = window.get("days") or window.get("dates") or []
+    on = ", ".join(map(str, days)) if isinstance(days, list) else str(days)
+    times = f"{window.get('from', '00:00')} to {window.get('until', '00:00')}"
+    reserve = window.get("reserve")
+    held = (
+        ", reserving " + ", ".join(f"{most} × {flavor}" for flavor, most in reserve.items())
+        if isinstance(reserve, dict) and reserve
+        else ""
+    )
+    return f"a window on {on}, {times}{held}"
+
+
+async def _open(core: Core, admin: Person, request: Request, address: str) -> None:
+    wish, adjusting = request.wish, Adjusting(core, admin, request.course, address)
+    instead = wish.get("instead_of")
+    await adjusting.set_window(wish["window"], instead_of=instead, why=wish.get("why", ""))
+
+
+def _anything(wish: Any) -> None:
+    """Its shape says it all."""
+
+
+_SORTS: Final[Mapping[Kind, _Sort]] = {
+    Kind.ADJUST: _Sort(LimitWish, _anything, _say_limit, _adjust),
+    Kind.GRANT: _Sort(GrantWish, read_lift, _say_grant, _give),
+    Kind.WINDOW: _Sort(WindowWish, _anything, _say_window, _open),
+    Kind.EXAM: _Sort(ExamWish, read_wish, _say_exam, _hold),
+}
