@@ -18,6 +18,7 @@ from jupyterhub_edu.ports import StoreError
 from . import views
 from .base import STOPS
 from .frame import DeskFiles, Page
+from .mine import my_parts
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 
@@ -39,6 +40,7 @@ class CoursesPage(Page):
             "courses.html",
             person=person,
             courses=await views.my_courses(core, person) if person else [],
+            mine=my_parts(core, person) if person else {},
             is_admin=person is not None and core.roll.site_role(person) is SiteRole.ADMIN,
             notice=core.refresher.notice(person) if person else "",
             campus=core.campus.name,

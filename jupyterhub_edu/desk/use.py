@@ -21,7 +21,16 @@ from .base import STOPS
 from .models import session_json
 from .views import Moment, SessionRow, instant
 
-__all__ = ["Use", "ends_note", "my_sessions", "my_use", "use_json"]
+__all__ = [
+    "LeftRow",
+    "RunningRow",
+    "Use",
+    "ends_note",
+    "left_rows",
+    "my_sessions",
+    "my_use",
+    "use_json",
+]
 
 _log = logging.getLogger(__name__)
 _WEEKS: Final = 8
@@ -140,7 +149,7 @@ async def my_use(core: Core, person: Person) -> Use:
     weeks = await _weeks(core, person)
     return Use(
         my_sessions(core, person),
-        _left(core, person),
+        left_rows(core, person),
         _grants(core, person),
         weeks,
         [_past_row(core, one) for one in reversed(ended[-_PAST:])],
@@ -186,7 +195,8 @@ def _longer(core: Core, admission: Admission) -> str:
     return f"Go on until {instant(extension.ends_at, core).text}"
 
 
-def _left(core: Core, person: Person) -> list[LeftRow]:
+def left_rows(core: Core, person: Person) -> list[LeftRow]:
+    """What is left of one's hours in each of one's courses."""
     return [
         LeftRow(
             id,

@@ -22,6 +22,7 @@ from jupyterhub_edu.core.left import HoursLeft
 from jupyterhub_edu.desk import CUSTOM_SCOPES, TEMPLATES, desk_routes
 from jupyterhub_edu.desk.frame import Page
 from jupyterhub_edu.desk.line import LineView, Why
+from jupyterhub_edu.desk.mine import ExamRow, Mine
 from jupyterhub_edu.desk.refusals import ROWS, Code, DeskError
 from jupyterhub_edu.desk.tabs import TABS
 from jupyterhub_edu.desk.use import GrantRow, LeftRow, PastRow, RunningRow, Use, WeekRow
@@ -151,7 +152,19 @@ class Now:
 
 
 WHAT: dict[str, dict[str, Any]] = {
-    "courses.html": {"person": True, "courses": [COURSE], "is_admin": False},
+    "courses.html": {
+        "person": True,
+        "courses": [COURSE],
+        "is_admin": False,
+        "mine": {
+            "ml": Mine(
+                [RunningRow(SESSION, "ml", HOSTILE, 60, 600, HOSTILE)],
+                [LeftRow("ml", HOSTILE, LEFT, AT)],
+                [ExamRow(HOSTILE, True, AT, AT), ExamRow(HOSTILE, False, AT, AT)],
+                HOSTILE,
+            )
+        },
+    },
     "now.html": {
         "course": COURSE,
         "row": COURSE,
