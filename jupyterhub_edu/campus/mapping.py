@@ -16,7 +16,7 @@ from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.people import FROM_FILE, CourseRole, Enrolment, LinkRule, SiteRole
 from jupyterhub_edu.domain.profiles import Amounts, Choice, Flavor, Option, Profile
 from jupyterhub_edu.domain.rules import CourseRule, Rule, map_pattern
-from jupyterhub_edu.domain.schedule import local_instant
+from jupyterhub_edu.domain.schedule import Span, local_instant
 from jupyterhub_edu.domain.windows import hours
 
 from .models import (
@@ -33,6 +33,7 @@ from .models import (
     RoleCapsModel,
     RuleModel,
     SourceModel,
+    TermModel,
 )
 from .sources import SourceType
 from .windows import Calendars, days_of, map_windows
@@ -131,6 +132,8 @@ def map_campus(
         exams_leave=model.exams.leave,
         reclaim_warning=model.reclaim_warning,
         starve_after=model.starve_after,
+        terms=MappingProxyType({key: _span(term, zone) for key, term in model.terms.items()}),
+        teachers_copy=model.teachers_copy,
         holidays=MappingProxyType(
             {name: (days.starts, days.until) for name, days in model.holidays.items()}
         ),
@@ -139,6 +142,11 @@ def map_campus(
             for link in model.links
         ),
     )
+
+
+def _span(term: TermModel, zone: ZoneInfo) -> Span:
+    starts = local_instant(term.starts, dt.time(), zone)
+    return Span(starts, local_instant(term.until + dt.timedelta(days=1), dt.time(), zone))
 
 
 def _begin(day: dt.date | None, zone: ZoneInfo) -> dt.datetime | None:

@@ -45,6 +45,7 @@ __all__ = [
     "RuleModel",
     "SourceModel",
     "StoreModel",
+    "TermModel",
     "WindowModel",
 ]
 
@@ -529,6 +530,8 @@ class FileModel(Model):
     """Which identities of several sources are one person with one hub account; left out: none."""
     terms: dict[Text, TermModel] = {}
     """Teaching periods."""
+    teachers_copy: bool = False
+    """Whether teachers copy a course of theirs into another term by themselves; left out: administrators do."""
     holidays: dict[Text, DaysModel] = {}
     """Days by name on which no window of any course begins."""
     flavors: dict[Text, FlavorModel] = Field(json_schema_extra=_SOME)

@@ -19,6 +19,7 @@ from .profiles import Flavor, Profile
 from .promises import Promises
 from .reclaim import WARNING
 from .rules import CourseRule, Rule
+from .schedule import Span
 
 __all__ = ["Campus", "FilePerson", "SourceInfo"]
 
@@ -75,6 +76,8 @@ class Campus:
         exams_leave: participants' other servers run on when an exam begins.
         reclaim_warning: how long before its stop a loan that is called back is warned.
         starve_after: how long the first in a line waits before devices of one node are kept for it.
+        terms: the dates of each teaching period, by its key.
+        teachers_copy: teachers copy a course of theirs into another term by themselves.
         holidays: the first and the last day of each, in ``zone``, by its name; no window begins on them.
     """
 
@@ -102,6 +105,8 @@ class Campus:
     no_course: Mapping[SiteRole, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
     reclaim_warning: timedelta = WARNING
     starve_after: timedelta = STARVE_AFTER
+    terms: Mapping[str, Span] = field(default_factory=lambda: _NOTHING)
+    teachers_copy: bool = False
     holidays: Mapping[str, tuple[date, date]] = field(default_factory=lambda: _NOTHING)
     language: str = ""
 

@@ -11,6 +11,7 @@ from jupyterhub_edu.domain.courses import Caps, CourseState, Joining, Quota
 from jupyterhub_edu.domain.grants import Ceilings
 from jupyterhub_edu.domain.people import CourseRole, Enrolment, LinkRule, SiteRole
 from jupyterhub_edu.domain.quantities import Cpu, Memory
+from jupyterhub_edu.domain.schedule import Span
 
 TEACHER, ASSISTANT, STUDENT = CourseRole.TEACHER, CourseRole.ASSISTANT, CourseRole.STUDENT
 GIB = 1024**3
@@ -21,6 +22,17 @@ def test_until_is_the_last_day_in_the_campuss_zone(load):
 
     assert course.starts == datetime(2026, 8, 16, 22, tzinfo=UTC)  # summer time
     assert course.ends == datetime(2026, 12, 18, 23, tzinfo=UTC)
+
+
+def test_a_term_has_its_dates_in_the_campuss_zone(load):
+    assert load().campus.terms["h26"] == Span(
+        datetime(2026, 8, 16, 22, tzinfo=UTC), datetime(2026, 12, 18, 23, tzinfo=UTC)
+    )
+
+
+def test_teachers_copy_courses_where_the_campus_says_so(load):
+    assert not load().campus.teachers_copy
+    assert load("terms:", "teachers_copy: true\nterms:").campus.teachers_copy
 
 
 def test_a_courses_own_day_stands_before_its_terms(load):
