@@ -8,6 +8,7 @@ from typing import Any, Final
 from .languages import hub_words
 from .line import line_note
 from .routes import desk_routes
+from .said import said_note
 from .scopes import CUSTOM_SCOPES
 from .use import ends_note
 
@@ -18,6 +19,7 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 TEMPLATE_VARS: Final[dict[str, Any]] = {
     "edu_ends": ends_note,
     "edu_line": line_note,
+    "edu_said": said_note,
     "edu_text": hub_words,
 }
 """What our frame of the hub's pages asks for, for ``JupyterHub.template_vars``; the hub calls each with the account."""

@@ -1,19 +1,15 @@
-"""The pages: *My courses*, *Course: now*, and the question before a stop. Everything works without JavaScript."""
+"""The pages: *My courses*, and the question before a stop. Everything works without JavaScript."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Final
 
 from jupyterhub.scopes import needs_scope
 from tornado import web
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.people import Person, SiteRole
-from jupyterhub_edu.ports import StoreError
 
 from . import views
 from .base import STOPS
@@ -22,9 +18,7 @@ from .mine import my_parts
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 
-__all__ = ["CoursePage", "CoursesPage", "StopPage", "page_routes"]
-
-_ID: Final = re.compile("[0-9a-f]{32}", re.ASCII)
+__all__ = ["CoursesPage", "StopPage", "page_routes"]
 
 
 class CoursesPage(Page):
@@ -46,47 +40,6 @@ class CoursesPage(Page):
             campus=core.campus.name,
             contact=core.campus.contact,
         )
-
-
-class CoursePage(Page):
-    """``GET /hub/edu/courses/<course>``: who is on now."""
-
-    @web.authenticated
-    @needs_scope(READ)
-    async def get(self, course_id: str) -> None:
-        """Everybody for those who may see it, else one's own sessions."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        stopped = await self._stopped(core, viewer, course_id)
-        await self.show_tab(
-            "now",
-            "now.html",
-            course,
-            row=views.course_row(core, viewer, course),
-            sessions=await views.sessions(core, viewer, course_id, STOPS.is_stopping),
-            stopped=stopped,
-            notice=core.refresher.notice(viewer),
-            now=core.clock().astimezone(core.campus.zone),
-            zone=str(core.campus.zone),
-        )
-
-    async def _stopped(
-        self, core: Core, viewer: Person, course_id: str
-    ) -> views.SessionRow | None:
-        """The session that a stop was about, as it stands now: the banner tells what is, not what an address claims."""
-        id = self.get_query_argument("stopped", "")
-        if not _ID.fullmatch(id):
-            return None
-        try:
-            found = core.book.admission(id) or await core.store.find_admission(id)
-        except StoreError:
-            return None
-        if found is None or found.course != course_id:
-            return None
-        if not core.may(Act.SEE, viewer, course_id, about=found.person):
-            return None
-        return views.session_row(core, viewer, found, STOPS.is_stopping)
 
 
 class StopPage(Page):
@@ -144,7 +97,6 @@ def page_routes() -> Sequence[tuple[str, type]]:
     """Patterns below the hub's base address."""
     return (
         (r"/edu/?", CoursesPage),
-        (r"/edu/courses/([^/]+)", CoursePage),
         (r"/edu/courses/([^/]+)/stop/([^/]+)(?:/([^/]+))?", StopPage),
         (r"/edu/static/((?:lib/)?[a-z]+\.(?:css|js))", DeskFiles),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .admin import admin_routes
 from .api import api_routes
+from .board_api import board_routes
+from .board_pages import board_page_routes
 from .audit_pages import audit_routes
 from .exam_pages import exam_page_routes
 from .exams import exam_routes
@@ -30,6 +32,8 @@ def desk_routes() -> list[tuple[str, type]]:
     return [
         *page_routes(),
         *api_routes(),
+        *board_routes(),
+        *board_page_routes(),
         *admin_routes(),
         *audit_routes(),
         *exam_page_routes(),

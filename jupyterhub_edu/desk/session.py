@@ -16,6 +16,7 @@ from . import views
 from .api import API
 from .operations import operation
 from .refusals import Code, DeskError
+from .said import said_json
 from .scopes import ACCESS
 
 __all__ = ["SessionAPI", "session_routes"]
@@ -104,6 +105,7 @@ def _session_json(core: Core, admission: Admission) -> wire.End:
         "sentence": views.stop_sentence(core, admission),
         "warn_before": [int(before.total_seconds()) for before in core.campus.warn_at],
         "extend": _extend_json(core, admission),
+        "messages": said_json(core, core.roll.by_hub_name(admission.hub_name)),
     }
 
 

@@ -47,9 +47,13 @@ class Stops:
             if not task.done() or core.book.admission(id) is not None
         }
         if not self.is_stopping(admission.id):
-            self._tasks[admission.id] = asyncio.create_task(
+            task = asyncio.create_task(
                 core.stop(actor, admission, address), name=f"stop-{admission.id}"
             )
+            self._tasks[admission.id] = task
+            # Shown as it is from now on, and again where the hub has not stopped it.
+            core.boards.touch(admission)
+            task.add_done_callback(lambda _: core.boards.touch(admission))
         task = self._tasks[admission.id]
         await asyncio.wait({task}, timeout=within)
         if task.done():

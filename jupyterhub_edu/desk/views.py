@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -32,6 +32,7 @@ __all__ = [
     "Membership",
     "Moment",
     "SessionRow",
+    "bare_row",
     "course_row",
     "find_session",
     "instant",
@@ -263,6 +264,13 @@ def _session_row(
     is_stopping: Callable[[str], bool],
     rights: _Rights,
 ) -> SessionRow:
+    row = bare_row(core, admission, is_stopping)
+    may = rights.may(Act.STOP, admission.person) and row.may_stop
+    return replace(row, mine=admission.hub_name == viewer.hub_name, may_stop=may)
+
+
+def bare_row(core: Core, admission: Admission, is_stopping: Callable[[str], bool]) -> SessionRow:
+    """One session as it is for everybody: nobody's own, and ``may_stop`` says whether it can be stopped at all."""
     campus = core.campus
     person = core.roll.person(admission.person)
     profile = campus.profiles.get(admission.granted.profile)
@@ -270,7 +278,6 @@ def _session_row(
     last = newest(core, admission.hub_name, admission.server)
     is_former = last is not None and last.id != admission.id
     stopping = is_former or is_stopping(admission.id)
-    may = rights.may(Act.STOP, admission.person)
     return SessionRow(
         admission=admission.id,
         user=admission.hub_name,
@@ -286,8 +293,8 @@ def _session_row(
         since=instant(admission.running_at or admission.reserved_at, core),
         until=instant(admission.ends_at, core) if admission.ends_at else None,
         until_why=admission.ends_by.words if admission.ends_by else "",
-        mine=admission.hub_name == viewer.hub_name,
-        may_stop=may and not stopping and last is not None,
+        mine=False,
+        may_stop=not stopping and last is not None,
     )
 
 

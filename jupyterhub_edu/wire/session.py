@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .shapes import Instant, TypedDict
 
-__all__ = ["End", "Longer"]
+__all__ = ["End", "Longer", "Said"]
 
 
 class Longer(TypedDict):
@@ -15,8 +15,21 @@ class Longer(TypedDict):
     sentence: str
 
 
+class Said(TypedDict):
+    """What a member of staff says to the owner: ``by`` whom, in which ``course`` (its title), in text alone."""
+
+    id: str
+    text: str
+    by: str
+    course: str
+    at: Instant
+
+
 class End(TypedDict):
-    """When it stops and by which rule; ``warn_before`` is in seconds, ``extend`` null where nobody extends."""
+    """When it stops and by which rule, and what is said to its owner now.
+
+    ``warn_before`` is in seconds, ``extend`` null where nobody extends.
+    """
 
     course: str
     profile: str
@@ -26,3 +39,4 @@ class End(TypedDict):
     sentence: str
     warn_before: list[int]
     extend: Longer | None
+    messages: list[Said]

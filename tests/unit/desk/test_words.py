@@ -19,17 +19,23 @@ from jinja2.loaders import ChoiceLoader
 from jupyterhub.scopes import scope_definitions
 
 from jupyterhub_edu.core.left import HoursLeft
+from jupyterhub_edu.core.messages import Message, Whom
 from jupyterhub_edu.desk import CUSTOM_SCOPES, TEMPLATES, desk_routes
+from jupyterhub_edu.desk.board import BoardRow, DevicesRow, LineRow, MessageRow
 from jupyterhub_edu.desk.frame import Page
 from jupyterhub_edu.desk.line import LineView, Why
+from jupyterhub_edu.desk.live import Rest, Rights
 from jupyterhub_edu.desk.mine import ExamRow, Mine
 from jupyterhub_edu.desk.refusals import ROWS, Code, DeskError
+from jupyterhub_edu.desk.said import SaidRow
+from jupyterhub_edu.desk.sweeps import SweepRow
 from jupyterhub_edu.desk.tabs import TABS
 from jupyterhub_edu.desk.use import GrantRow, LeftRow, PastRow, RunningRow, Use, WeekRow
 from jupyterhub_edu.desk.views import CourseRow, DeviceRow, Membership, Moment, SessionRow
 from jupyterhub_edu.domain.allowances import GPU_HOUR
 from jupyterhub_edu.domain.schedule import Period
 from jupyterhub_edu.domain.usage import Usage
+from tests.fakes.campus import NOW
 
 PAGE: Any = SimpleNamespace(hub=SimpleNamespace(base_url="/hub/"))
 HOSTILE = "<img src=x onerror=alert(1)>\"'{{7*7}}"
@@ -67,6 +73,13 @@ def test_every_address_has_one_handler_and_ends_where_it_should():
         "/api/edu/courses": 1,
         "/api/edu/courses/ml/servers/ada": 1,
         "/api/edu/courses/ml/servers/ada/lab-2": 1,
+        "/edu/courses/ml/now/stream": 1,
+        "/edu/courses/ml/now/stop": 1,
+        "/edu/courses/ml/now/start": 1,
+        "/edu/courses/ml/now/message": 1,
+        "/edu/courses/ml/now/message/ada": 1,
+        "/edu/courses/ml/extend/ada": 1,
+        "/api/edu/courses/ml/now/stream": 1,
         "/edu/courses/ml/other": 0,
         "/edu/line": 1,
         "/edu/line/": 1,
@@ -141,6 +154,25 @@ STANDING = LineView(
 )
 
 
+BOARD: dict[str, Any] = {"course_id": "ml", "rights": Rights(True, True, True, True)}
+BOARD_ROW = BoardRow(SESSION, (HOSTILE,), AT, "idle", AT, AT, (NOW, "a"))
+SAID = MessageRow(
+    Message("m", "ml", Whom.PERSON, HOSTILE, HOSTILE, NOW, NOW),
+    *(HOSTILE, HOSTILE, HOSTILE, AT, AT),
+)
+REST = Rest(
+    on=1,
+    devices=(DevicesRow("t4", HOSTILE, 2, 1, 1, 0, None, None),),
+    line=(
+        LineRow(*[HOSTILE] * 6, 1, "waiting", HOSTILE, 1, AT, AT),
+        LineRow(*[HOSTILE] * 6, 1, "soon", HOSTILE, None, AT, None),
+    ),
+    waiting=3,
+    messages=(SAID,),
+    sweeps=(SweepRow("s", HOSTILE, HOSTILE, AT, 3, 1, 1, False),),
+)
+
+
 class Now:
     """A datetime for the template."""
 
@@ -170,9 +202,50 @@ WHAT: dict[str, dict[str, Any]] = {
         "row": COURSE,
         "sessions": [SESSION],
         "stopped": SESSION,
+        "started": (HOSTILE, HOSTILE),
+        "board": None,
         "now": Now(),
         "tab": TABS[0],
     },
+    "now_row.html": {**BOARD, "session": SESSION, "row": BOARD_ROW},
+    "now_sums.html": {**BOARD, "rest": REST},
+    "now_line.html": {**BOARD, "rest": REST},
+    "now_news.html": {**BOARD, "rest": REST},
+    "now_stop.html": {
+        "course": COURSE,
+        "section": HOSTILE,
+        "sections": [HOSTILE],
+        "meant": [SESSION],
+        "failed": HOSTILE,
+    },
+    "now_extend.html": {
+        "course": COURSE,
+        "session": SESSION,
+        "choices": [(60, HOSTILE)],
+        "failed": HOSTILE,
+    },
+    "now_start.html": {
+        "course": COURSE,
+        "who": HOSTILE,
+        "profile": HOSTILE,
+        "profiles": [(HOSTILE, HOSTILE)],
+        "failed": HOSTILE,
+    },
+    "now_message.html": {
+        "course": COURSE,
+        "whom": "section",
+        "on": 1,
+        "person": HOSTILE,
+        "section": HOSTILE,
+        "sections": [HOSTILE],
+        "text": HOSTILE,
+        "minutes": 60,
+        "lasts": [10, 60],
+        "longest": 500,
+        "failed": HOSTILE,
+    },
+    "now_take_back.html": {"course": COURSE, "one": SAID},
+    "said.html": {"edu_said": [SaidRow("m", HOSTILE, HOSTILE, HOSTILE, AT)]},
     "stop.html": {"course": COURSE, "session": SESSION, "failed": HOSTILE},
     "use.html": {
         "use": Use(
