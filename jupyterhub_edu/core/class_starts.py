@@ -144,7 +144,7 @@ class ClassStarts:
             else:
                 await self.begin(start)
 
-    async def begin(self, start: ClassStart) -> None:
+    async def begin(self, start: ClassStart) -> ClassStart:
         """Begin one, in the background.
 
         Raises:
@@ -156,6 +156,7 @@ class ClassStarts:
             task = asyncio.create_task(self._run(start), name=f"class-start-{start.course}")
             self._tasks[start.course] = task
             task.add_done_callback(lambda _: self._tasks.pop(start.course, None))
+        return start
 
     async def put(self, start: ClassStart, entry: AuditEntry) -> None:
         """Plan one, in the place of one that is over.
@@ -182,6 +183,10 @@ class ClassStarts:
         for course, start in self._of.items():
             if hub_name and start.by == hub_name:
                 self._of[course] = replace(start, by=stand_in)
+
+    async def settle(self) -> None:
+        """Wait until nothing is under way."""
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def close(self) -> None:
         """Stop what is under way; the next hub goes on with it."""

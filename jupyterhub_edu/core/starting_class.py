@@ -66,9 +66,7 @@ class StartingClass:
             self._course, profile, section, self._actor.hub_name, self._address, at or now
         )
         await starts.put(start, self._entry("start-class", start))
-        if at is None:
-            await starts.begin(start)
-        return start
+        return start if at is not None else await starts.begin(start)
 
     async def call_off(self) -> None:
         """Ask for no more servers; nothing happens if none are asked for.

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from .admin import admin_routes
 from .api import api_routes
+from .audit_pages import audit_routes
 from .board_api import board_routes
 from .board_pages import board_page_routes
-from .audit_pages import audit_routes
 from .exam_pages import exam_page_routes
 from .exams import exam_routes
 from .explain import explain_routes
 from .explain_pages import explain_page_routes
+from .first_day_api import first_day_api_routes
+from .first_day_pages import first_day_page_routes
 from .grants import grant_routes
+from .join import join_api_routes
+from .join_pages import join_page_routes
 from .limits import limit_routes
 from .line_pages import line_routes
+from .links import link_routes
 from .openapi import openapi_routes
 from .pages import page_routes
 from .people import people_routes
@@ -40,9 +45,14 @@ def desk_routes() -> list[tuple[str, type]]:
         *exam_routes(),
         *explain_routes(),
         *explain_page_routes(),
+        *first_day_api_routes(),
+        *first_day_page_routes(),
         *grant_routes(),
+        *join_api_routes(),
+        *join_page_routes(),
         *limit_routes(),
         *line_routes(),
+        *link_routes(),
         *openapi_routes(),
         *people_routes(),
         *request_api_routes(),
