@@ -27,12 +27,10 @@ async def member_keys(roll: Roll, course: str) -> dict[str, tuple[str, ...]]:
     """
     found: dict[str, tuple[str, ...]] = {}
     async for key in in_slices(sorted(roll.keys_in(course))):
-        person = roll.person(key)
+        keys = roll.keys_of(key)
+        person = roll.person(key) if len(keys) > 1 else None
         account = roll.by_hub_name(person.hub_name) if person else None
-        if account is None:
-            found[key] = (key,)
-        elif account.key not in found:
-            found[account.key] = tuple(one.key for one in roll.identities(account))
+        found[account.key if account else key] = keys
     return found
 
 

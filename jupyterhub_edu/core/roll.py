@@ -95,6 +95,12 @@ class Roll:
         keys = self._accounts.get(person.hub_name, ())
         return tuple(map(self._people.__getitem__, keys)) if person.key in keys else (person,)
 
+    def keys_of(self, key: str) -> tuple[str, ...]:
+        """Keys of all identities that share the hub account of this one, with it; of who never logged in their own."""
+        person = self._people.get(key)
+        keys = self._accounts.get(person.hub_name, ()) if person else ()
+        return keys if key in keys else (key,)
+
     def people(self) -> Iterable[Person]:
         """Everybody ever linked."""
         return self._people.values()
@@ -320,7 +326,12 @@ class Roll:
 
     def told_of(self, keys: Iterable[str]) -> list[Enrolment]:
         """Every enrolment of these keys, whether it counts or not."""
-        return [e for key in keys for e in (*self._told.of(key), *self.entries.enrolments(key))]
+        found: list[Enrolment] = []
+        for key in keys:
+            found += self._told.of(key)
+            if self.entries.has(key):
+                found += self.entries.enrolments(key)
+        return found
 
     def forget(
         self, keys: Iterable[str], hub_name: str, stand_in: str, pending: Collection[str] = ()

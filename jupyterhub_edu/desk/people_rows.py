@@ -1,0 +1,287 @@
+"""Who is in a course, for pages and JSON: searched, filtered and a page at a time. All text is plain, and hostile.
+
+Everybody stands once, however many identities and origins they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.finding import fold
+from jupyterhub_edu.core.hands import Hand, hand_of
+from jupyterhub_edu.core.named import member_keys
+from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.domain.decide import role_in
+from jupyterhub_edu.domain.people import (
+    MANUAL,
+    CourseRole,
+    Enrolment,
+    EnrolmentState,
+    Person,
+    SiteRole,
+)
+from jupyterhub_edu.wire.shapes import Paged
+
+from .paging import page_of
+from .views import Membership, Moment, instant, membership
+
+__all__ = [
+    "NEVER",
+    "OUT",
+    "MemberRow",
+    "Part",
+    "Wanted",
+    "Why",
+    "find_row",
+    "member_row",
+    "people_part",
+]
+
+NEVER: Final = "never"
+OUT: Final = "out"
+_RANK: Final = {role: rank for rank, role in enumerate(CourseRole, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which people; an empty text restricts nothing.
+
+    Attributes:
+        q: part of a name, a login, an account or a number.
+        role: of an enrolment that has not ended.
+        show: ``never`` for those who have never logged in, ``out`` for those who are kept out.
+    """
+
+    q: str = ""
+    role: str = ""
+    section: str = ""
+    origin: str = ""
+    show: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One enrolment: why somebody is in the course.
+
+    Attributes:
+        asked: when its source last answered about them, or None where no source is asked.
+        by, why: of one by hand.
+        by_hand: it can be changed and taken back here.
+        over: it has ended.
+    """
+
+    of: Membership
+    asked: Moment | None
+    by: str
+    why: str
+    sections: Sequence[str]
+    by_hand: bool
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """They are kept out."""
+
+    by: str
+    why: str
+    until: Moment | None
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """Somebody in a course, or kept out of it.
+
+    Attributes:
+        key: by which acts find them.
+        user: hub account, or ``""``: they have never logged in.
+        name: ``""`` of whom none is known, or none may be shown.
+        role: theirs now, or ``""``.
+        asked: the oldest answer that their enrolments rest on.
+        gone: their source has said that they are.
+        hand: what stands by hand.
+        may_change: whoever looks may change that, or add to it.
+        may_exclude: they may keep them out.
+    """
+
+    key: str
+    user: str
+    login: str
+    name: str
+    role: str
+    whys: Sequence[Why]
+    sections: Sequence[str]
+    asked: Moment | None
+    out: Out | None
+    gone: bool
+    hand: Hand
+    may_change: bool
+    may_exclude: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Part of a course's people.
+
+    Attributes:
+        total: how many are wanted, on all pages.
+        next: cursor of the next page, or None.
+    """
+
+    rows: Sequence[MemberRow]
+    total: int
+    next: str | None
+
+
+async def people_part(
+    core: Core, viewer: Person, course: str, wanted: Wanted, asked: Paged
+) -> Part:
+    """Those who are wanted, by name."""
+    roll, now = core.roll, core.clock()
+    if wanted.show == OUT:
+        members = await _kept_out(core, course)
+    else:
+        members = await member_keys(roll, course)
+    found: list[tuple[str, str]] = []
+    q = fold(wanted.q)
+    async for key, keys in in_slices(members.items()):
+        if _is_wanted(core, course, keys, wanted, q, now):
+            found.append((_sorting(core, key), key))
+    part, more = page_of(found, asked, lambda row: row)
+    level = _level(core, viewer, course)
+    rows = [member_row(core, level, course, key, members[key]) async for _, key in in_slices(part)]
+    return Part(rows, len(found), more)
+
+
+async def find_row(core: Core, viewer: Person, course: str, key: str) -> MemberRow | None:
+    """One person by the key that their row has; None if nobody in the course, or kept out of it, has it."""
+    keys = (await member_keys(core.roll, course)).get(key)
+    keys = keys or (await _kept_out(core, course)).get(key)
+    if keys is None:
+        return None
+    return member_row(core, _level(core, viewer, course), course, key, keys)
+
+
+def member_row(core: Core, level: int, course: str, key: str, keys: Sequence[str]) -> MemberRow:
+    """One person.
+
+    Args:
+        level: see ``_level``.
+        keys: of all their identities.
+    """
+    roll, now = core.roll, core.clock()
+    person = roll.person(key)
+    told = [one for one in roll.told_of(keys) if one.course == course]
+    hand = hand_of(roll, course, keys)
+    known = person or roll.rosters.listed(key)
+    if not told:
+        known = None  # of whom only an exclusion tells, nobody learns more here
+    whys = [
+        _why(core, one, now)
+        for one in sorted(told, key=lambda e: (e.role, e.origin), reverse=True)
+    ]
+    answers = [one.answered_at for one in told if one.answered_at is not None]
+    counts = roll.enrolments_in(person, course) if person else roll.exclusions.without(told, keys)
+    role = role_in(counts, now)
+    return MemberRow(
+        key=key,
+        user=person.hub_name if person and told else "",
+        login=known.login if known else "",
+        name=known.name if known else "",
+        role=str(role) if role is not None else "",
+        whys=whys,
+        sections=sorted(frozenset[str]().union(*(one.sections for one in told))),
+        asked=instant(min(answers), core) if answers else None,
+        out=_out(core, hand, now),
+        gone=person is not None and not any(one.active for one in roll.identities(person)),
+        hand=hand,
+        may_change=all(_RANK[one] < level for one in hand.roles),
+        may_exclude=all(_RANK[one.role] < level for one in told),
+    )
+
+
+def _level(core: Core, viewer: Person, course: str) -> int:
+    """Below which rank somebody changes people: as ``by_hand`` decides it, for a whole page."""
+    role, site = core.roles(viewer, course)
+    if site is SiteRole.ADMIN:
+        return len(_RANK) + 1
+    return _RANK[role] if role is not None else 0
+
+
+def _is_wanted(
+    core: Core, course: str, keys: Sequence[str], wanted: Wanted, q: str, now: datetime
+) -> bool:
+    roll = core.roll
+    if wanted.show == NEVER and any(roll.person(key) for key in keys):
+        return False
+    if wanted.role or wanted.section or wanted.origin:
+        told = [
+            one
+            for one in roll.told_of(keys)
+            if one.course == course and one.state(now) is not EnrolmentState.ENDED
+        ]
+        if not any(_fits(one, wanted) for one in told):
+            return False
+    return not q or any(q in _called(core, course, key) for key in keys)
+
+
+def _fits(enrolment: Enrolment, wanted: Wanted) -> bool:
+    return (
+        wanted.role in ("", str(enrolment.role))
+        and wanted.origin in ("", enrolment.origin)
+        and (not wanted.section or wanted.section in enrolment.sections)
+    )
+
+
+def _called(core: Core, course: str, key: str) -> str:
+    """All that somebody is found by; of whom only an exclusion tells, their key alone."""
+    known = core.roll.person(key) or core.roll.rosters.listed(key)
+    if known is None or not _is_in(core, course, key):
+        return fold(key)
+    own = (known.hub_name, *known.attributes.values()) if isinstance(known, Person) else ()
+    return fold("\n".join((known.name, known.login, key, *own)))
+
+
+def _is_in(core: Core, course: str, key: str) -> bool:
+    return any(one.course == course for one in core.roll.told_of([key]))
+
+
+def _sorting(core: Core, key: str) -> str:
+    known = core.roll.person(key) or core.roll.rosters.listed(key)
+    return (known.name or known.login).casefold() if known else key.casefold()
+
+
+async def _kept_out(core: Core, course: str) -> dict[str, tuple[str, ...]]:
+    """Who is kept out, once for each account, with the keys of all their identities."""
+    roll, found = core.roll, dict[str, tuple[str, ...]]()
+    async for exclusion in in_slices(roll.exclusions.in_course(course)):
+        person = roll.person(exclusion.person)
+        account = roll.by_hub_name(person.hub_name) if person else None
+        found[account.key if account else exclusion.person] = roll.keys_of(exclusion.person)
+    return found
+
+
+def _why(core: Core, enrolment: Enrolment, now: datetime) -> Why:
+    answered = enrolment.answered_at
+    return Why(
+        of=membership(core, enrolment, now),
+        asked=instant(answered, core) if answered is not None else None,
+        by=enrolment.by,
+        why=enrolment.why,
+        sections=sorted(enrolment.sections),
+        by_hand=enrolment.origin == MANUAL,
+        over=enrolment.state(now) is EnrolmentState.ENDED,
+    )
+
+
+def _out(core: Core, hand: Hand, now: datetime) -> Out | None:
+    if not hand.exclusions:
+        return None
+    one = hand.exclusions[0]
+    until = instant(one.until, core) if one.until is not None else None
+    return Out(one.by, one.why, until, one.until is not None and one.until <= now)
