@@ -92,6 +92,11 @@ class Adjusting:
         alone = reach_of(field) is not Reach.ADMIN
         return self._may(field, within_ceiling=alone) and not self.is_locked(field)
 
+    @property
+    def is_admin(self) -> bool:
+        """Whether no ceiling binds the actor here."""
+        return self._may("title", within_ceiling=False)
+
     def is_locked(self, field: str) -> bool:
         """Whether the campus file keeps a field for itself."""
         course = self._core.campus.courses.get(self._course)
@@ -262,8 +267,8 @@ class Adjusting:
 
     def words(self, troubles: Iterable[Trouble]) -> str:
         """What is in the way of something, as far as the actor may know it."""
-        knows_all = self._may("title", within_ceiling=False)
-        return "; ".join(dict.fromkeys(one.told(knows_all=knows_all) for one in troubles))
+        told = (one.told(knows_all=self.is_admin) for one in troubles)
+        return "; ".join(dict.fromkeys(told))
 
     def _require(self, field: str, *, locked: bool = False) -> None:
         if not is_field(field):

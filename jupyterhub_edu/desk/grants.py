@@ -33,9 +33,9 @@ from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 from .wishes import done, instant
 
-__all__ = ["GrantAPI", "GrantsAPI", "grant_routes", "names_json", "read_lift"]
+__all__ = ["GRANT_REFUSALS", "GrantAPI", "GrantsAPI", "grant_routes", "names_json", "read_lift"]
 
-_REFUSALS: Final[Mapping[type[Exception], Code]] = {
+GRANT_REFUSALS: Final[Mapping[type[Exception], Code]] = {
     GivingNotYours: Code.NOT_YOUR_GRANTS,
     AboveCeiling: Code.ABOVE_CEILING,
     CannotGive: Code.CANNOT_GIVE,
@@ -96,7 +96,7 @@ class GrantsAPI(_GivingAPI):
         does="Give one thing to a person, a section or everybody.",
         takes=wire.GrantWish,
         answers={201: wire.Grant},
-        refuses={Code.NO_SUCH_COURSE, *_REFUSALS.values()},
+        refuses={Code.NO_SUCH_COURSE, *GRANT_REFUSALS.values()},
         act=Act.GRANT,
     )
     async def post(self, course_id: str, *, wish: wire.GrantWish) -> None:
@@ -109,7 +109,7 @@ class GrantsAPI(_GivingAPI):
             ends=instant(wish.get("ends")),
             why=wish.get("why", ""),
         )
-        grant = await done(act, _REFUSALS)
+        grant = await done(act, GRANT_REFUSALS)
         self.show(_shown(core, grant, {}), 201)
 
 
@@ -120,13 +120,13 @@ class GrantAPI(_GivingAPI):
         MANAGE,
         does="Take a grant back: 204, or 200 with what is left because it has been used.",
         answers={200: wire.Grant, 204: None},
-        refuses={Code.NO_SUCH_COURSE, *_REFUSALS.values()},
+        refuses={Code.NO_SUCH_COURSE, *GRANT_REFUSALS.values()},
         act=Act.GRANT,
     )
     async def delete(self, course_id: str, grant: str) -> None:
         """What was used stays used."""
         core, giving, _ = await self.giving(course_id)
-        left = await done(giving.take_back(grant), _REFUSALS)
+        left = await done(giving.take_back(grant), GRANT_REFUSALS)
         if left is None:
             self.set_status(204)
         else:

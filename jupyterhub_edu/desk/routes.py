@@ -17,6 +17,7 @@ from .grants import grant_routes
 from .join import join_api_routes
 from .join_pages import join_page_routes
 from .limits import limit_routes
+from .limits_pages import limit_page_routes
 from .line_pages import line_routes
 from .links import link_routes
 from .openapi import openapi_routes
@@ -51,6 +52,7 @@ def desk_routes() -> list[tuple[str, type]]:
         *join_api_routes(),
         *join_page_routes(),
         *limit_routes(),
+        *limit_page_routes(),
         *line_routes(),
         *link_routes(),
         *openapi_routes(),

@@ -38,6 +38,7 @@ class Tab:
 TABS: Final = (
     Tab("now", mark("Now"), Act.SEE, about_self=True),
     Tab("first-day", mark("First day"), Act.ENROL),
+    Tab("limits", mark("Limits"), Act.ADJUST),
     Tab("exams", mark("Exams"), Act.EXAM),
     Tab("requests", mark("Requests"), Act.REQUEST),
 )
