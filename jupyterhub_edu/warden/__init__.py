@@ -8,6 +8,7 @@ from functools import partial
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.doorkeeping import tidy_joins
 from jupyterhub_edu.ports import Devices, Watching
 
 from .deadlines import Deadlines
@@ -53,6 +54,8 @@ def default_timers(
         Timer("reclaim", 1, Reclaimer(core)),
         Timer("adjustments", 5, core.adjustments.tend),
         Timer("groups", 10, GroupKeeper(core)),
+        Timer("class-starts", 5, core.class_starts.tend),
+        Timer("joins", 900, partial(tidy_joins, core)),
         Timer("counts", 60, core.counts.tend),
         # Sources that have no rosters are asked again by this alone.
         Timer("pending", 900, core.settler.retry, within=3600),
