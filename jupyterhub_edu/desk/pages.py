@@ -8,6 +8,7 @@ from jupyterhub.scopes import needs_scope
 from tornado import web
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.joining import Newcomer
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.people import Person, SiteRole
 
@@ -30,9 +31,11 @@ class CoursesPage(Page):
         """Everybody's own courses; all of them for site admins."""
         core = await self.ready_core()
         person = self.find_person(core)
+        asking = Newcomer(core, person) if person is not None else None
         await self.show(
             "courses.html",
             person=person,
+            may_join=asking is not None and bool(asking.takes_codes or asking.courses()),
             courses=await views.my_courses(core, person) if person else [],
             mine=my_parts(core, person) if person else {},
             is_admin=person is not None and core.roll.site_role(person) is SiteRole.ADMIN,

@@ -10,6 +10,7 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.doorkeeping import Doorkeeper
 from jupyterhub_edu.desk.join import AskAPI, JoinAPI
 from jupyterhub_edu.desk.join_pages import JoinCoursePage, JoinPage
+from jupyterhub_edu.desk.pages import CoursesPage
 from jupyterhub_edu.desk.refusals import ROWS, Code
 from jupyterhub_edu.domain.courses import Joining
 from jupyterhub_edu.domain.people import CourseRole
@@ -130,3 +131,11 @@ async def test_who_guesses_is_stopped(core):
         await ask(JoinAPI, core, "ada", method="post", body={"code": "0000-0000"})
     reply = await ask(JoinAPI, core, "ada", method="post", body={"code": "0000-0000"})
     assert (reply.status, reply.code) == (429, Code.TOO_MANY_JOINS)
+
+
+async def test_my_courses_lead_to_joining_only_where_something_is_joined(core):
+    reply = await ask(CoursesPage, core, "ada")
+    assert reply.page.select_one("main a[href='/hub/edu/join']")
+    plain = a_core(a_campus(courses=[a_course("db")]))
+    await enrol(plain, "ada")
+    assert not (await ask(CoursesPage, plain, "ada")).page.select("a[href='/hub/edu/join']")
