@@ -27,8 +27,8 @@ from .boards import Boards
 from .book import Book, Consulted
 from .cards import Card, card_of
 from .class_starts import ClassStarts
-from .course_syncs import CourseSyncs
 from .counts import Counts
+from .course_syncs import CourseSyncs
 from .examining import STARTED
 from .exams import Exams
 from .extending import Extending
@@ -43,6 +43,7 @@ from .line import Line
 from .looks import Looks
 from .messages import Messages
 from .noting import entry_about
+from .own_courses import OwnCourses
 from .reclaims import Reclaims
 from .refresh import Refresher
 from .requests import Requests
@@ -100,7 +101,7 @@ class Core:
         )
         self.imports, self.course_syncs = Imports(store, clock), CourseSyncs(self)
         self.grants = Grants(self.roll, store, clock)
-        self.requests = Requests(store)
+        self.requests, self.own_courses = Requests(store), OwnCourses(store)
         self.spared = Spared(in_force, store)
         self.ledger = Ledger(
             in_force, store, clock, lambda: self.book.settle(), self.spared.between
@@ -254,18 +255,27 @@ class Core:
         *,
         about: str | None = None,
         within_ceiling: bool = False,
+        allowed: bool = False,
     ) -> bool:
         """Whether somebody may do this in a course; no for a course that does not exist.
 
         Args:
             about: the key of the person whose server it concerns.
             within_ceiling: what is to be given stays within the campus's ceilings, as is decided with it.
+            allowed: the course's teacher lets assistants do this, or the campus lets teachers.
         """
         if course not in self._campus.courses:
             return False
         role, site = self.roles(actor, course)
         about_self = any(one.key == about for one in self.roll.identities(actor))
-        return decide_act(act, role, site, about_self=about_self, within_ceiling=within_ceiling)
+        return decide_act(
+            act,
+            role,
+            site,
+            about_self=about_self,
+            within_ceiling=within_ceiling,
+            allowed=allowed,
+        )
 
     def roles(self, person: Person, course: str) -> tuple[CourseRole | None, SiteRole | None]:
         """A person's role in one course now, and at the site."""
@@ -310,7 +320,7 @@ class Core:
 
     async def _start(self) -> None:
         await self.store.open()
-        self._campus = await self.adjustments.load()
+        self._campus = await self.adjustments.load(await self.own_courses.load())
         await self.roll.load()
         await self.syncer.load()
         await self.imports.load()

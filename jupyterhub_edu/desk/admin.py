@@ -146,6 +146,7 @@ class PersonAPI(AdminAPI):
         core.joins.forget(found.keys, found.hub_name, stand_in)
         core.class_starts.forget(found.keys, found.hub_name, stand_in)
         core.requests.forget(found.keys, found.hub_name, stand_in)
+        core.own_courses.forget(found.hub_name, stand_in)
         self.show({"erased_as": stand_in})
 
     async def _find(self, core: Core, who: str) -> Dossier:
