@@ -56,6 +56,7 @@ class Code(StrEnum):
     CANNOT_REQUEST = "cannot-request"
     CANNOT_EXPLAIN = "cannot-explain"
     NOT_YOURS_TO_EXPLAIN = "not-yours-to-explain"
+    NOT_YOURS_TO_SEE = "not-yours-to-see"
     NOT_YOURS_TO_COPY = "not-yours-to-copy"
     NOT_OUR_COURSE = "not-our-course"
     CANNOT_MAKE_COURSE = "cannot-make-course"
@@ -194,6 +195,9 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             409, "This request has been answered or taken back.", "nobody: see the answer"
         ),
         Code.CANNOT_REQUEST: Row(409, "This cannot be asked for.", "you"),
+        Code.NOT_YOURS_TO_SEE: Row(
+            403, "The course's teachers see this.", "the course's teacher"
+        ),
         Code.NOT_YOURS_TO_EXPLAIN: Row(
             403,
             "Who may start what is explained to the course's teachers and to administrators.",

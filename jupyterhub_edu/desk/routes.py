@@ -20,6 +20,7 @@ from .limits import limit_routes
 from .limits_pages import limit_page_routes
 from .line_pages import line_routes
 from .links import link_routes
+from .log_pages import log_routes
 from .openapi import openapi_routes
 from .pages import page_routes
 from .people import people_routes
@@ -27,6 +28,7 @@ from .requests_api import request_api_routes
 from .requests_pages import request_page_routes
 from .session import session_routes
 from .usage import usage_routes
+from .usage_pages import usage_page_routes
 from .use_pages import use_routes
 from .windows_api import window_routes
 
@@ -54,6 +56,7 @@ def desk_routes() -> list[tuple[str, type]]:
         *limit_routes(),
         *limit_page_routes(),
         *line_routes(),
+        *log_routes(),
         *link_routes(),
         *openapi_routes(),
         *people_routes(),
@@ -61,6 +64,7 @@ def desk_routes() -> list[tuple[str, type]]:
         *request_page_routes(),
         *session_routes(),
         *usage_routes(),
+        *usage_page_routes(),
         *use_routes(),
         *window_routes(),
     ]

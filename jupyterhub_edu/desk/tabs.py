@@ -41,6 +41,8 @@ TABS: Final = (
     Tab("limits", mark("Limits"), Act.ADJUST),
     Tab("exams", mark("Exams"), Act.EXAM),
     Tab("requests", mark("Requests"), Act.REQUEST),
+    Tab("usage", mark("Usage"), Act.USAGE),
+    Tab("log", mark("Log"), Act.LOG),
 )
 """Every tab in the order in which they stand; the first is the page of the course itself."""
 

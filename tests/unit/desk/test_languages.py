@@ -47,9 +47,12 @@ def _written(node: nodes.Node) -> Iterator[str]:
         yield node.data
     elif isinstance(node, nodes.Expr):
         yield from _told(node)
-    elif isinstance(node, nodes.Assign):
+    elif isinstance(node, nodes.Assign | nodes.With):
         # One word that is set may be a machine's; a sentence never is.
-        yield from (words for words in _told(node.node) if " " in words.strip())
+        values = [node.node] if isinstance(node, nodes.Assign) else node.values
+        yield from (words for one in values for words in _told(one) if " " in words.strip())
+        for child in getattr(node, "body", []):
+            yield from _written(child)
     else:
         for field, value in node.iter_fields():
             # What is asked is not written.

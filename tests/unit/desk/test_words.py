@@ -30,6 +30,7 @@ from jupyterhub_edu.desk.refusals import ROWS, Code, DeskError
 from jupyterhub_edu.desk.said import SaidRow
 from jupyterhub_edu.desk.sweeps import SweepRow
 from jupyterhub_edu.desk.tabs import TABS
+from jupyterhub_edu.desk.usage_days import Span, UsedRow, day_rows, sums
 from jupyterhub_edu.desk.use import GrantRow, LeftRow, PastRow, RunningRow, Use, WeekRow
 from jupyterhub_edu.desk.views import CourseRow, DeviceRow, Membership, Moment, SessionRow
 from jupyterhub_edu.domain.allowances import GPU_HOUR
@@ -188,6 +189,7 @@ WHAT: dict[str, dict[str, Any]] = {
         "person": True,
         "courses": [COURSE],
         "is_admin": False,
+        "may_join": True,
         "mine": {
             "ml": Mine(
                 [RunningRow(SESSION, "ml", HOSTILE, 60, 600, HOSTILE)],
@@ -259,6 +261,39 @@ WHAT: dict[str, dict[str, Any]] = {
         "server_url": lambda name: "/user/x/",
     },
     "line.html": {"line": STANDING, "stream": HOSTILE, "here": HOSTILE, "quiet": 1},
+    "usage.html": {
+        "course": COURSE,
+        "tab": TABS[0],
+        "span": Span(date(2026, 11, 2), date(2026, 11, 2), is_wrong=True),
+        "total": sums([USED], []),
+        "days": day_rows(Span(date(2026, 11, 2), date(2026, 11, 2)), [USED], {}),
+        "by_person": [UsedRow(HOSTILE, HOSTILE, 1, "1", "1")],
+        "people_more": 1,
+        "by_profile": [UsedRow(HOSTILE, HOSTILE, 1, "1", "1")],
+        "refused": [(HOSTILE, HOSTILE, 1)],
+        "files_at": "/hub/edu/courses/ml/usage",
+        "asked": "from=2026-11-02",
+    },
+    "log.html": {
+        "course": COURSE,
+        "tab": TABS[0],
+        "rows": [
+            SimpleNamespace(
+                at=AT,
+                actor=HOSTILE,
+                actor_name=HOSTILE,
+                act=HOSTILE,
+                target=HOSTILE,
+                target_name=HOSTILE,
+                details=[(HOSTILE, HOSTILE)],
+            )
+        ],
+        "act": HOSTILE,
+        "about": HOSTILE,
+        "acts": [HOSTILE],
+        "newest": "/hub/edu/courses/ml/log",
+        "older": "/hub/edu/courses/ml/log?before=1",
+    },
     "ends.html": {"edu_ends": [RunningRow(SESSION, "ml", HOSTILE, 60, 600, "")]},
 }
 FRAME = (
