@@ -1,4 +1,5 @@
-/* When this server stops, in JupyterLab and Notebook 7: a line in the status bar, warnings, and a button for more time.
+/* When this server stops, in JupyterLab and Notebook 7: a line in the status bar, warnings, and a button for more time;
+ * and what staff of one's courses say to one.
  *
  * A prebuilt extension, written by hand as the container that JupyterLab's loader asks for: `init` receives the modules
  * that the application shares, `get` hands out ours. Nothing is built, nothing is bundled, nothing is loaded from elsewhere.
@@ -44,11 +45,53 @@
     return minutes >= 2 ? `${minutes} min` : `${seconds} s`;
   }
 
+  const SHORT = 140; // characters that a notification shows
+
+  /** What staff say: shown once in each page, until it is closed, over or taken back. All of it is shown as text. */
+  class Messages {
+    constructor(notification, showDialog, Dialog) {
+      this.notification = notification;
+      this.showDialog = showDialog;
+      this.Dialog = Dialog;
+      this.shown = new Map(); // id of a message to that of its notification
+    }
+
+    learn(messages) {
+      const now = new Set(messages.map((message) => message.id));
+      for (const [id, shown] of this.shown) {
+        if (!now.has(id)) {
+          this.notification?.dismiss(shown);
+          this.shown.delete(id);
+        }
+      }
+      messages.filter((message) => !this.shown.has(message.id)).forEach((message) => this.tell(message));
+    }
+
+    tell(message) {
+      const time = new Date(message.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+      const from = `${message.by} (${message.course}), ${time}`;
+      const text = `${from}: ${message.text}`;
+      const actions = [];
+      if (text.length > SHORT && this.showDialog) {
+        actions.push({
+          label: "Read it all",
+          callback: (event) => {
+            event?.preventDefault?.(); // it stays until it is closed
+            this.showDialog({ title: from, body: message.text, buttons: [this.Dialog.okButton()] });
+          },
+        });
+      }
+      const shown = this.notification?.emit(text, "info", { actions, autoClose: false });
+      this.shown.set(message.id, shown ?? "");
+    }
+  }
+
   class Watch {
-    constructor(hub, notification, show) {
+    constructor(hub, notification, show, messages) {
       this.hub = hub;
       this.notification = notification;
       this.show = show;
+      this.messages = messages;
       this.session = null;
       this.endsAt = null; // by this machine's clock, which may be wrong
       this.warned = new Set();
@@ -91,6 +134,7 @@
     }
 
     learn(session) {
+      this.messages.learn(session?.messages ?? []);
       const before = this.session?.ends_at;
       this.session = session;
       this.endsAt = session?.ends_at
@@ -196,7 +240,8 @@
           line.title = why;
           line.style.fontWeight = isNear ? "bold" : "";
         };
-        new Watch(hub, apputils?.Notification, show).start();
+        const messages = new Messages(apputils?.Notification, apputils?.showDialog, apputils?.Dialog);
+        new Watch(hub, apputils?.Notification, show, messages).start();
       },
     };
   }
