@@ -44,6 +44,8 @@ class Code(StrEnum):
     NO_PLACE = "no-place"
     MAY_NOT_START = "may-not-start"
     TOO_OFTEN = "too-often"
+    NO_SUCH_LIST = "no-such-list"
+    CANNOT_LOOK = "cannot-look"
     STALE = "stale"
     NOT_YOUR_LIMITS = "not-your-limits"
     NO_SUCH_LIMIT = "no-such-limit"
@@ -169,6 +171,14 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
         Code.CANNOT_GIVE: Row(400, "This cannot be given.", "you"),
         Code.NOT_YOUR_EXAMS: Row(
             403, "Exams are held by the course's teachers.", "the course's teacher"
+        ),
+        Code.NO_SUCH_LIST: Row(
+            404,
+            "There is no such list of yours; half an hour after it was handed in, or a day after it was applied, it is gone.",
+            "you: hand it in again",
+        ),
+        Code.CANNOT_LOOK: Row(
+            409, "What this list would do is not known.", "you, or an administrator"
         ),
         Code.NO_SUCH_EXAM: Row(404, "The course has no such exam.", "nobody"),
         Code.CANNOT_EXAMINE: Row(409, "This exam cannot be held so.", "you"),
