@@ -286,6 +286,7 @@ def _course(
         image=course.image,
         kubespawner=_freeze(course.kubespawner),
         joining=frozenset(map(Joining, course.join)),
+        assistants_help=course.assistants_help,
         locked=frozenset([*model.course_defaults.locked, *course.locked]),
     )
 

@@ -399,6 +399,8 @@ class CourseModel(Model):
     join: list[Literal["ask", "code"]] = []
     """How people may join it by themselves, as students: ``ask`` its teacher, or by a join ``code`` of the teacher's; left out:
     not at all."""
+    assistants_help: bool = False
+    """Whether assistants, like teachers, may open a student's server for half an hour to help; left out: they may not."""
     locked: list[Text] = []
     """Fields that the desk may not change, beside those of ``course_defaults``: ``title``, ``offers`` or ``offers.student``,
     ``windows`` and so on; left out: none more."""

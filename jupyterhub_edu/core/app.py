@@ -19,6 +19,7 @@ from jupyterhub_edu.ports import (
     Inventory,
     Servers,
     Store,
+    Visits,
     utc_now,
 )
 
@@ -35,6 +36,7 @@ from .extending import Extending
 from .finding import Finder
 from .glance import Glance
 from .grants import Grants
+from .helping import Helps
 from .imports import Imports
 from .joining import JoinTries
 from .joins import Joins
@@ -77,11 +79,13 @@ class Core:
         accounts: Accounts,
         clock: Clock = utc_now,
         arrange: Arrange | None = None,
+        visits: Visits | None = None,
     ) -> None:
         """Make it of a campus file and adapters.
 
         Args:
             arrange: reads the campus file with what the desk has set; None: the desk sets nothing.
+            visits: lets people into others' servers; None: nobody is let in.
         """
         self._campus = campus
         self.store, self.inventory, self.servers = store, inventory, servers
@@ -127,6 +131,7 @@ class Core:
         self.boards = Boards(self.book, self.line, self.looks)
         self.joins, self.join_tries = Joins(store), JoinTries.of(clock)
         self.class_starts = ClassStarts(self)
+        self.helps = Helps(self, visits)
         self.revocation = Revocation(
             self.roll, self.book, accounts, servers, lambda admission: self.stop("", admission)
         )
@@ -336,7 +341,9 @@ class Core:
         await self.reclaims.load()
         await self.line.load()
         await self.inventory.start(self.book.sight, self._stocked)
+        await self.helps.load()
         await self.book.rebuild()
+        self.helps.begin()
         self.line.begin()
         for admission in self.book.admissions():
             self.spared.mark(admission)

@@ -139,6 +139,7 @@ class PersonAPI(AdminAPI):
         core.ledger.forget(found.hub_name)
         core.spared.forget(found.hub_name)
         core.grants.forget(found.keys, found.hub_name, stand_in)
+        core.helps.forget(found.keys, found.hub_name, stand_in)
         await core.adjustments.forget(found.hub_name, stand_in)
         core.messages.forget(found.keys, found.hub_name, stand_in)
         core.imports.forget(found.keys, found.hub_name, stand_in)

@@ -52,6 +52,7 @@ FIELDS: Final[Mapping[str, Reach]] = MappingProxyType(
     {
         "title": Reach.FREE,
         "join": Reach.FREE,
+        "assistants_help": Reach.FREE,
         **{f"offers.{role}": Reach.CEILING for role in _ROLES},
         **{f"caps.{role}": Reach.CEILING for role in _ROLES},
         "allowance.person": Reach.CEILING,

@@ -101,6 +101,7 @@ class Course:
         image: the course's own image for profiles, or None.
         kubespawner: settings that the campus file does not govern.
         joining: how somebody may join it by themselves; empty: not at all.
+        assistants_help: assistants may open a student's server to help.
         locked: fields that the desk may not change, and keys that stand for all below them.
     """
 
@@ -121,6 +122,7 @@ class Course:
     image: str | None = None
     kubespawner: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     joining: frozenset[Joining] = frozenset()
+    assistants_help: bool = False
     locked: frozenset[str] = frozenset()
 
     def is_open(self, now: datetime) -> bool:

@@ -16,6 +16,7 @@ from .tables import (
     remember_options,
     unshare,
 )
+from .visits import HubVisits
 
 __all__ = [
     "Attached",
@@ -23,6 +24,7 @@ __all__ = [
     "HubGroups",
     "HubSealer",
     "HubServers",
+    "HubVisits",
     "HubWatching",
     "Route",
     "add_check",

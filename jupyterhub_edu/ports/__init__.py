@@ -3,7 +3,16 @@
 from .activity import Activity, Devices, Watching
 from .arranging import Arrange, Arranged, CannotArrange, Trouble, TroubleKind
 from .clock import Clock, utc_now
-from .hub import Accounts, Groups, LiveServer, Servers, ServersBusy, ServersError, ServersSilent
+from .hub import (
+    Accounts,
+    Groups,
+    LiveServer,
+    Servers,
+    ServersBusy,
+    ServersError,
+    ServersSilent,
+    Visits,
+)
 from .inventory import Inventory, PodSighting, Stock
 from .queue import Phase, Queue, Standing
 from .sources import (
@@ -79,6 +88,7 @@ __all__ = [
     "Trouble",
     "TroubleKind",
     "Unavailable",
+    "Visits",
     "Watching",
     "utc_now",
 ]

@@ -15,6 +15,7 @@ __all__ = [
     "ServersBusy",
     "ServersError",
     "ServersSilent",
+    "Visits",
 ]
 
 
@@ -111,4 +112,32 @@ class Accounts(Protocol):
 
         An account that does not exist is success.
         """
+        ...
+
+
+class Visits(Protocol):
+    """Letting one account into another's server, by the hub's own sharing. Each call is short and complete when it returns."""
+
+    def are_safe(self) -> bool:
+        """Whether every account's servers have a domain of their own: else a page of a server can act as its visitor."""
+        ...
+
+    def may_visit(self, visitor: str, hub_name: str, server: str) -> bool:
+        """Whether the server's owner lets this account in already."""
+        ...
+
+    def let_in(self, visitor: str, hub_name: str, server: str) -> None:
+        """Let an account into a server, without an end of its own.
+
+        Raises:
+            ServersError: the hub has no such account or server.
+        """
+        ...
+
+    def turn_out(self, visitor: str, hub_name: str, server: str) -> None:
+        """Let an account in no longer; one that was not let in, or is not there any more, is success."""
+        ...
+
+    def address(self, hub_name: str, server: str) -> str:
+        """Where a browser finds the server; a whole address where its owner has a domain of their own."""
         ...

@@ -18,6 +18,7 @@ from jupyterhub_edu.hub import (
     HubGroups,
     HubSealer,
     HubServers,
+    HubVisits,
     HubWatching,
     attach,
     attached,
@@ -134,6 +135,7 @@ class Wiring:
             servers=HubServers(self._token),
             groups=HubGroups(),
             accounts=HubAccounts(),
+            visits=HubVisits(),
             arrange=campus.arranger(loaded),
         )
         reload_timer = Timer("campus-file", _LOOK_EVERY, self._reload_if_changed)

@@ -54,6 +54,7 @@ def default_timers(
         Timer("reclaim", 1, Reclaimer(core)),
         Timer("adjustments", 5, core.adjustments.tend),
         Timer("groups", 10, GroupKeeper(core)),
+        Timer("helps", 5, core.helps.tend),
         Timer("class-starts", 5, core.class_starts.tend),
         Timer("joins", 900, partial(tidy_joins, core)),
         Timer("counts", 60, core.counts.tend),

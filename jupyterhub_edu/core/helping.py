@@ -1,0 +1,341 @@
+"""Helping somebody in their own server: staff are let in for half an hour, by the hub's own sharing.
+
+What lets them in has no end of its own, so nothing leans on one: a help that is over is ended by the warden, after a restart
+of the hub too, and its door is shut in the very step in which its session ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.admissions import Admission, Stage
+from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.ports import AuditEntry, Record, ServersError, Visits
+
+from .kept import instant, reading, text
+
+if TYPE_CHECKING:
+    from .app import Core
+
+__all__ = ["ENDED", "LASTS", "CannotHelp", "Help", "HelpNotYours", "Helps"]
+
+_log = logging.getLogger(__name__)
+_KIND: Final = "help"
+LASTS: Final = timedelta(minutes=30)
+"""How long a help lasts at most."""
+ENDED: Final = "end-help"
+"""The act in the audit."""
+_ON: Final = frozenset({Stage.RUNNING, Stage.WARNED})
+
+
+class HelpNotYours(Exception):
+    """Who asks helps nobody in this course, or it is another's help."""
+
+
+class CannotHelp(Exception):
+    """Not now, or not here; the text says why, for whoever asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Somebody of a course's staff in somebody's server.
+
+    Attributes:
+        person: the key of the server's owner; ``owner`` is their hub account.
+        helper: hub account of who helps; ``by`` is their key.
+        until: when it ends at the latest, aware UTC.
+        ours: it lets them in; False: the owner had let them in before, and will go on to.
+    """
+
+    id: str
+    course: str
+    admission: str
+    person: str
+    owner: str
+    server: str
+    helper: str
+    by: str
+    at: datetime
+    until: datetime
+    ours: bool
+
+
+class Helps:
+    """Every help that goes on.
+
+    Always holds:
+        - one goes on only while its session is this course's, runs, and its owner takes part in no exam, and only while the
+          helper may help in the course;
+        - it is written down, with its entry in the audit, before anybody is let in;
+        - what the owner shares by themselves is left alone.
+
+    Args:
+        visits: lets in and turns out; None: nobody is let in.
+    """
+
+    def __init__(self, core: Core, visits: Visits | None) -> None:
+        self._core, self._visits = core, visits or _Nowhere()
+        self._kept: dict[str, Help] = {}
+        self._turn = asyncio.Lock()
+        core.book.on_end.append(self._session_ended)
+
+    async def load(self) -> None:
+        """Read the store, before the book is rebuilt.
+
+        Raises:
+            StoreError: it, or a record in it, cannot be read.
+        """
+        found = map(_read, await self._core.store.load_records(_KIND))
+        self._kept = {one.id: one for one in found}
+
+    def begin(self) -> None:
+        """Shut what should be shut by now, once the book has been rebuilt."""
+        for help in self._kept.values():
+            if self._why_over(help):
+                self._shut(help)
+
+    # -- questions ---------------------------------------------------------------------------------------------
+
+    @property
+    def are_offered(self) -> bool:
+        """Whether this hub keeps a server's pages from acting as whoever visits it."""
+        return self._visits.are_safe()
+
+    def may(self, actor: Person, course: str) -> bool:
+        """Whether somebody helps others in this course."""
+        known = self._core.campus.courses.get(course)
+        allowed = known is not None and known.assistants_help
+        return self._core.may(Act.HELP, actor, course, allowed=allowed)
+
+    def of_owner(self, hub_name: str) -> list[Help]:
+        """Who is let in to somebody's servers now, oldest first."""
+        return self._now(one for one in self._kept.values() if one.owner == hub_name)
+
+    def of_session(self, admission: str) -> list[Help]:
+        """Who is let in to this session now, oldest first."""
+        return self._now(one for one in self._kept.values() if one.admission == admission)
+
+    def find(self, id: str) -> Help | None:
+        """One that goes on."""
+        found = self._kept.get(id)
+        return found if found is not None and not self._why_over(found) else None
+
+    def address(self, help: Help) -> str:
+        """Where the helper finds the server."""
+        return self._visits.address(help.owner, help.server)
+
+    # -- changes -----------------------------------------------------------------------------------------------
+
+    async def open(self, actor: Person, admission: Admission, address: str = "") -> Help:
+        """Let somebody in to a session of a course; one who is in already stays as long as before.
+
+        Args:
+            address: network address of the actor, for the audit.
+
+        Raises:
+            HelpNotYours, CannotHelp: see the classes.
+            StoreError: it could not be written down; nobody was let in.
+        """
+        async with self._turn:
+            self._require(actor, admission)
+            mine = [one for one in self.of_session(admission.id) if one.helper == actor.hub_name]
+            return mine[0] if mine else await self._open(actor, admission, address)
+
+    async def end(self, actor: Person, help: Help, address: str = "") -> None:
+        """End a help, by whoever helps, whose server it is, or an administrator.
+
+        Raises:
+            HelpNotYours: it is none of theirs.
+            StoreError: it could not be written down; the door is shut all the same.
+        """
+        if actor.hub_name not in {help.helper, help.owner} and not self._core.may(
+            Act.CONFIGURE, actor, help.course
+        ):
+            raise HelpNotYours
+        async with self._turn:
+            await self._end(help, actor.hub_name, "ended by hand", address)
+
+    async def tend(self) -> None:
+        """End what is over; every few seconds.
+
+        Raises:
+            StoreError: what was ended could not be written down; the doors are shut, and it is tried again.
+        """
+        async with self._turn:
+            for help in list(self._kept.values()):
+                if why := self._why_over(help):
+                    await self._end(help, "", why)
+
+    def forget(self, keys: Iterable[str], hub_name: str, stand_in: str) -> None:
+        """Know nothing of somebody any more; ``store.erase`` has made it so for good."""
+        gone = set(keys)
+        for id, help in list(self._kept.items()):
+            if help.person in gone:
+                self._shut(self._kept.pop(id))
+            elif hub_name and help.helper == hub_name:
+                self._shut(help)
+                self._kept[id] = replace(help, helper=stand_in, ours=False)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _require(self, actor: Person, admission: Admission) -> None:
+        core = self._core
+        if not self.may(actor, admission.course):
+            raise HelpNotYours
+        if not self._visits.are_safe():
+            raise CannotHelp(
+                "On this hub servers have no domains of their own, so that a page of a server could act as whoever opens it. "
+                "An administrator can give them some (subdomain_host)."
+            )
+        if any(one.key == admission.person for one in core.roll.identities(actor)):
+            raise CannotHelp("It is your own server.")
+        if admission.stage not in _ON:
+            raise CannotHelp("The server is not running.")
+        if admission.granted.exam is not None or self._is_examined(admission):
+            raise CannotHelp("Its owner takes part in an exam now.")
+
+    async def _open(self, actor: Person, admission: Admission, address: str) -> Help:
+        now, owner, server = self._core.clock(), admission.hub_name, admission.server
+        help = Help(
+            id=uuid.uuid4().hex,
+            course=admission.course,
+            admission=admission.id,
+            person=admission.person,
+            owner=owner,
+            server=server,
+            helper=actor.hub_name,
+            by=actor.key,
+            at=now,
+            until=now + LASTS,
+            ours=not self._visits.may_visit(actor.hub_name, owner, server),
+        )
+        entry = self._entry(help, actor.hub_name, str(Act.HELP), address)
+        await self._core.store.save_records([_record(help)], entry=entry)
+        self._kept[help.id] = help
+        try:
+            if why := self._why_over(help):  # meanwhile
+                raise CannotHelp(f"It is over before it began: {why}.")
+            if help.ours:
+                self._visits.let_in(help.helper, owner, server)
+        except (CannotHelp, ServersError) as error:
+            await self._end(help, "", str(error))
+            raise CannotHelp(str(error)) from error
+        return help
+
+    async def _end(self, help: Help, actor: str, why: str, address: str = "") -> None:
+        self._shut(help)
+        if help.id not in self._kept:
+            return
+        entry = self._entry(help, actor, ENDED, address, why=why)
+        await self._core.store.save_records((), [(_KIND, help.id)], entry)
+        self._kept.pop(help.id, None)
+
+    def _shut(self, help: Help) -> None:
+        if help.ours:
+            self._visits.turn_out(help.helper, help.owner, help.server)
+
+    def _session_ended(self, admission: Admission) -> None:
+        """Before the same server can start for another course; the rest is written down by ``tend``."""
+        for help in self._kept.values():
+            if help.admission == admission.id:
+                self._shut(help)
+
+    def _why_over(self, help: Help) -> str:
+        """Why a help does not go on, or ``""``."""
+        core, helper = self._core, self._core.roll.person(help.by)
+        admission = core.book.admission(help.admission)
+        if core.clock() >= help.until:
+            return "its time is over"
+        if admission is None or admission.stage not in _ON:
+            return "the server has stopped"
+        if helper is None or not self.may(helper, help.course):
+            return "who helped may no longer"
+        if self._is_examined(admission):
+            return "an exam has begun"
+        return "" if self._visits.are_safe() else "servers have no domains of their own any more"
+
+    def _is_examined(self, admission: Admission) -> bool:
+        core, person = self._core, self._core.roll.person(admission.person)
+        now = core.clock()
+        return person is not None and any(
+            sitting.is_on(now)
+            for sitting in core.exams.sittings(person, core.book.held_by(person.hub_name))
+        )
+
+    def _now(self, found: Iterable[Help]) -> list[Help]:
+        live = [one for one in found if not self._why_over(one)]
+        return sorted(live, key=lambda one: (one.at, one.id))
+
+    def _entry(self, help: Help, actor: str, act: str, address: str, **more: str) -> AuditEntry:
+        details = {"server": help.server, "help": help.id, "helper": help.helper, **more}
+        if act != ENDED:
+            details["until"] = help.until.isoformat()
+        return AuditEntry(
+            self._core.clock(),
+            actor,
+            act,
+            course=help.course,
+            target=help.owner,
+            address=address,
+            details=details,
+        )
+
+
+class _Nowhere:
+    """Nobody visits anybody."""
+
+    def are_safe(self) -> bool:
+        return False
+
+    def may_visit(self, visitor: str, hub_name: str, server: str) -> bool:
+        return False
+
+    def let_in(self, visitor: str, hub_name: str, server: str) -> None:
+        raise ServersError("nobody is let in here")
+
+    def turn_out(self, visitor: str, hub_name: str, server: str) -> None:
+        """Nobody is in."""
+
+    def address(self, hub_name: str, server: str) -> str:
+        return ""
+
+
+def _record(help: Help) -> Record:
+    body = {
+        "course": help.course,
+        "admission": help.admission,
+        "owner": help.owner,
+        "server": help.server,
+        "by": help.by,
+        "at": help.at.isoformat(),
+        "until": help.until.isoformat(),
+        "ours": help.ours,
+    }
+    return Record(_KIND, help.id, body, whose=help.person, by=help.helper)
+
+
+def _read(record: Record) -> Help:
+    with reading(record):
+        body: Any = record.body
+        if not isinstance(body["ours"], bool):
+            raise ValueError(f"neither ours nor not: {body['ours']!r}")
+        return Help(
+            id=record.id,
+            course=text(body["course"]),
+            admission=text(body["admission"]),
+            person=record.whose,
+            owner=text(body["owner"]),
+            server=text(body["server"]),
+            helper=record.by,
+            by=text(body["by"]),
+            at=instant(body["at"]),
+            until=instant(body["until"]),
+            ours=body["ours"],
+        )

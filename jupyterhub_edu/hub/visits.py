@@ -1,0 +1,62 @@
+"""Visits to others' servers, by the hub's own shares. Short, synchronous, committed before any await."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyterhub import orm
+
+from jupyterhub_edu.ports import ServersError
+
+from .running import attached
+from .tables import find_account
+
+__all__ = ["HubVisits"]
+
+
+class HubVisits:
+    """Implements ``ports.Visits``."""
+
+    def are_safe(self) -> bool:
+        """Whether every account's servers have a domain of their own."""
+        return bool(attached().app.subdomain_host)
+
+    def may_visit(self, visitor: str, hub_name: str, server: str) -> bool:
+        """Whether the server's owner lets this account in already."""
+        found = _find(visitor, hub_name, server)
+        share: Any = orm.Share.find(attached().app.db, *found) if found is not None else None
+        return share is not None and _access(hub_name, server) in share.scopes
+
+    def let_in(self, visitor: str, hub_name: str, server: str) -> None:
+        """Let an account into a server, without an end of its own.
+
+        Raises:
+            ServersError: the hub has no such account or server.
+        """
+        found = _find(visitor, hub_name, server)
+        if found is None:
+            raise ServersError("the hub has no such account or server")
+        orm.Share.grant(attached().app.db, *found, scopes=[_access(hub_name, server)])
+
+    def turn_out(self, visitor: str, hub_name: str, server: str) -> None:
+        """Let an account in no longer."""
+        found = _find(visitor, hub_name, server)
+        if found is not None:
+            orm.Share.revoke(attached().app.db, *found, scopes=[_access(hub_name, server)])
+
+    def address(self, hub_name: str, server: str) -> str:
+        """Where a browser finds the server."""
+        account = find_account(attached().app.users, hub_name)
+        return "" if account is None else str(account.server_url(server))
+
+
+def _access(hub_name: str, server: str) -> str:
+    return f"access:servers!server={hub_name}/{server}"
+
+
+def _find(visitor: str, hub_name: str, server: str) -> tuple[Any, Any] | None:
+    """The hub's records of a server and of who visits it, or None."""
+    database = attached().app.db
+    owner, guest = orm.User.find(database, hub_name), orm.User.find(database, visitor)
+    spawner = owner.orm_spawners.get(server) if owner is not None else None
+    return (spawner, guest) if spawner is not None and guest is not None else None
