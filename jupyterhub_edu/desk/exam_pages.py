@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from jupyterhub_edu.core.examining import ExamChanged, Examining, ExaminingNotYo
 from jupyterhub_edu.core.rehearsing import rehearse
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.exams import Exam, Phase
+from jupyterhub_edu.wire import exams as wire
 
 from .exam_forms import (
     Fields,
@@ -133,6 +135,7 @@ class _Exams(Page):
         tried: Exam | None = None,
         wrong: str = "",
         is_late: bool = False,
+        ask: Mapping[str, str] | None = None,
     ) -> None:
         """The form, with what was typed.
 
@@ -140,6 +143,7 @@ class _Exams(Page):
             known: the exam that is changed; None: a new one is prepared.
             tried: the exam that what was typed makes, to be rehearsed.
             is_late: somebody else has changed it since it was looked at.
+            ask: what an administrator may be asked for.
         """
         rehearsal = await rehearsal_row(core, await rehearse(core, tried)) if tried else None
         await self.show_tab(
@@ -156,6 +160,7 @@ class _Exams(Page):
             rehearsal=rehearsal,
             people=rehearsal.people[:_AT_ONCE] if rehearsal is not None else [],
             wrong=wrong,
+            ask=ask,
             longest=core.campus.ceilings.exam // _MINUTE,
             zone=str(core.campus.zone),
         )
@@ -200,16 +205,20 @@ class NewExamPage(_Exams):
     async def post(self, course_id: str) -> None:
         """``do``: rehearse, or prepare."""
         core, course, examining = await self.examining(course_id)
-        typed = blank_fields(core, course)
+        typed, asked = blank_fields(core, course), wire.ExamWish()
         try:
             typed = self.typed(typed)
-            wish = read_wish(wish_of(core, typed, None))
+            asked = wish_of(core, typed, None)
+            wish = read_wish(asked)
             if self.get_body_argument("do", "") == "prepare":
                 self.go_to(course, await done(examining.prepare(wish), EXAM_REFUSALS))
                 return
             tried = await done(examining.draft(wish), EXAM_REFUSALS)
         except (CannotRead, DeskError) as error:
-            await self.show_form(core, course, typed, wrong=self.told(error))
+            wrong, ask = self.told(error), None
+            if isinstance(error, DeskError) and error.code is Code.ABOVE_CEILING:
+                ask = {"kind": "exam", "wish": json.dumps(asked)}
+            await self.show_form(core, course, typed, wrong=wrong, ask=ask)
             return
         await self.show_form(core, course, typed, tried=tried)
 

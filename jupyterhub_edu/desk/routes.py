@@ -7,6 +7,8 @@ from .api import api_routes
 from .audit_pages import audit_routes
 from .board_api import board_routes
 from .board_pages import board_page_routes
+from .calendar_pages import calendar_page_routes
+from .calendar_upload import calendar_upload_routes
 from .exam_pages import exam_page_routes
 from .exams import exam_routes
 from .explain import explain_routes
@@ -44,6 +46,8 @@ def desk_routes() -> list[tuple[str, type]]:
         *board_page_routes(),
         *admin_routes(),
         *audit_routes(),
+        *calendar_page_routes(),
+        *calendar_upload_routes(),
         *exam_page_routes(),
         *exam_routes(),
         *explain_routes(),

@@ -39,6 +39,7 @@ TABS: Final = (
     Tab("now", mark("Now"), Act.SEE, about_self=True),
     Tab("first-day", mark("First day"), Act.ENROL),
     Tab("limits", mark("Limits"), Act.ADJUST),
+    Tab("calendar", mark("Calendar"), Act.WINDOW),
     Tab("exams", mark("Exams"), Act.EXAM),
     Tab("requests", mark("Requests"), Act.REQUEST),
     Tab("usage", mark("Usage"), Act.USAGE),
