@@ -9,7 +9,6 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -22,7 +21,7 @@ from jupyterhub_edu.ports import utc_now
 from .checks import check
 from .mapping import map_campus
 from .mistakes import CampusError, Mistake
-from .models import FileModel, InventoryKind, SourceModel
+from .models import CourseModel, FileModel, InventoryKind, SourceModel
 from .reading import Document, plain_document, read
 from .shape import shape
 from .sources import Resolver, SourceType, shape_sources
@@ -166,8 +165,8 @@ class _Loader:
         model = shape(document)
         sources = shape_sources(document, model, self.types, resolver)
         calendars = CalendarsRead()
-        campus, warnings, calendar_files = self._campus(
-            document, model, sources, written, calendars, now
+        campus, warnings, calendar_files = self.campus(
+            document, model, sources, written, calendars, now, _digest(written)
         )
         url, measured = model.store.url, model.device_metrics
         return Loaded(
@@ -181,23 +180,10 @@ class _Loader:
             files=(*files, *resolver.files, *calendar_files),
             warnings=(*resolver.warnings, *warnings),
             written=MappingProxyType({k: v for k, v in written.items() if k != "store"}),
-            reread=partial(self._reread, sources, calendars),
+            reread=_Again(self, model, sources, calendars, written, campus.digest),
         )
 
-    def _reread(
-        self,
-        sources: _Sources,
-        calendars: CalendarsRead,
-        data: dict[str, Any],
-        now: datetime,
-    ) -> Campus:
-        """Read the file with what the desk has set."""
-        former = self.document
-        document = Document(copy.deepcopy(data), former.places, former.files, [], former.name)
-        model = shape(document)
-        return self._campus(document, model, sources, data, calendars, now, at_desk=True)[0]
-
-    def _campus(
+    def campus(
         self,
         document: Document,
         model: FileModel,
@@ -205,6 +191,7 @@ class _Loader:
         written: Mapping[str, Any],
         read: CalendarsRead,
         now: datetime,
+        digest: str,
         *,
         at_desk: bool = False,
     ) -> tuple[Campus, list[Mistake], tuple[FilePath, ...]]:
@@ -228,8 +215,58 @@ class _Loader:
         )
         if document.mistakes:
             raise CampusError(_in_order(document))
-        digest = _digest(written)
         return map_campus(model, common, self.types, digest, calendars), warnings, files
+
+
+class _Again:
+    """Reads a document that differs from the file's in its courses; those that are as they were are not shaped again."""
+
+    def __init__(
+        self,
+        loader: _Loader,
+        model: FileModel,
+        sources: _Sources,
+        calendars: CalendarsRead,
+        written: Mapping[str, Any],
+        digest: str,
+    ) -> None:
+        self._loader, self._model, self._sources = loader, model, sources
+        self._calendars, self._digest = calendars, digest
+        self._shaped = {
+            key: (written["courses"][key], course) for key, course in model.courses.items()
+        }
+
+    def __call__(self, data: dict[str, Any], now: datetime) -> Campus:
+        """See ``Reading``."""
+        known = {k: one[1] for k, c in data["courses"].items() if (one := self._known(k, c))}
+        others = {key: course for key, course in data["courses"].items() if key not in known}
+        former = self._loader.document
+        rest = copy.deepcopy({**data, "courses": others})
+        document = Document(rest, former.places, former.files, [], former.name)
+        shaped = shape(document).courses
+        if not document.mistakes:
+            self._shaped |= {key: (others[key], course) for key, course in shaped.items()}
+        found = {**known, **shaped}
+        courses = {key: found[key] for key in data["courses"] if key in found}
+        model = self._model.model_copy(update={"courses": courses})
+        return self._loader.campus(
+            document,
+            model,
+            self._sources,
+            data,
+            self._calendars,
+            now,
+            self._digest,
+            at_desk=True,
+        )[0]
+
+    def _known(self, key: str, course: Mapping[str, Any]) -> tuple[Any, CourseModel] | None:
+        found = self._shaped.get(key)
+        if found is None:
+            return None
+        # 1, 1.0 and true are equal, and not the same in a file.
+        same = found[0] is course or repr(found[0]) == repr(course)
+        return found if same else None
 
 
 def _digest(data: Mapping[str, Any]) -> str:

@@ -29,7 +29,8 @@ def check_reach(c: Checker) -> None:
     """Flavors without profile, profiles without course, choices without taker."""
     if c.at_desk:
         for key, profile in c.model.profiles.items():
-            _defaults(c, ("profiles", key), profile, list(_takers(c, key, profile)))
+            if profile.options:
+                _defaults(c, ("profiles", key), profile, list(_takers(c, key, profile)))
         return
     used = {profile.flavor for profile in c.model.profiles.values()} | _broken_flavors(c)
     for key in c.model.flavors:

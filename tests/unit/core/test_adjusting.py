@@ -264,6 +264,13 @@ async def test_mistakes_are_told_in_the_loaders_words(world):
     assert str(error.value) == 'offers.student[0]: no such profile: "gpux"; did you mean gpu?'
 
 
+async def test_what_is_equal_and_not_the_same_is_read_anew(world):
+    await world.by("kari").set("caps.student", {"servers": 1, "t4": 2})
+
+    with pytest.raises(CannotAdjust, match="caps.student.servers: must be a whole number"):
+        await world.by("kari").set("caps.student", {"servers": True, "t4": 2})
+
+
 async def test_what_an_administrator_set_a_teacher_may_set_again(world):
     lab = {"days": ["Tue"], "from": "10:15", "until": "12:00", "reserve": {"t4": 2}}
     big = {
