@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from jupyterhub_edu.domain.courses import CourseState
 from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.ports import Record, Store
 
@@ -42,9 +43,9 @@ class OwnCourse:
         return make_course_id(self.key)
 
     @property
-    def state(self) -> str:
-        """``open``, ``suspended`` or ``archived``."""
-        return str(self.written.get("state", "open"))
+    def state(self) -> Literal["open", "suspended", "archived"]:
+        """Whether it takes part at all."""
+        return CourseState(self.written.get("state", "open")).value
 
 
 class OwnCourses:

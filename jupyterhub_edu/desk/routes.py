@@ -15,6 +15,7 @@ from .explain import explain_routes
 from .explain_pages import explain_page_routes
 from .first_day_api import first_day_api_routes
 from .first_day_pages import first_day_page_routes
+from .founding import founding_routes
 from .grants import grant_routes
 from .join import join_api_routes
 from .join_pages import join_page_routes
@@ -54,6 +55,7 @@ def desk_routes() -> list[tuple[str, type]]:
         *explain_page_routes(),
         *first_day_api_routes(),
         *first_day_page_routes(),
+        *founding_routes(),
         *grant_routes(),
         *join_api_routes(),
         *join_page_routes(),

@@ -44,6 +44,7 @@ TABS: Final = (
     Tab("requests", mark("Requests"), Act.REQUEST),
     Tab("usage", mark("Usage"), Act.USAGE),
     Tab("log", mark("Log"), Act.LOG),
+    Tab("copy", mark("Copy"), Act.COPY),
 )
 """Every tab in the order in which they stand; the first is the page of the course itself."""
 
@@ -59,5 +60,6 @@ def tabs_for(core: Core, viewer: Person, course_id: str) -> list[Tab]:
             course_id,
             about=viewer.key if tab.about_self else None,
             within_ceiling=True,
+            allowed=tab.act is Act.COPY and core.campus.teachers_copy,
         )
     ]
