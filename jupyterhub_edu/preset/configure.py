@@ -111,7 +111,9 @@ def _set_hub(c: Any, token: str, spawner_class: str) -> None:
     )
     for folder in (desk.TEMPLATES, authenticator.TEMPLATES):
         _append(c.JupyterHub, "template_paths", str(Path(folder)))
-    _merge(c.JupyterHub, "template_vars", {**desk.TEMPLATE_VARS, "edu_as_student": as_student})
+    # The hub calls whatever can be called, with the account.
+    variables = {**desk.TEMPLATE_VARS, "edu_as_student": lambda _: as_student}
+    _merge(c.JupyterHub, "template_vars", variables)
     _merge(c.JupyterHub, "custom_scopes", desk.CUSTOM_SCOPES)
     _add_user_scopes(c.JupyterHub, sorted(desk.CUSTOM_SCOPES))
 
