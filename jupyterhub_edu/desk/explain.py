@@ -18,6 +18,7 @@ from jupyterhub_edu.core.explain import (
 )
 from jupyterhub_edu.core.finding import Unreadable
 from jupyterhub_edu.core.named import NotNamed, find_members
+from jupyterhub_edu.core.set_at_desk import with_authors
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.pending import WORDS, Waits
 from jupyterhub_edu.domain.people import Listed, Person
@@ -122,7 +123,7 @@ def explain_now(core: Core, person: Person, question: Question) -> Explained:
         kept_out=kept_out(core.roll, person, course, question.at or now),
         live=True,
     )
-    return explain(
+    explained = explain(
         core.campus,
         question,
         person,
@@ -134,6 +135,7 @@ def explain_now(core: Core, person: Person, question: Question) -> Explained:
         told=[Heard(e, e.answered_at) for e in told],
         queue=core.line,
     )
+    return with_authors(explained, core.adjustments)
 
 
 async def find_asked(core: Core, text: str) -> Person:
