@@ -11,12 +11,14 @@ from typing import Final
 from jupyterhub_edu import campus, inventory
 from jupyterhub_edu.authenticator import callback_path
 from jupyterhub_edu.core import ForgetfulSafe, SealedSafe
+from jupyterhub_edu.core.adjustments import Adjustments
+from jupyterhub_edu.core.own_courses import OwnCourses
 from jupyterhub_edu.core.sync import has_rosters
 from jupyterhub_edu.domain.campus import SourceInfo
 from jupyterhub_edu.domain.people import CourseRef
 from jupyterhub_edu.domain.rules import map_course
 from jupyterhub_edu.hub import HubSealer
-from jupyterhub_edu.ports import IdentitySource, Safe, StoreError, Unavailable
+from jupyterhub_edu.ports import IdentitySource, Safe, StoreError, Unavailable, utc_now
 from jupyterhub_edu.store import SqlStore, open_store
 
 from .places import pod_namespace
@@ -56,6 +58,8 @@ async def probe(loaded: campus.Loaded) -> AsyncIterator[tuple[str, list[str]]]:
             finally:
                 await source.close()
     yield "store", await _store_problems(loaded)
+    if (out := await _desk_problems(loaded)) is not None:
+        yield "set at the desk", out
     kind = loaded.settings.inventory
     for finding in await inventory.check(kind, loaded.campus.flavors, pod_namespace()):
         yield (finding.sentence, []) if finding.good else ("inventory", [finding.sentence])
@@ -125,6 +129,35 @@ async def _store_problems(loaded: campus.Loaded) -> list[str]:
     except StoreError as error:
         return [str(error)]
     return []
+
+
+async def _desk_problems(loaded: campus.Loaded) -> list[str] | None:
+    """What the desk has set and this file would leave out of force; None where nothing was set, or no store is there yet."""
+    url = loaded.settings.store_url
+    store = None
+    if url is not None or Path("jupyterhub.sqlite").exists():  # noqa: ASYNC240 - the CLI has no other work
+        store = await _readable_store(loaded)
+    if store is None:
+        return None
+    try:
+        desk = Adjustments(
+            lambda: loaded.campus, lambda _: None, store, utc_now, campus.arranger(loaded)
+        )
+        await desk.load(await OwnCourses(store).load())
+    except StoreError as error:
+        return [str(error)]
+    finally:
+        await store.close()
+    set_there = {f"{one.course}: {one.field}": desk.troubles(one) for one in desk.all()}
+    set_there |= {f"the desk's own course {key}": () for key in desk.courses}
+    set_there |= {f"the desk's own course {key}": why for key, why in desk.out_courses.items()}
+    if not set_there:
+        return None
+    return [
+        f"{what} would not be in force: {trouble.words}"
+        for what, troubles in set_there.items()
+        for trouble in troubles
+    ]
 
 
 def _in_a_pod() -> bool:

@@ -13,6 +13,7 @@ from jupyterhub_edu import campus
 from jupyterhub_edu.core import SealedSafe
 from jupyterhub_edu.hub import HubSealer
 from jupyterhub_edu.identity import SOURCE_TYPES
+from jupyterhub_edu.ports import Record
 from jupyterhub_edu.preset import probe as probe_it
 from jupyterhub_edu.preset.probe import _safe
 from jupyterhub_edu.store import open_store
@@ -67,6 +68,32 @@ async def test_a_campus_that_works(loaded: campus.Loaded) -> None:
 
     assert found.keys() == {"source visitors", "store", "inventory: counted"}
     assert not any(found.values())
+
+
+async def test_what_this_file_would_leave_out_of_force(loaded: campus.Loaded) -> None:
+    store = open_store(loaded.settings.store_url)
+    await store.open()
+    body = {
+        "course": "ml",
+        "value": ["notebook"],
+        "at": "2026-11-03T10:00:00+00:00",
+        "ends": None,
+        "why": "",
+        "vouched": None,
+        "approved": True,
+    }
+    offers = {**body, "field": "offers.student"}
+    gone = {**body, "field": "offers.teacher", "value": ["gone"]}
+    await store.save_records([Record("adjustment", "ml/offers.student", offers, by="tea")])
+    assert (await asked(loaded))["set at the desk"] == []
+
+    await store.save_records([Record("adjustment", "ml/offers.teacher", gone, by="tea")])
+    await store.close()
+
+    assert (await asked(loaded))["set at the desk"] == [
+        'ml: offers.teacher would not be in force: offers.teacher[0]: no such profile: "gone"; '
+        "known: notebook"
+    ]
 
 
 async def test_a_source_whose_courses_are_all_none_of_ours(
