@@ -86,6 +86,7 @@ class _WithoutHub:
             arguments=_as_bytes(query),
             body=json.dumps(body).encode() if body is not None else b"",
             headers=HTTPHeaders(),
+            files={},
         )
         self.query = query
 
@@ -109,8 +110,9 @@ class _WithoutHub:
 
     get_argument, get_arguments = get_query_argument, get_query_arguments
 
-    def get_body_argument(self, name: str, default: Any = "") -> Any:
-        return self.form.get(name, default)
+    def get_body_argument(self, name: str, default: Any = "", strip: bool = True) -> Any:
+        value = self.form.get(name, default)
+        return value.strip() if strip and isinstance(value, str) else value
 
     def get_body_arguments(self, name: str) -> Any:
         value = self.form.get(name, [])
@@ -151,12 +153,15 @@ async def ask(
     form: Mapping[str, Any] | None = None,
     body: Any = None,
     headers: Mapping[str, str] | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> Reply:
     """Ask one handler; a refusal of the desk is told in the reply."""
     provide(lambda: core)
     kind = type(handler.__name__, (_WithoutHub, handler), {})
     asked = kind(core, login, dict(query or {}), dict(form or {}), body)
     asked.request.headers.update(headers or {})
+    for name, data in (files or {}).items():
+        asked.request.files[name] = [{"body": data}]
     act, declared = getattr(handler, method), operation_of(getattr(handler, method))
     try:
         read = {}
