@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from jupyterhub_edu.domain.campus import Campus, SourceInfo
 from jupyterhub_edu.domain.courses import Course, CourseState
@@ -27,7 +27,7 @@ from .held import Held, HeldBack
 from .roll import Roll
 from .rosters import Comparison, in_slices
 
-__all__ = ["LEAST_GUARDED", "CourseSync", "SourceSync", "Syncer", "has_rosters"]
+__all__ = ["LEAST_GUARDED", "CourseSync", "LastChange", "SourceSync", "Syncer", "has_rosters"]
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -42,6 +42,19 @@ def has_rosters(source: object) -> bool:
     return hasattr(source, "courses") and hasattr(source, "roster")
 
 
+class LastChange(NamedTuple):
+    """What the last reading that changed something changed: numbers only.
+
+    Attributes:
+        at: when (aware UTC).
+    """
+
+    at: datetime
+    added: int
+    gone: int
+    changed: int
+
+
 @dataclass(frozen=True, slots=True)
 class CourseSync:
     """How the roster of one of our courses stands at one source.
@@ -53,6 +66,7 @@ class CourseSync:
         error: why the last reading gave nothing, or ``""``.
         people: how many the source has in the course.
         comparison: what a reading changed, or would have; told once, to whoever asked for it.
+        last: the last change since the hub started, or None.
     """
 
     source: str
@@ -63,6 +77,7 @@ class CourseSync:
     error: str = ""
     people: int = 0
     comparison: Comparison | None = None
+    last: LastChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +296,8 @@ class Syncer:
         if not held and not run.dry:
             await self._roll.take_roster(source, course, roster)
             _tell(run, course, comparison)
+            if comparison.moves:
+                self._note(run, course, last=_last(comparison, self._clock()))
         people = comparison.before if held or run.dry else comparison.after
         if not run.dry:
             await self._note_held(run, course, held)
@@ -354,6 +371,11 @@ def _tell(run: _Run, course: str, comparison: Comparison) -> None:
             len(comparison.gone),
             len(comparison.changed),
         )
+
+
+def _last(comparison: Comparison, now: datetime) -> LastChange:
+    kinds = comparison.added, comparison.gone, comparison.changed
+    return LastChange(now, *map(len, kinds))
 
 
 def _is_too_many(gone: int, before: int, guard: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.privacy import CannotErase, Dossier, erase, find_dossier
 from jupyterhub_edu.domain.people import Person, SiteRole
-from jupyterhub_edu.ports import AuditEntry, StoreError
+from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.wire import sources as wire
 
 from .api import API
@@ -15,7 +15,7 @@ from .operations import operation
 from .rates import EXPENSIVE
 from .refusals import Code, DeskError
 from .scopes import ADMIN
-from .sources import source_json, sync_json
+from .sources import has_rosters_of, source_json, sync_json, write_sync_down
 
 __all__ = ["AdminAPI", "PersonAPI", "SourcesAPI", "SyncAPI", "admin_routes"]
 
@@ -67,12 +67,13 @@ class SyncAPI(AdminAPI):
         core, admin = await self.admin_core()
         course = self._course(core, wish.get("course"))
         accept, dry = wish.get("accept", False), wish.get("dry_run", False)
-        if source not in {info.id for info in core.syncer.sources()}:
+        if not has_rosters_of(core, source):
             raise DeskError(Code.NO_SUCH_SOURCE)
         if accept and (course is None or dry):
             raise DeskError(Code.UNREADABLE, "Accept goes with one course, and without dry_run.")
         if not dry:
-            await self._write_down(core, admin, source, course, accept=accept)
+            address = self.request.remote_ip or ""
+            await write_sync_down(core, admin, source, course, address, accept=accept)
         found = await core.syncer.run(source, course, accept=accept, dry=dry)
         self.show({"error": core.syncer.state(source).error, "courses": [*map(sync_json, found)]})
 
@@ -85,22 +86,6 @@ class SyncAPI(AdminAPI):
         if len(named) != 1:
             raise DeskError(Code.NO_SUCH_SOURCE)
         return named[0].id
-
-    async def _write_down(
-        self, core: Core, admin: Person, source: str, course: str | None, *, accept: bool
-    ) -> None:
-        entry = AuditEntry(
-            core.clock(),
-            admin.hub_name,
-            "accept-roster" if accept else "sync",
-            course=course or "",
-            address=self.request.remote_ip or "",
-            details={"source": source},
-        )
-        try:
-            await core.store.append_audit(entry)
-        except StoreError as error:
-            raise DeskError(Code.NOT_WRITTEN) from error
 
 
 class PersonAPI(AdminAPI):

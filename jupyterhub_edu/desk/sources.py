@@ -9,8 +9,33 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.rosters import Comparison, Move, Standing
 from jupyterhub_edu.core.sync import CourseSync
 from jupyterhub_edu.domain.campus import SourceInfo
+from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.ports import AuditEntry, StoreError
 
-__all__ = ["source_json", "sync_json"]
+from .refusals import Code, DeskError
+
+__all__ = ["has_rosters_of", "source_json", "sync_json", "write_sync_down"]
+
+
+def has_rosters_of(core: Core, source: str) -> bool:
+    """Whether there is a source of this id with rosters."""
+    return source in {info.id for info in core.syncer.sources()}
+
+
+async def write_sync_down(
+    core: Core, admin: Person, source: str, course: str | None, address: str, *, accept: bool
+) -> None:
+    """Write down, before it is done, that somebody has rosters read, or lets one through.
+
+    Raises:
+        DeskError: it could not be written down.
+    """
+    act, details = "accept-roster" if accept else "sync", {"source": source}
+    entry = AuditEntry(core.clock(), admin.hub_name, act, course or "", "", address, details)
+    try:
+        await core.store.append_audit(entry)
+    except StoreError as error:
+        raise DeskError(Code.NOT_WRITTEN) from error
 
 
 def source_json(core: Core, source: SourceInfo) -> dict[str, object]:
@@ -43,7 +68,7 @@ def _rosters_json(core: Core, source: SourceInfo) -> dict[str, object]:
 
 
 def _course_json(state: CourseSync) -> dict[str, object]:
-    held = state.held
+    held, last = state.held, state.last
     return {
         "course": state.course,
         "people": state.people,
@@ -54,6 +79,7 @@ def _course_json(state: CourseSync) -> dict[str, object]:
         "held_since": _iso(held.since) if held else None,
         "would_add": held.would_add if held else None,
         "would_lose": held.would_lose if held else None,
+        "last_change": {**last._asdict(), "at": last.at.isoformat()} if last else None,
     }
 
 

@@ -11,6 +11,7 @@ __all__ = [
     "CourseRoster",
     "Dossier",
     "Erased",
+    "LastChange",
     "Move",
     "Rosters",
     "Source",
@@ -21,8 +22,20 @@ __all__ = [
 ]
 
 
+class LastChange(TypedDict):
+    """How many people the last reading that changed something brought, took away and changed."""
+
+    at: Instant
+    added: int
+    gone: int
+    changed: int
+
+
 class CourseRoster(TypedDict):
-    """How the roster of one course stands at one source; ``held`` is what the guard does not let through."""
+    """How the roster of one course stands at one source; ``held`` is what the guard does not let through.
+
+    ``last_change`` is null where nothing has changed since the hub started.
+    """
 
     course: str
     people: int
@@ -33,6 +46,7 @@ class CourseRoster(TypedDict):
     held_since: Instant | None
     would_add: int | None
     would_lose: int | None
+    last_change: LastChange | None
 
 
 class Rosters(TypedDict):
