@@ -122,6 +122,10 @@ class Helps:
         """Who is let in to this session now, oldest first."""
         return self._now(one for one in self._kept.values() if one.admission == admission)
 
+    def of_course(self, course: str) -> list[Help]:
+        """Who is let in to which session of a course now, oldest first."""
+        return self._now(one for one in self._kept.values() if one.course == course)
+
     def find(self, id: str) -> Help | None:
         """One that goes on."""
         found = self._kept.get(id)

@@ -66,6 +66,7 @@ class Rights(NamedTuple):
     extend: bool
     start_for: bool
     message: bool
+    help: bool = False
 
 
 def rights_of(core: Core, hub_name: str, course: str) -> Rights | None:
@@ -78,6 +79,7 @@ def rights_of(core: Core, hub_name: str, course: str) -> Rights | None:
         core.may(Act.EXTEND, person, course, within_ceiling=True),
         core.may(Act.START_FOR, person, course),
         core.may(Act.MESSAGE, person, course),
+        core.helps.may(person, course),
     )
 
 

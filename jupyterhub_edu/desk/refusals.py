@@ -77,6 +77,9 @@ class Code(StrEnum):
     NO_SUCH_MESSAGE = "no-such-message"
     CANNOT_SEND = "cannot-send"
     SENT_TOO_MANY = "sent-too-many"
+    NOT_YOURS_TO_HELP = "not-yours-to-help"
+    NO_SUCH_HELP = "no-such-help"
+    CANNOT_HELP = "cannot-help"
 
 
 _RETRY_AFTER: Final = {429: "3600", 503: "10"}
@@ -278,6 +281,15 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             "You have sent 20 messages within the hour, or 20 are shown in this course. Take some back, or send it later.",
             "nobody: it takes a while",
         ),
+        Code.NOT_YOURS_TO_HELP: Row(
+            403,
+            "Servers are opened to help by the course's teachers, and by assistants if the course lets them.",
+            "the course's teacher",
+        ),
+        Code.NO_SUCH_HELP: Row(
+            404, "There is no such help, or it is over.", "nobody: it goes on no more"
+        ),
+        Code.CANNOT_HELP: Row(409, "This server cannot be opened to help now.", "you"),
         Code.NOT_ERASED: Row(
             409,
             "They cannot be erased now: they have a server, or the campus file names them.",

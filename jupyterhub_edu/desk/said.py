@@ -9,7 +9,8 @@ from jupyterhub_edu.core import Core, current_core
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.wire import session as wire
 
-from .board import message_row
+from .board import MessageRow, message_row
+from .helps import HelpRow, help_rows
 from .views import Moment
 
 __all__ = ["SaidRow", "said_json", "said_note", "said_to"]
@@ -35,16 +36,26 @@ class SaidRow(NamedTuple):
 def said_to(core: Core, person: Person) -> list[SaidRow]:
     """What is said to somebody now, newest first."""
     rows = [message_row(core, one) for one in core.messages.to(person)]
+    helps = help_rows(core, core.helps.of_owner(person.hub_name))
     return [
-        SaidRow(
-            row.message.id,
-            row.message.text,
-            row.by,
-            core.campus.title_of(row.message.course),
-            row.at,
-        )
-        for row in rows
+        *(SaidRow(row.help.id, _let_in(row), row.by, row.course, row.at) for row in helps),
+        *(_said(core, row) for row in rows),
     ]
+
+
+def _let_in(row: HelpRow) -> str:
+    """Somebody learns at once who may open their server."""
+    return f"I may open your server until {row.until.text} to help you. You can end that under My courses."
+
+
+def _said(core: Core, row: MessageRow) -> SaidRow:
+    return SaidRow(
+        row.message.id,
+        row.message.text,
+        row.by,
+        core.campus.title_of(row.message.course),
+        row.at,
+    )
 
 
 def said_note(user: Any) -> list[SaidRow]:

@@ -114,6 +114,7 @@ _OWN_WORDS: Final = frozenset(
         Code.CANNOT_MAKE_CODE,
         Code.CANNOT_START_CLASS,
         Code.CANNOT_SEND,
+        Code.CANNOT_HELP,
     }
 )
 """Refusals of which the act says more than the row: what it says is for whoever asks."""

@@ -1,0 +1,197 @@
+"""Helping somebody in their own server: what pages and API share, and the REST API. All text is plain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.helping import CannotHelp, Help, HelpNotYours
+from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.ports import StoreError
+from jupyterhub_edu.wire import helps as wire
+
+from .api import API
+from .operations import operation
+from .refusals import Code, DeskError
+from .scopes import MANAGE, READ
+from .views import Moment, instant
+from .wishes import done
+
+__all__ = ["HELPING", "HelpRow", "help_routes", "help_rows", "require_help"]
+
+HELPING: Final[Mapping[type[Exception], Code]] = {
+    HelpNotYours: Code.NOT_YOURS_TO_HELP,
+    CannotHelp: Code.CANNOT_HELP,
+    StoreError: Code.NOT_WRITTEN,
+}
+_NO_HELP: Final = frozenset({Code.NO_SUCH_HELP, Code.NOT_YOURS_TO_HELP, Code.NOT_WRITTEN})
+
+
+class HelpRow(NamedTuple):
+    """A help that goes on, as the server's owner and whoever helps see it.
+
+    Attributes:
+        by: who helps, by name.
+        url: where they find the server.
+    """
+
+    help: Help
+    by: str
+    course: str
+    at: Moment
+    until: Moment
+    url: str
+
+
+def help_rows(core: Core, helps: Sequence[Help]) -> list[HelpRow]:
+    """The same with names."""
+    return [_row(core, one) for one in helps]
+
+
+def _row(core: Core, help: Help) -> HelpRow:
+    helper = core.roll.person(help.by)
+    return HelpRow(
+        help=help,
+        by=(helper.name if helper is not None else "") or help.helper,
+        course=core.campus.title_of(help.course),
+        at=instant(help.at, core),
+        until=instant(help.until, core),
+        url=core.helps.address(help),
+    )
+
+
+def require_help(core: Core, viewer: Person, id: str, course: str | None = None) -> Help:
+    """A help that somebody takes part in, or one of a course in which they may help.
+
+    Args:
+        course: None: of any, to whoever helps or is helped.
+
+    Raises:
+        DeskError: there is none, or none for them: the same answer.
+    """
+    help = core.helps.find(id)
+    if help is None or course not in {None, help.course}:
+        raise DeskError(Code.NO_SUCH_HELP)
+    is_theirs = viewer.hub_name in {help.helper, help.owner}
+    if not is_theirs and (course is None or not core.helps.may(viewer, help.course)):
+        raise DeskError(Code.NO_SUCH_HELP)
+    return help
+
+
+def _json(core: Core, viewer: Person, help: Help) -> wire.Help:
+    return {
+        "id": help.id,
+        "course": help.course,
+        "user": help.owner,
+        "server": help.server,
+        "helper": help.helper,
+        "at": help.at.isoformat(),
+        "until": help.until.isoformat(),
+        "shared": not help.ours,
+        "url": core.helps.address(help) if viewer.hub_name == help.helper else "",
+    }
+
+
+class CourseHelpsAPI(API):
+    """``/hub/api/edu/courses/<course>/helps``."""
+
+    @operation(
+        READ,
+        does="Who of the course's staff is let in to whose server now.",
+        answers={200: list[wire.Help]},
+        refuses={Code.NO_SUCH_COURSE, Code.NOT_YOURS_TO_HELP},
+        act=Act.HELP,
+    )
+    async def get(self, course_id: str) -> None:
+        """For whoever may help in it."""
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        self.require_course(core, viewer, course_id)
+        if not core.helps.may(viewer, course_id):
+            raise DeskError(Code.NOT_YOURS_TO_HELP)
+        self.show([_json(core, viewer, one) for one in core.helps.of_course(course_id)])
+
+    @operation(
+        MANAGE,
+        does="Be let in to somebody's server for half an hour, while it is this course's; they are told.",
+        takes=wire.HelpWish,
+        answers={201: wire.Help},
+        refuses={Code.NO_SUCH_COURSE, Code.NO_SUCH_SESSION, *HELPING.values()},
+        act=Act.HELP,
+    )
+    async def post(self, course_id: str, *, wish: wire.HelpWish) -> None:
+        """Who is in already stays as long as before."""
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        self.require_course(core, viewer, course_id)
+        if not core.helps.may(viewer, course_id):
+            raise DeskError(Code.NOT_YOURS_TO_HELP)
+        admission = self.require_session(
+            core, viewer, course_id, wish["user"], wish.get("server", "")
+        )
+        address = self.request.remote_ip or ""
+        help = await done(core.helps.open(viewer, admission, address), HELPING)
+        self.show(_json(core, viewer, help), 201)
+
+
+class CourseHelpAPI(API):
+    """``/hub/api/edu/courses/<course>/helps/<help>``."""
+
+    @operation(
+        MANAGE,
+        does="End a help: whoever helps, or an administrator.",
+        answers={204: None},
+        refuses=_NO_HELP | {Code.NO_SUCH_COURSE},
+        act=Act.HELP,
+    )
+    async def delete(self, course_id: str, help: str) -> None:
+        """They are let in no longer."""
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        self.require_course(core, viewer, course_id)
+        found = require_help(core, viewer, help, course_id)
+        await done(core.helps.end(viewer, found, self.request.remote_ip or ""), HELPING)
+        self.set_status(204)
+
+
+class HelpsAPI(API):
+    """``/hub/api/edu/helps``."""
+
+    @operation(
+        READ, does="Who is let in to one's own servers now.", answers={200: list[wire.Help]}
+    )
+    async def get(self) -> None:
+        """Of whoever asks."""
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        self.show([_json(core, viewer, one) for one in core.helps.of_owner(viewer.hub_name)])
+
+
+class HelpAPI(API):
+    """``/hub/api/edu/helps/<help>``."""
+
+    @operation(
+        MANAGE,
+        does="End a help: whoever is helped, or helps.",
+        answers={204: None},
+        refuses=_NO_HELP,
+    )
+    async def delete(self, help: str) -> None:
+        """They are let in no longer."""
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        found = require_help(core, viewer, help)
+        await done(core.helps.end(viewer, found, self.request.remote_ip or ""), HELPING)
+        self.set_status(204)
+
+
+def help_routes() -> Sequence[tuple[str, type]]:
+    """Patterns below the hub's base address."""
+    return (
+        (r"/api/edu/courses/([^/]+)/helps", CourseHelpsAPI),
+        (r"/api/edu/courses/([^/]+)/helps/([^/]+)", CourseHelpAPI),
+        (r"/api/edu/helps", HelpsAPI),
+        (r"/api/edu/helps/([^/]+)", HelpAPI),
+    )

@@ -1,0 +1,296 @@
+"""Helping somebody in their own server: who may, when, and that nobody is let in a moment longer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.exam_wishes import ExamWish
+from jupyterhub_edu.core.examining import Examining
+from jupyterhub_edu.core.helping import LASTS, CannotHelp, HelpNotYours
+from jupyterhub_edu.domain.decide import StartRequest
+from jupyterhub_edu.domain.people import CourseRole
+from jupyterhub_edu.ports import Record, ServersError, StoreError
+from jupyterhub_edu.store.memory import MemoryStore
+from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
+from tests.fakes.world import AClock
+
+TEACHER, ASSISTANT, STUDENT = CourseRole.TEACHER, CourseRole.ASSISTANT, CourseRole.STUDENT
+MINUTE = timedelta(minutes=1)
+
+
+class FakeVisits:
+    """Who is let in where, by the hub's shares: those of the owner and ours are the same to it, as in the hub."""
+
+    def __init__(self) -> None:
+        self.safe, self.broken = True, ""
+        self.let: set[tuple[str, str, str]] = set()
+
+    def are_safe(self) -> bool:
+        return self.safe
+
+    def may_visit(self, visitor: str, hub_name: str, server: str) -> bool:
+        return (visitor, hub_name, server) in self.let
+
+    def let_in(self, visitor: str, hub_name: str, server: str) -> None:
+        if self.broken:
+            raise ServersError(self.broken)
+        self.let.add((visitor, hub_name, server))
+
+    def turn_out(self, visitor: str, hub_name: str, server: str) -> None:
+        self.let.discard((visitor, hub_name, server))
+
+    def address(self, hub_name: str, server: str) -> str:
+        return f"https://{hub_name}.hub.example/user/{hub_name}/"
+
+
+class World:
+    """ml with a teacher, an assistant and the student ada, who is on; db with its own."""
+
+    async def fill(self) -> World:
+        self.clock, self.store, self.visits = AClock(NOW), MemoryStore(), FakeVisits()
+        self.campus = a_campus(courses=[a_course("ml"), a_course("db", assistants_help=True)])
+        self.core = self.a_hub()
+        for login, courses in {
+            "tea": {"ml": TEACHER},
+            "ann": {"ml": ASSISTANT},
+            "ada": {"ml": STUDENT, "db": STUDENT},
+            "tom": {"db": TEACHER},
+            "tim": {"db": ASSISTANT},
+        }.items():
+            await enrol(self.core, login, **courses)
+        self.session = await self.start("ml")
+        return self
+
+    def a_hub(self) -> Core:
+        return a_core(self.campus, clock=self.clock, store=self.store, visits=self.visits)
+
+    async def start(self, course: str) -> str:
+        ada = self.who("ada")
+        id = (await self.core.book.admit(StartRequest(ada.key, course, "notebook"), ada, "")).id
+        await self.core.book.run(id)
+        return id
+
+    def who(self, login):
+        person = self.core.roll.by_hub_name(login)
+        assert person is not None
+        return person
+
+    async def help(self, login: str = "tea"):
+        admission = self.core.book.admission(self.session)
+        assert admission is not None
+        return await self.core.helps.open(self.who(login), admission, "192.0.2.7")
+
+    @property
+    def is_in(self) -> bool:
+        return ("tea", "ada", "") in self.visits.let
+
+    async def acts(self) -> list[tuple[str, str, str]]:
+        found = await self.store.load_audit("ml")
+        return [(e.actor, e.act, e.target) for e in reversed(found)]
+
+
+@pytest.fixture
+async def world() -> World:
+    return await World().fill()
+
+
+@pytest.mark.parametrize(
+    ("who", "course", "may"),
+    [
+        pytest.param("tea", "ml", True, id="its teacher"),
+        pytest.param("ann", "ml", False, id="its assistant, whom the course does not let"),
+        pytest.param("tim", "db", True, id="an assistant, whom the course lets"),
+        pytest.param("tom", "ml", False, id="another course's teacher"),
+        pytest.param("ada", "ml", False, id="a student"),
+    ],
+)
+async def test_who_helps(world, who, course, may):
+    if course != "ml":
+        await world.core.book.end(world.session)
+        world.session = await world.start(course)
+    if may:
+        await world.help(who)
+        assert world.visits.let == {(who, "ada", "")}
+    else:
+        with pytest.raises(HelpNotYours):
+            await world.help(who)
+        assert world.visits.let == set()
+
+
+async def test_both_may_end_it_and_nobody_else(world):
+    help = await world.help()
+    assert world.is_in
+    assert [one.helper for one in world.core.helps.of_owner("ada")] == ["tea"]
+    for stranger in ("ann", "tom"):
+        with pytest.raises(HelpNotYours):
+            await world.core.helps.end(world.who(stranger), help)
+    await world.core.helps.end(world.who("ada"), help)
+    assert not world.is_in
+    assert world.core.helps.find(help.id) is None
+    again = await world.help()
+    await world.core.helps.end(world.who("tea"), again)
+    assert not world.is_in
+    acts = [("tea", "help", "ada"), ("ada", "end-help", "ada")]
+    assert await world.acts() == [*acts, ("tea", "help", "ada"), ("tea", "end-help", "ada")]
+
+
+async def test_asking_again_makes_it_no_longer(world):
+    first = await world.help()
+    world.clock.pass_(minutes=29)
+    assert await world.help() == first
+    world.clock.pass_(minutes=1)
+    assert world.core.helps.find(first.id) is None
+
+
+async def it_is_late(world: World) -> None:
+    world.clock.now += LASTS
+
+
+async def the_session_ends(world: World) -> None:
+    await world.core.book.end(world.session)
+
+
+async def the_helper_leaves(world: World) -> None:
+    tea = world.who("tea")
+    await world.core.roll.remove_manual(an_enrolment(tea.key, "ml", role=TEACHER))
+
+
+async def an_exam_begins(world: World) -> None:
+    examining = Examining(world.core, world.who("tom"), "db")
+    now = world.clock()
+    wish = ExamWish(
+        title="Midterm",
+        profile="notebook",
+        starts=now + 10 * MINUTE,
+        ends=now + 60 * MINUTE,
+    )
+    await examining.prepare(wish)
+    world.clock.pass_(minutes=10)
+
+
+async def domains_are_taken_away(world: World) -> None:
+    world.visits.safe = False
+
+
+ENDS = {
+    "its time is over": (it_is_late, False),
+    "the session ends": (the_session_ends, True),
+    "who helps leaves the course": (the_helper_leaves, False),
+    "an exam begins, of another course": (an_exam_begins, False),
+    "servers have no domains any more": (domains_are_taken_away, False),
+}
+
+
+@pytest.mark.parametrize(("happen", "at_once"), ENDS.values(), ids=ENDS)
+async def test_what_ends_it(world, happen, at_once):
+    help = await world.help()
+    await happen(world)
+    assert world.is_in is not at_once
+    assert world.core.helps.find(help.id) is None  # nobody is shown a way in from here on
+    await world.core.helps.tend()
+    assert not world.is_in
+    assert await world.store.load_records("help") == []
+    assert (await world.acts())[-1] == ("", "end-help", "ada")
+
+
+@pytest.mark.parametrize(
+    "happen",
+    [the_helper_leaves, an_exam_begins, domains_are_taken_away],
+    ids=lambda one: one.__name__.replace("_", " "),
+)
+async def test_nobody_is_let_in_where_it_would_end(world, happen):
+    await happen(world)
+    with pytest.raises((CannotHelp, HelpNotYours)):
+        await world.help()
+    assert not world.is_in
+
+
+async def test_what_ends_while_the_hub_is_down_is_shut_as_it_comes_back(world):
+    await world.help()
+    await world.core.close()
+    world.clock.now += LASTS
+    world.core = world.a_hub()
+    await world.core.ready()
+    assert not world.is_in
+    await world.core.helps.tend()
+    assert await world.store.load_records("help") == []
+    await world.core.close()
+
+
+async def test_one_whose_session_goes_on_survives_a_restart(world):
+    help = await world.help()
+    await world.core.close()
+    world.core = world.a_hub()
+    await world.core.ready()
+    assert world.core.book.admission(world.session) is not None
+    assert world.is_in
+    assert [one.id for one in world.core.helps.of_owner("ada")] == [help.id]
+    await world.core.close()
+
+
+async def test_what_the_owner_shares_by_themselves_is_left_alone(world):
+    world.visits.let_in("tea", "ada", "")
+    help = await world.help()
+    assert not help.ours
+    await world.core.helps.end(world.who("tea"), help)
+    assert world.is_in
+
+
+async def test_a_hub_that_cannot_let_in_says_so_and_nothing_stays(world):
+    world.visits.broken = "the hub has no such account or server"
+    with pytest.raises(CannotHelp, match="no such account"):
+        await world.help()
+    assert await world.store.load_records("help") == []
+    assert [act for _, act, _ in await world.acts()] == ["help", "end-help"]
+
+
+async def test_what_cannot_be_written_down_lets_nobody_in(world, monkeypatch):
+    async def broken(*_, **__):
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(world.store, "save_records", broken)
+    with pytest.raises(StoreError):
+        await world.help()
+    assert not world.is_in
+
+
+async def test_a_door_is_shut_though_that_cannot_be_written_down(world, monkeypatch):
+    help = await world.help()
+
+    async def broken(*_, **__):
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.store, "save_records", broken)
+        with pytest.raises(StoreError):
+            await world.core.helps.end(world.who("ada"), help)
+    assert not world.is_in
+
+
+async def test_nobody_helps_where_servers_share_a_domain(world):
+    world.visits.safe = False
+    with pytest.raises(CannotHelp, match="subdomain_host"):
+        await world.help()
+
+
+async def test_erasing_either_ends_it(world):
+    await world.help()
+    world.core.helps.forget([world.who("tea").key], "tea", "erased-1")
+    assert not world.is_in
+    await world.core.helps.tend()
+    await world.help()
+    world.core.helps.forget([world.who("ada").key], "ada", "erased-2")
+    assert not world.is_in
+    assert world.core.helps.of_owner("ada") == []
+
+
+async def test_a_record_that_cannot_be_read_names_itself(world):
+    await world.help()
+    (record,) = await world.store.load_records("help")
+    broken = Record("help", "broken", {**record.body, "ours": 1}, whose=record.whose)
+    await world.store.save_records([broken])
+    with pytest.raises(StoreError, match="'broken'"):
+        await world.core.helps.load()
