@@ -17,6 +17,8 @@ from .first_day_api import first_day_api_routes
 from .first_day_pages import first_day_page_routes
 from .founding import founding_routes
 from .grants import grant_routes
+from .help_pages import help_page_routes
+from .helps import help_routes
 from .join import join_api_routes
 from .join_pages import join_page_routes
 from .limits import limit_routes
@@ -58,6 +60,8 @@ def desk_routes() -> list[tuple[str, type]]:
         *founding_routes(),
         *grant_routes(),
         *join_api_routes(),
+        *help_routes(),
+        *help_page_routes(),
         *join_page_routes(),
         *limit_routes(),
         *limit_page_routes(),
