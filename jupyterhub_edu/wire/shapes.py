@@ -142,12 +142,12 @@ class Reason(TypedDict):
 
 
 class Problem(TypedDict):
-    """A refusal in the hub's shape; ``reasons`` is absent where the hub itself refuses.
+    """A refusal in the hub's shape; ``reasons`` is absent where the hub itself refuses, which may have no words either.
 
     ``current`` comes with ``stale`` alone: what is there now.
     """
 
     status: int
-    message: str
+    message: str | None
     reasons: NotRequired[list[Reason]]
     current: NotRequired[Any]
