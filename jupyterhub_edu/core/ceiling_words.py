@@ -34,7 +34,10 @@ def ceiling_words(field: str, campus: Campus, course: str) -> str:
             own = ", ".join(
                 f"{q.nominal} {campus.flavors[key].title}" for key, q in quota.items() if q.nominal
             )
-            return f"Teachers reserve what is the course's own: {own or 'no device'}."
+            return (
+                f"Teachers reserve what is the course's own: {own or 'no device'}. What windows of the campus file "
+                "restrict stays restricted."
+            )
     return ""
 
 

@@ -268,13 +268,20 @@ def _may_hold(
     _: str, value: Any, bases: list[Any], ceilings: Adjustable, own: Mapping[str, int]
 ) -> bool:
     known = [window for base in bases for window in base or ()]
-    return all(
+    # What windows restrict they go on to restrict: none is taken away so that a profile starts at any time.
+    restricted = set.intersection(*(_restricted(base) for base in bases))
+    return restricted <= _restricted(value) and all(
         window in known
         or all(
             devices <= own.get(flavor, 0) for flavor, devices in window.get("reserve", {}).items()
         )
         for window in value or ()
     )
+
+
+def _restricted(windows: Any) -> set[str]:
+    """The profiles that some windows restrict."""
+    return {profile for window in windows or () for profile in window.get("only", ())}
 
 
 _RULES: Final = {

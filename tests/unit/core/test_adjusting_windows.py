@@ -33,11 +33,27 @@ async def test_one_is_moved_and_one_taken_away(world):
 
     moved = {**LAB, "days": ["Fri"]}
     await world.by().set_window(moved, instead_of=second)
-    await world.by().drop_window(first)
+    await world.by().set_window({**FILED, "days": ["Mon"]}, instead_of=first)
 
-    assert list(world.core.adjustments.windows("ml").values()) == [moved]
+    assert list(world.core.adjustments.windows("ml").values()) == [
+        moved,
+        {**FILED, "days": ["Mon"]},
+    ]
+    await world.by().drop_window(next(iter(world.core.adjustments.windows("ml"))))
+    assert list(world.core.adjustments.windows("ml").values()) == [{**FILED, "days": ["Mon"]}]
     await world.by().drop("windows")
     assert list(world.core.adjustments.windows("ml").values()) == [FILED]
+
+
+async def test_what_the_file_restricts_to_windows_a_teacher_does_not_open(world):
+    (only,) = world.core.adjustments.windows("ml")
+
+    with pytest.raises(AboveCeiling, match="stays restricted"):
+        await world.by().drop_window(only)
+    assert "gpu" in world.course.hours
+
+    await world.by("kari").drop_window(only)
+    assert "gpu" not in world.course.hours
 
 
 async def test_an_id_means_the_same_window_for_ever(world):
