@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from jupyterhub_edu.domain.people import MANUAL, CourseRole, Enrolment, Exclusion
 from jupyterhub_edu.wire.tags import tag_of
@@ -13,7 +13,7 @@ from jupyterhub_edu.wire.tags import tag_of
 from .kept import instant, text
 from .roll import Roll
 
-__all__ = ["Hand", "hand_of", "read_hand"]
+__all__ = ["NOTHING", "Hand", "hand_of", "read_hand"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,10 @@ class Hand:
                 for one in self.exclusions
             ],
         }
+
+
+NOTHING: Final = Hand()
+"""Of whom nothing was done by hand."""
 
 
 def hand_of(roll: Roll, course: str, keys: Sequence[str]) -> Hand:

@@ -19,7 +19,7 @@ from jupyterhub_edu.domain.people import (
 from jupyterhub_edu.ports import AuditEntry, HandChanges
 
 from .by_hand import MOST_PENDING, ByHand, TooMany
-from .finding import Typed, Unreadable, fold
+from .finding import Found, Typed, Unreadable, fold
 from .hands import hand_of
 from .import_diff import Comparing, Diff, Kind, Row
 from .imports import KIND, Applied, PeopleList, Step, records_of
@@ -203,9 +203,14 @@ class Importing:
             listing.failed = "Something went wrong on the hub; its log says what."
 
     async def _find_all(self, listing: PeopleList) -> None:
-        finder, silent = self._core.finder, set[str]()
+        finder, silent, roll = self._core.finder, set[str](), self._core.roll
+        here = roll.keys_in(self._course) | roll.keys_by_hand(self._course)
         typed: dict[str, Typed] = {}
         async for wish in in_slices(listing.sheet.wishes):
+            if wish.typed in here:  # a key, as our own lists have it: nobody need be asked
+                listing.found[wish.typed] = Found(wish.typed)
+                listing.done += 1
+                continue
             try:
                 typed[wish.typed] = finder.parse(wish.typed)
             except Unreadable:

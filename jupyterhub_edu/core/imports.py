@@ -55,6 +55,11 @@ class PeopleList:
         """Everybody in it has been looked for."""
         return self.done == len(self.sheet.wishes) and not self.failed
 
+    async def wait(self, seconds: float) -> None:
+        """Wait until everybody has been looked for, so long at most; it goes on without whoever waits."""
+        if self.task is not None:
+            await asyncio.wait({self.task}, timeout=seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

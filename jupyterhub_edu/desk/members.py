@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.rosters import in_slices
 from jupyterhub_edu.domain.pending import WORDS, Pending
-from jupyterhub_edu.domain.people import Enrolment, Exclusion, Person
+from jupyterhub_edu.domain.people import Exclusion, Person
 from jupyterhub_edu.wire import people as wire
-from jupyterhub_edu.wire.shapes import Paged
 
-from .paging import page_of
+from .people_rows import MemberRow, Wanted, Why, people_part
 
-__all__ = ["members_json", "pending_json"]
+__all__ = ["member_json", "members_json", "pending_json"]
 
 
-async def members_json(core: Core, course: str, asked: Paged) -> wire.Members:
-    """Part of the people of a course, by key; all who are kept out, by key alone, and all that waits."""
+async def members_json(
+    core: Core, viewer: Person, course: str, asked: wire.MembersQuery
+) -> wire.Members:
+    """Part of the people of a course who are wanted, by name; all who are kept out, by key alone, and all that waits."""
     roll = core.roll
-    keys = roll.keys_in(course)
+    wanted = Wanted(
+        asked.get("q", ""),
+        asked.get("role", ""),
+        asked.get("section", ""),
+        asked.get("origin", ""),
+        asked.get("show", ""),
+    )
+    part = await people_part(core, viewer, course, wanted, asked)
     excluded = {one.person: one for one in roll.exclusions.in_course(course)}
-    part, more = page_of(keys, asked, lambda key: (key,))
-    people = [_member_json(core, course, key) async for key in in_slices(part)]
     return {
-        "people": people,
-        "next": more,
+        "people": [member_json(row) for row in part.rows],
+        "next": part.next,
+        "total": part.total,
         "excluded": [_exclusion_json(excluded[key]) for key in sorted(excluded)],
         "pending": [pending_json(one) for one in roll.pending.in_course(course)],
+    }
+
+
+def member_json(row: MemberRow) -> wire.Member:
+    """Somebody in a course, or kept out of it; what is not known of them is null."""
+    return {
+        "person": row.key,
+        "user": row.user or None,
+        "login": row.login or None,
+        "name": row.name or None,
+        "role": row.role or None,
+        "enrolments": [_enrolment_json(one) for one in row.whys],
+        "excluded": [_exclusion_json(one) for one in row.hand.exclusions],
     }
 
 
@@ -49,30 +67,17 @@ def pending_json(pending: Pending) -> wire.Pending:
     }
 
 
-def _member_json(core: Core, course: str, key: str) -> wire.Member:
-    known = core.roll.person(key) or core.roll.rosters.listed(key)
-    enrolments = [one for one in core.roll.told_of([key]) if one.course == course]
+def _enrolment_json(one: Why) -> wire.Enrolment:
     return {
-        "person": key,
-        "user": known.hub_name if isinstance(known, Person) else None,
-        "login": known.login if known else None,
-        "name": known.name if known else None,
-        "enrolments": _enrolments_json(enrolments),
+        "role": str(one.told.role),
+        "origin": one.told.origin,
+        "starts": _iso(one.told.starts),
+        "ends": _iso(one.told.ends),
+        "answered_at": _iso(one.told.answered_at),
+        "by": one.told.by,
+        "why": one.told.why,
+        "sections": sorted(one.told.sections),
     }
-
-
-def _enrolments_json(enrolments: Iterable[Enrolment]) -> list[wire.Enrolment]:
-    return [
-        {
-            "role": str(one.role),
-            "origin": one.origin,
-            "starts": _iso(one.starts),
-            "ends": _iso(one.ends),
-            "by": one.by,
-            "why": one.why,
-        }
-        for one in sorted(enrolments, key=lambda one: (one.role, one.origin))
-    ]
 
 
 def _exclusion_json(exclusion: Exclusion) -> wire.Excluded:

@@ -5,26 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from jupyterhub_edu.core.by_hand import ByHand, NobodyKnown, NotYours, Several, TooMany
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.by_hand import (
+    ByHand,
+    ChangedSince,
+    NobodyKnown,
+    NotYours,
+    Several,
+    TooMany,
+)
 from jupyterhub_edu.core.finding import Unreadable
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.pending import Pending
-from jupyterhub_edu.domain.people import CourseRole
+from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.wire import people as wire
 
 from .api import API
-from .members import members_json, pending_json
+from .members import member_json, members_json, pending_json
 from .operations import operation
+from .people_rows import MemberRow, find_row
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 from .wishes import done, instant
 
-__all__ = ["PeopleAPI", "PersonOfCourseAPI", "people_routes"]
+__all__ = ["PEOPLE_REFUSALS", "PeopleAPI", "PersonOfCourseAPI", "people_routes"]
 
 _ROLES: Final = {str(role): role for role in CourseRole}
-_REFUSALS: Final[Mapping[type[Exception], Code]] = {
+PEOPLE_REFUSALS: Final[Mapping[type[Exception], Code]] = {
     NotYours: Code.NOT_YOURS_TO_GIVE,
+    ChangedSince: Code.STALE,
     NobodyKnown: Code.NO_SUCH_PERSON,
     Several: Code.SEVERAL_PEOPLE,
     TooMany: Code.TOO_MANY,
@@ -61,14 +71,14 @@ class PeopleAPI(_ByHandAPI):
         course = self.require_course(core, viewer, course_id)
         if not core.may(Act.ENROL, viewer, course.id):
             raise DeskError(Code.NOT_YOURS_TO_GIVE)
-        self.show(await members_json(core, course.id, asked))
+        self.show(await members_json(core, viewer, course.id, asked))
 
     @operation(
         MANAGE,
         does="Enrol somebody with a role, or exclude them: 201, or 202 with what waits until it is known who is meant.",
         takes=wire.PeopleWish,
         answers={201: wire.Done, 202: wire.Done},
-        refuses={Code.NO_SUCH_COURSE, *_REFUSALS.values()},
+        refuses={Code.NO_SUCH_COURSE, *PEOPLE_REFUSALS.values()},
         act=Act.ENROL,
     )
     async def post(self, course_id: str, *, wish: wire.PeopleWish) -> None:
@@ -82,7 +92,7 @@ class PeopleAPI(_ByHandAPI):
             act = staff.enrol(who, _ROLES[wish["role"]], starts=starts, ends=ends, why=why)
         else:
             raise DeskError(Code.UNREADABLE, "Say a role, or exclude.")
-        found = await done(act, _REFUSALS)
+        found = await done(act, PEOPLE_REFUSALS)
         if isinstance(found, Pending):
             self.show({"person": None, "pending": pending_json(found)}, 202)
         else:
@@ -93,16 +103,69 @@ class PersonOfCourseAPI(_ByHandAPI):
     """``/hub/api/edu/courses/<course>/people/<person>``."""
 
     @operation(
+        READ,
+        does="One person in the course, or kept out of it, with the tag of what stands of them by hand.",
+        answers={200: wire.Member},
+        refuses={Code.NO_SUCH_COURSE, Code.NOT_YOURS_TO_GIVE, Code.NOT_IN_COURSE},
+        act=Act.ENROL,
+    )
+    async def get(self, course_id: str, who: str) -> None:
+        """By the key that the list of people has."""
+        _, _, row = await self._row(course_id, who)
+        self.tag(row.hand.as_json())
+        self.show(member_json(row))
+
+    @operation(
+        MANAGE,
+        does="Put a role, or an exclusion, in the place of what stands of somebody by hand; honours If-Match.",
+        takes=wire.PersonWish,
+        answers={200: wire.Member},
+        refuses={Code.NO_SUCH_COURSE, Code.NOT_IN_COURSE, *PEOPLE_REFUSALS.values()},
+        act=Act.ENROL,
+    )
+    async def put(self, course_id: str, who: str, *, wish: wire.PersonWish) -> None:
+        """By the key that the list of people has: nobody is looked for."""
+        core, viewer, row = await self._row(course_id, who)
+        starts, ends, why = (
+            instant(wish.get("starts")),
+            instant(wish.get("ends")),
+            wish.get("why", ""),
+        )
+        if ("exclude" in wish) is ("role" in wish) or ("exclude" in wish and "starts" in wish):
+            raise DeskError(Code.UNREADABLE, "Say a role, or exclude.")
+        if starts is not None and ends is not None and ends <= starts:
+            raise DeskError(Code.UNREADABLE, "It ends before it begins.")
+        self.require_unchanged(row.hand.as_json())
+        staff = ByHand(core, viewer, course_id, self.request.remote_ip or "", row.hand.tag)
+        role = _ROLES[wish["role"]] if "role" in wish else None
+        act = staff.change(row.key, role, starts=starts, ends=ends, why=why)
+        await done(act, PEOPLE_REFUSALS)
+        _, _, now = await self._row(course_id, who)
+        self.tag(now.hand.as_json())
+        self.show(member_json(now))
+
+    async def _row(self, course_id: str, who: str) -> tuple[Core, Person, MemberRow]:
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        course = self.require_course(core, viewer, course_id)
+        if not core.may(Act.ENROL, viewer, course.id):
+            raise DeskError(Code.NOT_YOURS_TO_GIVE)
+        row = await find_row(core, viewer, course.id, who)
+        if row is None:
+            raise DeskError(Code.NOT_IN_COURSE)
+        return core, viewer, row
+
+    @operation(
         MANAGE,
         does="Take back what was done by hand for one person, and what waits under the same.",
         answers={204: None},
-        refuses={Code.NO_SUCH_COURSE, *_REFUSALS.values()},
+        refuses={Code.NO_SUCH_COURSE, *PEOPLE_REFUSALS.values()},
         act=Act.ENROL,
     )
     async def delete(self, course_id: str, who: str) -> None:
         """By a name of any kind, or the id of what waits."""
         staff = await self.staff(course_id)
-        await done(staff.take_back(who), _REFUSALS)
+        await done(staff.take_back(who), PEOPLE_REFUSALS)
         self.set_status(204)
 
 

@@ -68,17 +68,15 @@ class Why:
     """One enrolment: why somebody is in the course.
 
     Attributes:
+        told: the enrolment itself.
         asked: when its source last answered about them, or None where no source is asked.
-        by, why: of one by hand.
         by_hand: it can be changed and taken back here.
         over: it has ended.
     """
 
     of: Membership
+    told: Enrolment
     asked: Moment | None
-    by: str
-    why: str
-    sections: Sequence[str]
     by_hand: bool
     over: bool
 
@@ -270,10 +268,8 @@ def _why(core: Core, enrolment: Enrolment, now: datetime) -> Why:
     answered = enrolment.answered_at
     return Why(
         of=membership(core, enrolment, now),
+        told=enrolment,
         asked=instant(answered, core) if answered is not None else None,
-        by=enrolment.by,
-        why=enrolment.why,
-        sections=sorted(enrolment.sections),
         by_hand=enrolment.origin == MANUAL,
         over=enrolment.state(now) is EnrolmentState.ENDED,
     )

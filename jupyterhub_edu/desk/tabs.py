@@ -38,6 +38,7 @@ class Tab:
 TABS: Final = (
     Tab("now", mark("Now"), Act.SEE, about_self=True),
     Tab("first-day", mark("First day"), Act.ENROL),
+    Tab("people", mark("People"), Act.ENROL),
     Tab("limits", mark("Limits"), Act.ADJUST),
     Tab("calendar", mark("Calendar"), Act.WINDOW),
     Tab("exams", mark("Exams"), Act.EXAM),

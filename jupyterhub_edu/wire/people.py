@@ -16,6 +16,7 @@ __all__ = [
     "Pending",
     "PendingReason",
     "PeopleWish",
+    "PersonWish",
 ]
 
 _Role = Literal["student", "observer", "assistant", "teacher"]
@@ -33,6 +34,17 @@ class PeopleWish(TypedDict):
     why: NotRequired[Text]
 
 
+@strict
+class PersonWish(TypedDict):
+    """A ``role``, or ``exclude`` to keep them out, in the place of what stands by hand."""
+
+    role: NotRequired[_Role]
+    exclude: NotRequired[Literal[True]]
+    starts: NotRequired[Instant | None]
+    ends: NotRequired[Instant | None]
+    why: NotRequired[Text]
+
+
 class Enrolment(TypedDict):
     """Why somebody is in a course, and who put them there."""
 
@@ -40,18 +52,10 @@ class Enrolment(TypedDict):
     origin: str
     starts: Instant | None
     ends: Instant | None
+    answered_at: Instant | None
     by: str
     why: str
-
-
-class Member(TypedDict):
-    """Somebody in a course; what is not known of them is null."""
-
-    person: str
-    user: str | None
-    login: str | None
-    name: str | None
-    enrolments: list[Enrolment]
+    sections: list[str]
 
 
 class Excluded(TypedDict):
@@ -61,6 +65,21 @@ class Excluded(TypedDict):
     ends: Instant | None
     by: str
     why: str
+
+
+class Member(TypedDict):
+    """Somebody in a course, or kept out of it; what is not known of them is null.
+
+    ``role`` is theirs now; ``answered_at`` is when a source last answered about them.
+    """
+
+    person: str
+    user: str | None
+    login: str | None
+    name: str | None
+    role: str | None
+    enrolments: list[Enrolment]
+    excluded: list[Excluded]
 
 
 class PendingReason(TypedDict):
@@ -95,13 +114,23 @@ class Done(TypedDict):
 
 @strict
 class MembersQuery(Paged):
-    """Which part of the people."""
+    """Which people: part of a name, login, account or number, a role, a section, an origin; and which part of them.
+
+    ``show``: those who have ``never`` logged in, or who are kept ``out``.
+    """
+
+    q: NotRequired[Text]
+    role: NotRequired[_Role]
+    section: NotRequired[Text]
+    origin: NotRequired[Text]
+    show: NotRequired[Literal["never", "out"]]
 
 
 class Members(TypedDict):
-    """Part of the people of a course, by key, with all who are kept out and all that waits."""
+    """Part of the people of a course, by name, with all who are kept out and all that waits."""
 
     people: list[Member]
     next: str | None
+    total: int
     excluded: list[Excluded]
     pending: list[Pending]
