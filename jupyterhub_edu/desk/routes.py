@@ -9,6 +9,7 @@ from .board_api import board_routes
 from .board_pages import board_page_routes
 from .calendar_pages import calendar_page_routes
 from .calendar_upload import calendar_upload_routes
+from .course_sync import course_sync_routes
 from .exam_pages import exam_page_routes
 from .exams import exam_routes
 from .explain import explain_routes
@@ -17,6 +18,8 @@ from .first_day_api import first_day_api_routes
 from .first_day_pages import first_day_page_routes
 from .founding import founding_routes
 from .grants import grant_routes
+from .import_pages import import_page_routes
+from .imports import import_routes
 from .help_pages import help_page_routes
 from .helps import help_routes
 from .join import join_api_routes
@@ -29,6 +32,7 @@ from .log_pages import log_routes
 from .openapi import openapi_routes
 from .pages import page_routes
 from .people import people_routes
+from .people_pages import people_page_routes
 from .requests_api import request_api_routes
 from .requests_pages import request_page_routes
 from .session import session_routes
@@ -70,6 +74,10 @@ def desk_routes() -> list[tuple[str, type]]:
         *link_routes(),
         *openapi_routes(),
         *people_routes(),
+        *people_page_routes(),
+        *import_routes(),
+        *import_page_routes(),
+        *course_sync_routes(),
         *request_api_routes(),
         *request_page_routes(),
         *session_routes(),
