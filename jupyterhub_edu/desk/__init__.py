@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from .languages import hub_words
 from .line import line_note
+from .requests_pages import campus_note
 from .routes import desk_routes
 from .said import said_note
 from .scopes import CUSTOM_SCOPES
@@ -17,6 +18,7 @@ __all__ = ["CUSTOM_SCOPES", "TEMPLATES", "TEMPLATE_VARS", "desk_routes"]
 TEMPLATES: Final = Path(__file__).parent / "templates"
 """Folder of our pages, for ``JupyterHub.template_paths``; behind an administrator's own folders, whose files win."""
 TEMPLATE_VARS: Final[dict[str, Any]] = {
+    "edu_campus": campus_note,
     "edu_ends": ends_note,
     "edu_line": line_note,
     "edu_said": said_note,

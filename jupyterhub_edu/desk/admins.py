@@ -30,6 +30,7 @@ class CampusPage(NamedTuple):
 
 
 CAMPUS_PAGES: Final = (
+    CampusPage("campus", ("campus",), mark("Now")),
     CampusPage("courses", ("campus", "courses"), mark("Courses")),
     CampusPage("requests", ("campus", "requests"), mark("Requests")),
     CampusPage("audit", ("campus", "audit"), mark("Audit")),

@@ -10,6 +10,7 @@ from .board_pages import board_page_routes
 from .calendar_pages import calendar_page_routes
 from .calendar_upload import calendar_upload_routes
 from .course_sync import course_sync_routes
+from .campus_pages import campus_routes
 from .exam_pages import exam_page_routes
 from .exams import exam_routes
 from .explain import explain_routes
@@ -53,6 +54,7 @@ def desk_routes() -> list[tuple[str, type]]:
         *board_page_routes(),
         *admin_routes(),
         *audit_routes(),
+        *campus_routes(),
         *calendar_page_routes(),
         *calendar_upload_routes(),
         *exam_page_routes(),
