@@ -88,6 +88,12 @@ docs: ready-dev ## build the documentation; warnings are errors
 	@tools/step "Building the documentation into docs/_build/html" \
 	  .venv/bin/python -m sphinx --fail-on-warning --keep-going --jobs auto -b html docs docs/_build/html
 
+.PHONY: words
+words: ready-dev ## collect the words of pages for translators into .cache/desk.pot
+	@.venv/bin/pybabel --quiet extract --mapping tools/babel.cfg --keywords mark --keywords edu_text \
+	  --project jupyterhub-edu --output-file .cache/desk.pot jupyterhub_edu/desk
+	@echo "-> .cache/desk.pot holds $$(grep -c '^msgid' .cache/desk.pot) texts"
+
 .PHONY: bench
 bench: ready-dev ## benchmarks, all or one: make bench NAME=decision
 	@$(WITH_PATH) .venv/bin/python -m benchmarks $(NAME)
