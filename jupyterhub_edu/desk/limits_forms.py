@@ -217,6 +217,18 @@ def _join_words(core: Core, value: Any) -> str:
     return ", ".join(_JOINS.get(way, str(way)) for way in value or ()) or mark("not by themselves")
 
 
+def _switch_fields(core: Core, value: Any) -> dict[str, Any]:
+    return {"on": "yes" if value else ""}
+
+
+def _read_switch(core: Core, typed: Typed) -> Any:
+    return typed["on"] == "yes"
+
+
+def _switch_words(core: Core, value: Any) -> str:
+    return mark("yes") if value else mark("no")
+
+
 def _no_fields(core: Core, value: Any) -> dict[str, Any]:
     return {}
 
@@ -241,5 +253,6 @@ _SORTS: Final[Mapping[str, _Sort]] = {
     "until": _Sort(_text_fields, _read_date, _date_words),
     "state": _Sort(_text_fields, _read_state, _state_words),
     "join": _Sort(_join_fields, _read_join, _join_words),
+    "assistants_help": _Sort(_switch_fields, _read_switch, _switch_words),
     "windows": _Sort(_no_fields, _read_nothing, _window_words),
 }

@@ -30,6 +30,7 @@ _ROLES: Final = {
 _TITLES: Final = {
     "title": mark("Title"),
     "join": mark("How people join"),
+    "assistants_help": mark("Assistants help students"),
     "allowance.person": mark("Each person"),
     "allowance.course": mark("All people together"),
     "windows": mark("Windows and reservations"),
@@ -137,7 +138,7 @@ def groups_of(
 
     quota = (f"quota.{flavor.key}" for flavor in device_flavors(core))
     return [
-        Group(mark("The course"), "", rows("title", "join")),
+        Group(mark("The course"), "", rows("title", "join", "assistants_help")),
         Group(
             mark("Profiles"),
             mark("What people of each role may start. Servers that run go on."),

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from jupyterhub_edu.core.requests import Kind
+from jupyterhub_edu.desk.limits import fields_of
 from jupyterhub_edu.desk.limits_pages import LimitsPage
 from jupyterhub_edu.desk.refusals import Code
 from jupyterhub_edu.desk.requests import read_request
@@ -48,7 +49,9 @@ def typed(reply: Reply, field: str, **changed: object) -> dict[str, object]:
     sent: dict[str, object] = {"do": "set"}
     for box in form.select("input, select"):
         name, kind = box["name"], box.get("type", "")
-        if kind == "checkbox":
+        if kind == "checkbox" and name == "on":
+            sent[name] = box["value"] if box.has_attr("checked") else ""
+        elif kind == "checkbox":
             ticked = sent.setdefault(name, [])
             if box.has_attr("checked"):
                 ticked.append(box["value"])
@@ -119,6 +122,20 @@ async def test_numbers_are_read(world):
     form = typed(await page(world), "allowance.person", hours="2,5", period="week")
     assert (await page(world, **form)).status == 303
     assert world.core.adjustments.value("ml", "allowance.person") == "2.5h per week"
+
+
+async def test_a_switch_is_put_on_and_off(world):
+    for on in ("yes", ""):
+        reply = await page(world, **typed(await page(world), "assistants_help", on=on))
+        assert reply.status == 303
+        assert world.course.assistants_help is bool(on)
+
+
+async def test_every_field_of_the_table_has_its_row(world):
+    shown = await page(world, "kari")
+    fields = {one["value"] for one in shown.page.select('input[name="field"]')}
+
+    assert fields == set(fields_of(world.core)) - {"windows", "caps.teacher"}
 
 
 @pytest.mark.parametrize(
