@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from bs4 import BeautifulSoup
 
 from .browser import Browser
 from .server import ROOT, VERSIONS, Hub
@@ -85,6 +86,29 @@ def test_the_quota_is_exact_and_the_refused_are_told_why(hub: Hub) -> None:
     assert hub.api("users/stu/server", method="DELETE").status_code in {202, 204}
     assert sam.start(choice="ml/gpu").status_code == 302, hub.tail()
     sam.wait_for_server("sam")
+
+
+def test_the_link_of_a_course_leads_through_login_and_start_to_a_file(hub: Hub) -> None:
+    link = "/hub/edu/go/ml?profile=gpu&path=week%201%2Fa.ipynb"
+    file = "/user/stu/lab/tree/week%201/a.ipynb"
+    stu = hub.browser()
+    login = BeautifulSoup(stu.get(link).text, "html.parser").select_one("form[method=post]")
+    assert login is not None, hub.tail()
+    reply = stu.post(str(login["action"]), {"username": "stu", "password": "demo"})
+    assert reply.url.path == "/hub/spawn", hub.tail()
+    start = BeautifulSoup(reply.text, "html.parser")
+    checked = start.select("input[name=choice][checked]")
+    assert [radio["value"] for radio in checked] == ["ml/gpu"]
+    form = start.select_one("form[method=post]")
+    assert form is not None
+    stu.post(str(form["action"]), {"choice": "ml/gpu"})
+    stu.wait_for_server("stu")
+    assert stu.get(link).url.raw_path.decode() == file
+
+    nils = log_in(hub, "nils")
+    assert nils.get(link).url.path == "/hub/edu/join/ml"
+    assert nils.get("/hub/edu/go/stats").status_code == 404
+    assert nils.get("/hub/edu/go/nowhere").status_code == 404
 
 
 def test_people_get_the_groups_of_their_courses_and_keep_others(hub: Hub) -> None:
