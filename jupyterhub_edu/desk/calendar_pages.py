@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any, Final
@@ -79,7 +79,12 @@ class Windows(Page):
         self.redirect(self.address("courses", course.id, "calendar"), status=303)
 
     async def show_week(
-        self, core: Core, course: Course, adjusting: Adjusting, wrong: str = ""
+        self,
+        core: Core,
+        course: Course,
+        adjusting: Adjusting,
+        wrong: str = "",
+        ask: Mapping[str, str] | None = None,
     ) -> None:
         """The calendar."""
         monday = self._monday(core)
@@ -96,6 +101,7 @@ class Windows(Page):
             seen=core.adjustments.seen(course.id, FIELD),
             locked=adjusting.is_locked(FIELD),
             wrong=wrong,
+            ask=ask,
             zone=str(core.campus.zone),
         )
 
@@ -126,7 +132,14 @@ class CalendarPage(Windows):
         try:
             await done(adjusting.drop_window(id, seen=seen), LIMIT_REFUSALS)
         except DeskError as error:
-            await self.show_week(core, course, adjusting, self.told(error))
+            wrong, ask = self.told(error), None
+            if error.code is Code.ABOVE_CEILING:
+                left = [
+                    one for key, one in core.adjustments.windows(course.id).items() if key != id
+                ]
+                wish = {"field": FIELD, "value": list(map(dict, left))}
+                ask = {"kind": "adjust", "wish": json.dumps(wish)}
+            await self.show_week(core, course, adjusting, wrong, ask)
             return
         self.to_calendar(course)
 
@@ -186,7 +199,7 @@ class WindowPage(Windows):
         fields: Fields,
         *,
         wrong: str = "",
-        ask: dict[str, str] | None = None,
+        ask: Mapping[str, str] | None = None,
         is_late: bool = False,
     ) -> None:
         await self.show_tab(

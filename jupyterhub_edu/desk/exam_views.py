@@ -108,10 +108,16 @@ class RehearsalRow(NamedTuple):
 
     @property
     def able(self) -> int | None:
-        """How many would start, as far as that is known; None where it is not."""
+        """How many would start, of whom that is known; None where nothing is."""
         if self.unseated is None:
             return None
-        return max(0, len(self.people) - max(self.refused, self.unseated))
+        allowed = len(self.people) - self.refused - self.strangers
+        return max(0, min(allowed, len(self.people) - self.unseated))
+
+    @property
+    def strangers(self) -> int:
+        """How many have never logged in."""
+        return sum(not one.logged_in for one in self.people)
 
 
 class SeatRow(NamedTuple):

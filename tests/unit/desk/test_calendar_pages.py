@@ -214,10 +214,20 @@ async def test_the_form_shows_a_window_as_it_is_and_saving_it_changes_nothing(wo
 
 
 async def test_a_window_is_dropped_from_the_calendar(world: World):
-    lab = next(iter(world.core.adjustments.windows("ml")))
-    assert (await post(world, CalendarPage, drop=lab)).status == 303
-    assert [one["title"] for one in windows(world)] == [HOSTILE]
-    assert (await post(world, CalendarPage, drop=lab)).code is Code.NO_SUCH_WINDOW
+    _, night = world.core.adjustments.windows("ml")
+    assert (await post(world, CalendarPage, drop=night)).status == 303
+    assert [one["title"] for one in windows(world)] == ["Lab"]
+    assert (await post(world, CalendarPage, drop=night)).code is Code.NO_SUCH_WINDOW
+
+
+async def test_what_the_file_restricts_is_opened_by_an_administrator_alone(world: World):
+    lab, _ = world.core.adjustments.windows("ml")
+    reply = await post(world, CalendarPage, drop=lab)
+    asked = {one["name"]: one.get("value", "") for one in reply.page.select("form.card input")}
+    assert (reply.status, asked["kind"]) == (403, "adjust")
+    assert [one["title"] for one in json.loads(asked["wish"])["value"]] == [HOSTILE]
+    assert len(windows(world)) == 2
+    assert (await post(world, CalendarPage, by="kari", drop=lab)).status == 303
 
 
 REFUSED: dict[str, tuple[dict[str, str], int, str]] = {
@@ -268,6 +278,11 @@ async def test_a_clash_with_another_course_is_said_before_anything_is_saved(worl
     alert = reply.page.select_one("[role=alert]").get_text()
     assert reply.status == 409
     assert "7 promised on 2026-11-03 11:00" in alert
+    reply = await ask(WindowPage, world.core, "tea", "ml", "new", method="post", form=form)
+    alert = reply.page.select_one("[role=alert]").get_text()
+    assert reply.status == 409
+    assert "t4" in alert
+    assert not any(theirs in alert for theirs in ("intro", "Theirs"))
     assert windows(world) == before
 
 

@@ -104,6 +104,13 @@ async def test_a_rehearsal_tells_of_devices_and_of_what_is_called_back(world: Wo
     assert "could start." not in reply.words
 
 
+async def test_of_whom_has_never_logged_in_nothing_is_claimed(world: World):
+    later = an_enrolment("ad:later", "ml", role=CourseRole.STUDENT)
+    await world.core.roll.add_manual(later)
+    reply = await page(world, NewExamPage, **FORM, do="rehearse")
+    assert "3 people take part. 2 could start. 1 has never logged in" in reply.words
+
+
 async def test_somebody_who_could_not_start_stands_first_with_the_reason(world: World):
     await enrol(world.core, "zed", ml=CourseRole.OBSERVER)
     named = {"who": "named", "people": "ada\nzed", "extra": ""}
