@@ -103,7 +103,7 @@ async def test_usage_is_of_this_course_alone(core: Core) -> None:
     assert "person-cap" not in reply.words
     days = reply.page.find(id="edu-days-table").tbody.find_all("tr")
     assert [[cell.get_text() for cell in row.find_all("td")] for row in days] == [
-        ["1", "1", "1", "0.0", "", "1"]
+        ["1", "1", "1", "0", "", "1"]
     ]
 
 
