@@ -6,7 +6,6 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from jupyterhub_edu.domain.pending import Waits
@@ -22,14 +21,14 @@ from .by_hand import MOST_PENDING, ByHand, TooMany
 from .finding import Found, Typed, Unreadable, fold
 from .hands import hand_of
 from .import_diff import Comparing, Diff, Kind, Row
-from .imports import KIND, Applied, PeopleList, Step, records_of
+from .imports import KIND, Applied, PeopleList, Step, Undone, records_of
 from .people_file import Sheet
 from .rosters import in_slices
 
 if TYPE_CHECKING:
     from .app import Core
 
-__all__ = ["Importing", "ListChanged", "NoSuchList", "Undone"]
+__all__ = ["Importing", "ListChanged", "NoSuchList"]
 
 _log = logging.getLogger(__name__)
 _ASKED_AT_ONCE: Final = 8
@@ -60,14 +59,6 @@ class ListChanged(Exception):
     def __init__(self, diff: Diff) -> None:
         super().__init__()
         self.diff = diff
-
-
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """What was put back, and how many things were left because something else was done since."""
-
-    undone: int
-    left: int
 
 
 class Importing:
@@ -185,8 +176,9 @@ class Importing:
                     entries=[self._entry_back(id, one) for one in done],
                 )
             )
-            core.imports.undone(applied)
-        return Undone(len(done), len(back) - len(done))
+            undone = Undone(len(done), len(back) - len(done))
+            core.imports.note_undone(applied, undone)
+        return undone
 
     # -- looking for everybody ---------------------------------------------------------------------------------
 

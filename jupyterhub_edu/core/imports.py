@@ -17,7 +17,16 @@ from .kept import instant, reading, text
 from .people_file import Sheet
 from .rosters import in_slices
 
-__all__ = ["KIND", "UNDO_WITHIN", "Applied", "Imports", "PeopleList", "Step", "records_of"]
+__all__ = [
+    "KIND",
+    "UNDO_WITHIN",
+    "Applied",
+    "Imports",
+    "PeopleList",
+    "Step",
+    "Undone",
+    "records_of",
+]
 
 KIND: Final = "import"
 UNDO_WITHIN: Final = timedelta(days=1)
@@ -92,6 +101,14 @@ class Applied:
     steps: dict[str, Step]
 
 
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What was put back, and how many things were left because something else was done since."""
+
+    undone: int
+    left: int
+
+
 class Imports:
     """Lists of all courses: looked at in memory alone, what they did for a day in the store too."""
 
@@ -99,6 +116,7 @@ class Imports:
         self._store, self._clock = store, clock
         self._open: dict[str, PeopleList] = {}
         self._applied: dict[str, Applied] = {}
+        self._undone: dict[str, tuple[str, Undone]] = {}
         self._named: dict[str, dict[str, datetime]] = {}
 
     async def load(self) -> None:
@@ -170,9 +188,17 @@ class Imports:
         """It was done; the store has it so."""
         self._applied[applied.id] = applied
 
-    def undone(self, applied: Applied) -> None:
+    def note_undone(self, applied: Applied, undone: Undone) -> None:
         """It was undone; the store has it so."""
         self._applied.pop(applied.id, None)
+        self._undone[applied.id] = applied.course, undone
+        while len(self._undone) > _MOST_OPEN:
+            del self._undone[next(iter(self._undone))]
+
+    def find_undone(self, course: str, id: str) -> Undone | None:
+        """What undoing a list of a course came to, of the last few."""
+        of, found = self._undone.get(id, ("", None))
+        return found if of == course else None
 
     async def drop_old(self) -> None:
         """Forget what can no longer be undone.

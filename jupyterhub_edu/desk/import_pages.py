@@ -121,9 +121,8 @@ class ImportPage(_Lists):
         core, viewer, course = await self.staff(course_id)
         lists = self.lists(core, viewer, course)
         if self.get_body_argument("do", "") == "undo":
-            undone = await done(lists.undo(id), IMPORT_REFUSALS)
-            told = {"undone": str(undone.undone), "left": str(undone.left)}
-            self.redirect(self.people_address(course, **told), status=303)
+            await done(lists.undo(id), IMPORT_REFUSALS)
+            self.redirect(self.people_address(course, undone=id), status=303)
             return
         listing = await find(lists, id)
         if not listing.is_ready:
@@ -139,7 +138,7 @@ class ImportPage(_Lists):
             wrong = self.told(error)
             await self._show(core, course, listing, await lists.compare(listing), wrong)
             return
-        self.redirect(self.people_address(course, applied=id), status=303)
+        self.redirect(self.people_address(course), status=303)
 
     async def _show(
         self,

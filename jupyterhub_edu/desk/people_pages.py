@@ -177,6 +177,7 @@ class PeoplePage(PeopleTab):
         return {
             "about": await find_row(core, viewer, course.id, _first(core, keys)) if keys else None,
             "waits": pending_row(core, pending) if pending else None,
+            "undone": core.imports.find_undone(course.id, self.get_query_argument("undone", "")),
             "applied": [one for one in core.imports.of(course.id) if one.steps],
             "instant": lambda at: instant(at, core),
         }

@@ -312,6 +312,7 @@ async def test_a_list_is_looked_at_applied_and_undone(world: World) -> None:
     assert not page.page.select("img")
     undone = await a_list(world, id, do="undo")
     assert (undone.status, world.role("zoe")) == (303, None)
+    assert "2 changes of the list are undone." in (await people(world, undone=id)).words
     assert (await a_list(world, id, do="undo")).code is Code.NO_SUCH_LIST
 
 
