@@ -184,7 +184,9 @@ def _answers(call: Call, schemas: Mapping[str, Any]) -> dict[str, Any]:
 def _answer(status: int, shape: Any, schemas: Mapping[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"description": responses[status]}
     if isinstance(shape, Media):
-        told["content"] = {shape.type: {"schema": {"type": "string"}}}
+        # Of a stream the schema is that of one event.
+        kind = "object" if shape.type == "text/event-stream" else "string"
+        told["content"] = {shape.type: {"schema": {"type": kind}}}
     elif shape is not None:
         told["content"] = {"application/json": {"schema": schemas[_key(shape)]}}
     return told
