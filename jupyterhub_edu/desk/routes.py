@@ -9,6 +9,7 @@ from .board_api import board_routes
 from .board_pages import board_page_routes
 from .calendar_pages import calendar_page_routes
 from .calendar_upload import calendar_upload_routes
+from .configuration import configuration_routes
 from .course_sync import course_sync_routes
 from .campus_pages import campus_routes
 from .exam_pages import exam_page_routes
@@ -55,6 +56,7 @@ def desk_routes() -> list[tuple[str, type]]:
         *admin_routes(),
         *audit_routes(),
         *campus_routes(),
+        *configuration_routes(),
         *calendar_page_routes(),
         *calendar_upload_routes(),
         *exam_page_routes(),
