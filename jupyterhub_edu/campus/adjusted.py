@@ -135,9 +135,12 @@ class _FileItself(Exception):
 def _blamed(
     on_top: Iterable[_Piece], mistakes: Sequence[Mistake]
 ) -> list[tuple[_Piece, tuple[Trouble, ...]]]:
-    """Those in which a mistake stands; a course of its own only for what none of its adjustments is to blame for."""
+    """Those in which a mistake stands; a course of its own only for what none of its adjustments is to blame for.
+
+    A clash of several courses is told where one of them stands, which need not be the one that came last.
+    """
     found = []
-    left = list(mistakes)
+    left = [mistake for mistake in mistakes if not mistake.discreet]
     for piece in sorted(on_top, key=lambda one: one.adjustment is None):
         mine = [mistake for mistake in left if _stands_in(mistake, piece.path)]
         left = [mistake for mistake in left if mistake not in mine]

@@ -27,7 +27,6 @@ from jupyterhub_edu.ports import (
 
 from .arranging import arranged_at, by_time, nothing_to_read
 from .kept import instant, reading, text
-from .listeners import call_all
 
 __all__ = ["Adjustments", "Weighed"]
 
@@ -72,7 +71,6 @@ class Adjustments:
 
     Attributes:
         turn: held by whoever changes what is in force, the file's reload too, from the first look on.
-        on_change: told the course in which something was set, and ``""`` when all of the campus may be another.
     """
 
     def __init__(
@@ -94,7 +92,6 @@ class Adjustments:
         self._store, self._clock = store, clock
         self._now = Weighed(arrange or nothing_to_read, {}, {}, Arranged(campus()), clock())
         self.turn = asyncio.Lock()
-        self.on_change: list[Callable[[str], None]] = []
 
     async def load(self, courses: _Courses = _NOTHING) -> Campus:
         """Read the store.
@@ -213,15 +210,10 @@ class Adjustments:
         arranged = await asyncio.to_thread(arranged_at, arrange, courses, adjustments, now)
         return Weighed(arrange, courses, adjustments, arranged, now)
 
-    def put(self, weighed: Weighed, course: str = "") -> None:
-        """Put in force what was weighed.
-
-        Args:
-            course: the only one that it changes, or ``""``.
-        """
+    def put(self, weighed: Weighed) -> None:
+        """Put in force what was weighed."""
         self.take(weighed)
         self._put_in_force(weighed.arranged.campus)
-        call_all(self.on_change, course, f"adjustments of {course or 'the campus'}")
 
     def take(self, weighed: Weighed) -> None:
         """Know what is in force, where the caller puts its campus in force itself; tells the log what is out."""
@@ -245,7 +237,7 @@ class Adjustments:
             StoreError: it could not be kept; nothing has changed.
         """
         await self._store.save_records([_record(adjustment)], entry=entry)
-        self.put(weighed, adjustment.course)
+        self.put(weighed)
 
     async def drop(self, weighed: Weighed, adjustment: Adjustment, entry: AuditEntry) -> None:
         """Keep one no longer, and then put in force what was weighed without it.
@@ -254,7 +246,7 @@ class Adjustments:
             StoreError: it could not be written down; nothing has changed.
         """
         await self._store.save_records((), [(_KIND, adjustment.id)], entry)
-        self.put(weighed, adjustment.course)
+        self.put(weighed)
 
     async def tend(self) -> None:
         """Put out of force what has ended since it was last worked out; called every few seconds."""

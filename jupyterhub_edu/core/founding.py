@@ -316,7 +316,7 @@ class Founding:
         changes = replace(changes, records=[record_of(course)])
         await core.roll.change_by_hand(changes)
         core.own_courses.put(course)
-        core.adjustments.put(weighed, course.id)
+        core.adjustments.put(weighed)
 
     def _enrolled(self, enrolment: Enrolment) -> AuditEntry:
         person = self._core.roll.person(enrolment.person)

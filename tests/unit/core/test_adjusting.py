@@ -23,7 +23,7 @@ from jupyterhub_edu.core.adjusting import (
 from jupyterhub_edu.domain.courses import Caps
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.identity import SOURCE_TYPES
-from jupyterhub_edu.ports import Record, StoreError
+from jupyterhub_edu.ports import Record, StoreError, TroubleKind
 from jupyterhub_edu.store.memory import MemoryStore
 from tests.fakes.campus import AClock, a_core, enrol
 from tests.unit.campus.conftest import ENVIRON, SMALL
@@ -267,7 +267,7 @@ async def test_mistakes_are_told_in_the_loaders_words(world):
 async def test_what_is_equal_and_not_the_same_is_read_anew(world):
     await world.by("kari").set("caps.student", {"servers": 1, "t4": 2})
 
-    with pytest.raises(CannotAdjust, match="caps.student.servers: must be a whole number"):
+    with pytest.raises(CannotAdjust, match="servers: must be a whole number"):
         await world.by("kari").set("caps.student", {"servers": True, "t4": 2})
 
 
@@ -476,3 +476,45 @@ async def test_a_clash_is_told_without_the_other_course_and_nothing_is_saved(tmp
     assert "intro" not in str(told.value)
     assert "ml 2 + intro 2 = 4" in str(told_all.value)
     assert world.core.campus is before
+
+
+async def test_a_course_of_the_desks_own_is_not_pushed_out(tmp_path):
+    world = await World(tmp_path, FILE.replace("count: 6", "count: 5")).open()
+    adjustments = world.core.adjustments
+    own = {"term": "h26", "windows": [{**LAB, "reserve": {"t4": 1}}]}
+    async with adjustments.turn:
+        adjustments.put(await adjustments.weigh(courses={"dl": own}))
+    assert "dl" in world.core.campus.courses
+
+    with pytest.raises(CannotAdjust, match="= 6 promised"):
+        await world.by("kari").set("quota.t4", 3)
+    assert "dl" in world.core.campus.courses
+
+
+async def test_a_course_of_the_desks_own_gives_way_to_one_of_the_file(world):
+    adjustments = world.core.adjustments
+    async with adjustments.turn:
+        adjustments.put(await adjustments.weigh(courses={"dl": {"title": "Deep"}}))
+    await world.by("kari", "dl").set("title", "Deeper")
+    assert world.core.campus.courses["dl"].title == "Deeper"
+    assert adjustments.written("dl") == {"title": "Deep"}
+
+    await world.edit("  intro:\n", "  dl: {title: Filed}\n  intro:\n")
+
+    assert [one.kind for one in adjustments.out_courses["dl"]] == [TroubleKind.GONE]
+    assert adjustments.written("dl") == {"title": "Filed"}
+    assert world.core.campus.courses["dl"].title == "Deeper"
+
+
+async def test_a_mistake_of_a_course_of_the_desks_own_takes_out_its_adjustment_alone(world):
+    adjustments = world.core.adjustments
+    async with adjustments.turn:
+        adjustments.put(await adjustments.weigh(courses={"dl": {"title": "Deep"}}))
+    await world.by("kari", "dl").set("offers.student", ["gpu"])
+
+    async with adjustments.turn:
+        broken = {"dl": {"title": "Deep"}, "dm": {"offers": {"student": ["gpux"]}}}
+        adjustments.put(await adjustments.weigh(courses=broken))
+
+    assert list(adjustments.out_courses) == ["dm"]
+    assert world.core.campus.courses["dl"].offers[STUDENT] == ("gpu",)
