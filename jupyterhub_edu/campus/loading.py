@@ -20,9 +20,9 @@ from jupyterhub_edu.ports import utc_now
 
 from .checks import check
 from .mapping import map_campus
-from .mistakes import CampusError, Mistake
+from .mistakes import CampusError, Mistake, Path
 from .models import CourseModel, FileModel, InventoryKind, SourceModel
-from .reading import Document, plain_document, read
+from .reading import Document, Place, plain_document, read
 from .shape import shape
 from .sources import Resolver, SourceType, shape_sources
 from .windows import CalendarsRead, read_calendars
@@ -57,6 +57,7 @@ class Loaded:
         files: what was read, folders and secret files included; look at them for changes.
         warnings: what works but deserves a look.
         written: the document as it was written, but for where state is kept.
+        places: where each value of it stands, by its path.
         reread: reads other data in its place, with the same sources; see ``Reading``.
     """
 
@@ -66,6 +67,7 @@ class Loaded:
     files: tuple[FilePath, ...] = ()
     warnings: tuple[Mistake, ...] = ()
     written: Mapping[str, Any] = field(repr=False, kw_only=True)
+    places: Mapping[Path, Place] = field(repr=False, kw_only=True)
     reread: Reading = field(repr=False, kw_only=True)
 
 
@@ -180,6 +182,7 @@ class _Loader:
             files=(*files, *resolver.files, *calendar_files),
             warnings=(*resolver.warnings, *warnings),
             written=MappingProxyType({k: v for k, v in written.items() if k != "store"}),
+            places=MappingProxyType({(): Place(document.name, None), **document.places}),
             reread=_Again(self, model, sources, calendars, written, campus.digest),
         )
 

@@ -16,7 +16,7 @@ from .models import FileModel, SourceModel
 from .reading import Document
 from .shape import keys_of, most_exact, report
 
-__all__ = ["Resolver", "SourceType", "shape_sources"]
+__all__ = ["Resolver", "SourceType", "shape_sources", "sounds_secret"]
 
 _COMMON: Final = frozenset(keys_of(SourceModel))
 _LARGEST_SECRET: Final = 64 * 1024
@@ -82,7 +82,7 @@ class Resolver:
             if key not in data:
                 continue
             kinds = list(_kinds(info.annotation))
-            if SecretStr in kinds or (str in kinds and _sounds_secret(key)):
+            if SecretStr in kinds or (str in kinds and sounds_secret(key)):
                 secret = self._secret(data[key], (*path, key))
                 out[key] = secret if SecretStr in kinds else _open(secret)
             else:
@@ -240,5 +240,6 @@ def _open(secret: Any) -> Any:
     return secret.get_secret_value() if isinstance(secret, SecretStr) else secret
 
 
-def _sounds_secret(key: str) -> bool:
+def sounds_secret(key: str) -> bool:
+    """Whether a key of this name holds a secret, by its name."""
     return key.lower().endswith(_SECRET_WORDS)

@@ -14,6 +14,7 @@ from jupyterhub_edu.ports import (
     Accounts,
     Arrange,
     Clock,
+    Configuration,
     Groups,
     IdentitySource,
     Inventory,
@@ -88,6 +89,8 @@ class Core:
             visits: lets people into others' servers; None: nobody is let in.
         """
         self._campus = campus
+        self.configuration: Configuration = tuple
+        """The campus file value by value; whoever reads the file says how."""
         self.store, self.inventory, self.servers = store, inventory, servers
         self.groups, self.accounts, self.clock = groups, accounts, clock
 

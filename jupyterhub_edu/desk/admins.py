@@ -34,6 +34,7 @@ CAMPUS_PAGES: Final = (
     CampusPage("courses", ("campus", "courses"), mark("Courses")),
     CampusPage("requests", ("campus", "requests"), mark("Requests")),
     CampusPage("audit", ("campus", "audit"), mark("Audit")),
+    CampusPage("configuration", ("campus", "configuration"), mark("Configuration")),
     CampusPage("explain", ("explain",), mark("Explain")),
 )
 """In the order in which they stand."""

@@ -3,6 +3,7 @@
 from .activity import Activity, Devices, Watching
 from .arranging import Arrange, Arranged, CannotArrange, Trouble, TroubleKind
 from .clock import Clock, utc_now
+from .configuration import Configuration, Setting
 from .hub import (
     Accounts,
     Groups,
@@ -50,6 +51,7 @@ __all__ = [
     "CannotArrange",
     "Clock",
     "CodeGrant",
+    "Configuration",
     "Denied",
     "Devices",
     "Filed",
@@ -80,6 +82,7 @@ __all__ = [
     "ServersBusy",
     "ServersError",
     "ServersSilent",
+    "Setting",
     "Standing",
     "Stock",
     "Store",

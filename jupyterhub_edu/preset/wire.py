@@ -138,6 +138,7 @@ class Wiring:
             visits=HubVisits(),
             arrange=campus.arranger(loaded),
         )
+        self._core.configuration = lambda: campus.settings_of(self._loaded)
         reload_timer = Timer("campus-file", _LOOK_EVERY, self._reload_if_changed)
         timers = default_timers(self._core, HubWatching(), MeasuredDevices(self._measured))
         self._warden = Warden(self._core, [*timers, reload_timer])
