@@ -94,14 +94,14 @@ class DayRow:
     """One day, or the sum of all.
 
     Attributes:
-        wait, longest: minutes in the line of those let in on devices, on average and at most; None: nobody was.
+        wait, longest: minutes in the line of those let in on devices, on average and at most, as text; None: nobody was.
         idle: whole percent of the time of devices in which nobody used them; None: nothing is known.
     """
 
     day: date | None
     used: UsedRow
-    wait: float | None
-    longest: float | None
+    wait: str | None
+    longest: str | None
     idle: int | None
     refused: int
 
@@ -188,8 +188,12 @@ def _day_row(day: date | None, used: Usage | None, counted: Day) -> DayRow:
     return DayRow(
         day,
         _used_row(used),
-        round(counted.waited_ms / starts / 60_000, 1) if starts else None,
-        round(counted.longest_ms / 60_000, 1) if starts else None,
+        _minutes(counted.waited_ms / starts) if starts else None,
+        _minutes(counted.longest_ms) if starts else None,
         counted.idle_ms * 100 // counted.looked_ms if counted.looked_ms else None,
         sum(counted.refused.values()),
     )
+
+
+def _minutes(ms: float) -> str:
+    return f"{round(ms / 60_000, 1):g}"

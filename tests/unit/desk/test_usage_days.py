@@ -70,7 +70,7 @@ def test_every_day_has_a_row_with_what_was_used_and_counted_on_it() -> None:
     assert (first.idle, first.wait, first.longest, first.refused) == (25, None, None, 0)
     assert (second.used.hours, second.used.gpu_hours, second.used.start) == ("0", "0", None)
     assert (third.used.hours, third.used.gpu_hours, third.used.start) == ("3", "1", 15)
-    assert (third.wait, third.longest, third.idle, third.refused) == (0.2, 0.8, None, 3)
+    assert (third.wait, third.longest, third.idle, third.refused) == ("0.2", "0.8", None, 3)
 
 
 def test_the_sum_is_that_of_all_days_and_means_are_of_all_starts() -> None:
@@ -80,7 +80,7 @@ def test_the_sum_is_that_of_all_days_and_means_are_of_all_starts() -> None:
     ]
     total = sums([used(TODAY, hours=1), used(TODAY, hours=2, gpu=1)], days)
     assert (total.used.sessions, total.used.hours, total.used.gpu_hours) == (4, "3", "1")
-    assert (total.wait, total.longest, total.idle, total.refused) == (2.5, 10.0, 25, 2)
+    assert (total.wait, total.longest, total.idle, total.refused) == ("2.5", "10", 25, 2)
 
 
 def test_people_come_by_gpu_hours_and_the_bars_are_of_the_most() -> None:

@@ -190,6 +190,7 @@ WHAT: dict[str, dict[str, Any]] = {
         "courses": [COURSE],
         "is_admin": False,
         "may_join": True,
+        "helped": [],
         "mine": {
             "ml": Mine(
                 [RunningRow(SESSION, "ml", HOSTILE, 60, 600, HOSTILE)],
