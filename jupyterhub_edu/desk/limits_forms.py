@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from jupyterhub_edu.core import Core
@@ -128,8 +128,10 @@ def _read_quota(core: Core, typed: Typed) -> Any:
 
 def _quota_words(core: Core, value: Any) -> str:
     fields = _quota_fields(core, value)
-    own = f"{fields['nominal'] or 0} of its own"
-    return f"{own}, and at most {fields['borrow']} spare ones" if fields["borrow"] else own
+    own, borrow = f"{fields['nominal'] or 0} of its own", fields["borrow"]
+    if not borrow:
+        return own
+    return f"{own}, no spare ones" if borrow == "0" else f"{own}, and at most {borrow} spare ones"
 
 
 def _allowance_fields(core: Core, value: Any) -> dict[str, Any]:
@@ -194,7 +196,7 @@ def _read_state(core: Core, typed: Typed) -> Any:
 
 
 def _date_words(core: Core, value: Any) -> str:
-    return _text(value) or mark("that of its term")
+    return _text(value) or mark("that of its term, if it has one")
 
 
 def _state_words(core: Core, value: Any) -> str:
@@ -238,8 +240,7 @@ def _read_nothing(core: Core, typed: Typed) -> Any:
 
 
 def _window_words(core: Core, value: Any) -> str:
-    windows: Iterable[Any] = value or ()
-    return _counted(sum(1 for _ in windows), "window", "windows")
+    return _counted(len(value), "window", "windows") if value else mark("none")
 
 
 _SORTS: Final[Mapping[str, _Sort]] = {
