@@ -54,6 +54,8 @@ class _ImportsAPI(API):
         core = await self.ready_core()
         viewer = self.require_person(core)
         course = self.require_course(core, viewer, course_id)
+        if not core.may(Act.ENROL, viewer, course.id):
+            raise DeskError(Code.NOT_YOURS_TO_GIVE)
         return core, Importing(core, viewer, course.id, self.request.remote_ip or "")
 
     async def shown(self, lists: Importing, listing: PeopleList) -> None:
@@ -82,9 +84,6 @@ class ImportsAPI(_ImportsAPI):
     async def get(self, course_id: str) -> None:
         """Newest first."""
         core, _ = await self.staff(course_id)
-        viewer = self.require_person(core)
-        if not core.may(Act.ENROL, viewer, course_id):
-            raise DeskError(Code.NOT_YOURS_TO_GIVE)
         self.show({"imports": [applied_json(one) for one in core.imports.of(course_id)]})
 
     @operation(
