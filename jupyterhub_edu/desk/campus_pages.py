@@ -93,7 +93,7 @@ class MapPage(AdminPage):
 
 
 class HeldPage(AdminPage):
-    """``/hub/edu/campus/sources/<source>/<course>``: what the guard holds back, and letting it through."""
+    """``/hub/edu/campus/sources/<source>/<course>``: what a reading would change, and reading it, guard or no guard."""
 
     @web.authenticated
     @needs_scope(READ)
@@ -107,13 +107,14 @@ class HeldPage(AdminPage):
     @web.authenticated
     @needs_scope(ADMIN)
     async def post(self, source: str, course: str) -> None:
-        """Read it once more and take it in, whatever the guard says."""
+        """Read it once more and take it in; what the guard holds back already is let through by that."""
         core, name = await self._require(source, course)
         EXPENSIVE.require(name)
         admin = self.require_person(core)
         address = self.request.remote_ip or ""
-        await write_sync_down(core, admin, source, course, address, accept=True)
-        found = await core.syncer.run(source, course, accept=True)
+        accept = _is_held(core, source, course)
+        await write_sync_down(core, admin, source, course, address, accept=accept)
+        found = await core.syncer.run(source, course, accept=accept)
         error = _error(core, source, found)
         if error:
             self.set_status(503)
@@ -140,6 +141,7 @@ class HeldPage(AdminPage):
             course=core.campus.courses[course],
             kinds=kinds,
             shown=_SHOWN,
+            is_held=_is_held(core, source, course),
             refused=error or _error(core, source, found),
         )
 
@@ -169,6 +171,10 @@ def _courses(told: wire.Campus) -> set[str]:
         for node in flavor["nodes"]
         for one in node["sessions"]
     }
+
+
+def _is_held(core: Core, source: str, course: str) -> bool:
+    return any(one.held for one in core.syncer.states(source) if one.course == course)
 
 
 def _error(core: Core, source: str, found: Sequence[CourseSync]) -> str:

@@ -25,7 +25,7 @@ from .refusals import Code, DeskError
 from .scopes import READ
 from .views import Moment, instant
 
-__all__ = ["ExplainPage", "explain_page_routes"]
+__all__ = ["CourseExplainPage", "ExplainPage", "explain_page_routes"]
 
 _LONGEST: Final = 500
 _CAPACITY: Final = {
@@ -143,6 +143,21 @@ class ExplainPage(Page):
         )
 
 
+class CourseExplainPage(Page):
+    """``/hub/edu/courses/<course>/explain``: leads to the form with this course chosen."""
+
+    @web.authenticated
+    @needs_scope(READ)
+    async def get(self, course_id: str) -> None:
+        """For the course's teachers."""
+        core = await self.ready_core()
+        viewer = self.require_person(core)
+        course = self.require_course(core, viewer, course_id)
+        if not core.may(Act.EXPLAIN, viewer, course.id):
+            raise DeskError(Code.NOT_YOURS_TO_EXPLAIN)
+        self.redirect(self.address("explain", course=course.id), status=303)
+
+
 def _courses(core: Core, viewer: Person) -> list[tuple[str, str]]:
     """About which somebody may ask: by id, with titles."""
     courses = core.campus.courses
@@ -205,4 +220,7 @@ def _gives(answer: Answer) -> list[str]:
 
 def explain_page_routes() -> Sequence[tuple[str, type]]:
     """Patterns below the hub's base address."""
-    return ((r"/edu/explain", ExplainPage),)
+    return (
+        (r"/edu/explain", ExplainPage),
+        (r"/edu/courses/([^/]+)/explain", CourseExplainPage),
+    )

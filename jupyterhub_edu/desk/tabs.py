@@ -45,6 +45,7 @@ TABS: Final = (
     Tab("requests", mark("Requests"), Act.REQUEST),
     Tab("usage", mark("Usage"), Act.USAGE),
     Tab("log", mark("Log"), Act.LOG),
+    Tab("explain", mark("Explain"), Act.EXPLAIN),
     Tab("copy", mark("Copy"), Act.COPY),
 )
 """Every tab in the order in which they stand; the first is the page of the course itself."""

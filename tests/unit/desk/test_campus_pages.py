@@ -88,6 +88,7 @@ async def test_the_campus_is_shown_to_administrators_alone(core: Core, rosters: 
 
 async def test_devices_are_told_by_course_and_by_who_holds_them(core: Core):
     await start(core, "ada")
+    core.clock.pass_(minutes=1)  # type: ignore[attr-defined]
     await start(core, "bob")
     kim = core.roll.by_hub_name("kim")
     assert kim is not None
@@ -137,6 +138,17 @@ async def test_what_a_guard_holds_back_is_looked_at_and_let_through(core: Core, 
     assert (state.held, state.people) == (None, 5)
     entry = (await core.store.load_audit("ml", 1))[0]
     assert (entry.actor, entry.act, entry.details) == ("root", "accept-roster", {"source": "ad"})
+
+
+async def test_a_roster_that_is_not_held_is_read_as_ever(core: Core, rosters: Rosters):
+    rosters.people = 39
+    looked = await ask(HeldPage, core, "root", "ad", "ml")
+    assert looked.page.find("button").get_text() == "Read it now"
+    rosters.people = 5
+    await ask(HeldPage, core, "root", "ad", "ml", method="post")
+    assert core.syncer.states("ad")[0].held is not None
+    entry = (await core.store.load_audit("ml", 1))[0]
+    assert entry.act == "sync"
 
 
 async def test_a_source_that_does_not_answer_says_so_and_changes_nothing(

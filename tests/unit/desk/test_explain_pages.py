@@ -9,7 +9,7 @@ import pytest
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.desk.explain import ExplainAPI
-from jupyterhub_edu.desk.explain_pages import ExplainPage
+from jupyterhub_edu.desk.explain_pages import CourseExplainPage, ExplainPage
 from jupyterhub_edu.desk.refusals import Code
 from jupyterhub_edu.domain.campus import FilePerson
 from jupyterhub_edu.domain.courses import Caps, Quota
@@ -85,6 +85,13 @@ async def test_the_same_words_for_another_course_and_for_none(core: Core):
 
 async def test_whoever_teaches_nothing_has_no_such_page(core: Core):
     assert (await page(core, "ada")).code is Code.NOT_YOURS_TO_EXPLAIN
+
+
+async def test_the_tab_of_a_course_leads_to_the_form_with_the_course_chosen(core: Core):
+    reply = await ask(CourseExplainPage, core, "tea", "ml")
+    assert (reply.status, reply.location) == (303, "/hub/edu/explain?course=ml")
+    assert (await ask(CourseExplainPage, core, "tea", "db")).code is Code.NO_SUCH_COURSE
+    assert (await ask(CourseExplainPage, core, "asa", "ml")).code is Code.NOT_YOURS_TO_EXPLAIN
 
 
 async def test_an_administrator_asks_about_anybody_anywhere(core: Core):
