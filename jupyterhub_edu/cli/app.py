@@ -14,6 +14,9 @@ from jupyterhub_edu.domain.usage import By
 from .exam import exam
 from .grant import grant
 from .output import Format, say, say_json
+from .people import people
+from .stop import stop
+from .window import window
 
 __all__ = ["main"]
 
@@ -31,6 +34,9 @@ person = typer.Typer(
 main.add_typer(person, name="person")
 main.add_typer(grant, name="grant")
 main.add_typer(exam, name="exam")
+main.add_typer(window, name="window")
+main.add_typer(people, name="people")
+main.command("stop")(stop)
 _FAILED = 2
 
 CampusPath = Annotated[

@@ -1,16 +1,15 @@
-"""Asking a hub that runs, by its REST API, with the token of an administrator."""
+"""Asking a hub that runs, by the client, with the rights of the token in the environment."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
+
+from jupyterhub_edu.client import Client, Refused, Unreachable
+from jupyterhub_edu.client.calling import TOKEN, URL
 
 __all__ = ["HubSaysNo", "ask_hub", "is_a_hub_named"]
-
-_URL: Final = "JUPYTERHUB_API_URL"
-_TOKEN: Final = "JUPYTERHUB_API_TOKEN"  # noqa: S105 - the name of a variable
 
 
 class HubSaysNo(Exception):
@@ -19,7 +18,7 @@ class HubSaysNo(Exception):
 
 def is_a_hub_named() -> bool:
     """Whether the environment names a hub and a token for it."""
-    return bool(os.environ.get(_URL) and os.environ.get(_TOKEN))
+    return bool(os.environ.get(URL) and os.environ.get(TOKEN))
 
 
 async def ask_hub(method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
@@ -31,26 +30,8 @@ async def ask_hub(method: str, path: str, body: Mapping[str, Any] | None = None)
     Raises:
         HubSaysNo: it refused, or does not answer.
     """
-    import aiohttp
-
-    url = os.environ[_URL].rstrip("/")
-    headers = {"Authorization": f"token {os.environ[_TOKEN]}"}
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise HubSaysNo(f"{_URL} is no http or https address")
-    # A sync of many courses takes minutes; only the connection must not.
-    patience = aiohttp.ClientTimeout(total=None, connect=10)
+    # A sync of many courses takes minutes. Nothing else runs meanwhile, so that it may block.
     try:
-        async with (
-            aiohttp.ClientSession(headers=headers, timeout=patience) as session,
-            session.request(
-                method, f"{url}/edu/{path}", json=body, allow_redirects=False
-            ) as response,
-        ):
-            if response.status == 204:
-                return None
-            answer = await response.json()
-            if response.status >= 300:
-                raise HubSaysNo(str(answer.get("message") or f"status {response.status}"))
-            return answer
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        raise HubSaysNo(f"the hub does not answer at {url}: {error}") from error
+        return Client(timeout=None).call(method, path, body)
+    except (Refused, Unreachable, ValueError) as error:
+        raise HubSaysNo(str(error)) from error
