@@ -21,7 +21,7 @@ def ceiling_words(field: str, campus: Campus, course: str) -> str:
         case "offers":
             role = CourseRole[key.upper()]
             titles = _titles(campus, most.offers.get(role, frozenset()))
-            return f"Teachers offer a {key} what the campus file offers{_and(titles)}."
+            return f"Teachers offer {key}s what the campus file offers{_and(titles)}."
         case "caps":
             caps = _caps(most.caps.get(CourseRole[key.upper()], Caps()), campus)
             return f"Teachers set caps up to those of the campus file{_and(caps)}."

@@ -21,7 +21,7 @@ _HOURS: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?", re.ASCII)
 _PERIODS: Final = ("day", "week", "term")
 _STATES: Final = ("open", "suspended", "archived")
 _JOINS: Final = {
-    "ask": mark("people ask, and a teacher answers"),
+    "ask": mark("by asking a teacher"),
     "code": mark("by a join code"),
 }
 

@@ -17,6 +17,7 @@ from jupyterhub_edu.domain.grants import Grant, Hours
 from .grants import names_json
 from .languages import mark
 from .limits_forms import device_flavors, fields_of_value, words_of
+from .local_times import local_text
 from .views import Moment, instant
 
 __all__ = ["GrantRow", "Group", "LimitRow", "SetRow", "grant_row", "groups_of", "title_of"]
@@ -75,6 +76,7 @@ class LimitRow:
         typed: what stands in its form.
         wrong: why what was typed is not in force, or ``""``.
         is_late: somebody else has changed it since it was looked at.
+        until, why: what stands in the form beside that.
     """
 
     field: str
@@ -169,7 +171,7 @@ def limit_row(core: Core, adjusting: Adjusting, course: str, field: str) -> Limi
     """One field as it is."""
     adjustments = core.adjustments
     value = adjustments.value(course, field)
-    one = adjustments.find(course, field)
+    one, held = adjustments.find(course, field), adjustments.in_force(course, field)
     alone = reach_of(field) is Reach.CEILING and not adjusting.is_admin
     return LimitRow(
         field,
@@ -183,6 +185,7 @@ def limit_row(core: Core, adjusting: Adjusting, course: str, field: str) -> Limi
         adjusting.may(field),
         adjustments.seen(course, field),
         fields_of_value(core, field, value),
+        until=local_text(held.ends, core.campus.zone) if held is not None and held.ends else "",
     )
 
 

@@ -104,6 +104,9 @@ async def test_a_teacher_offers_another_profile_and_goes_back(world):
     )
     assert "In the campus file: notebook" in words
 
+    assert typed(reply, "offers.student")["until"] == "2026-11-10T12:00", (
+        "it is not lost by a change"
+    )
     seen = the_row(reply, "offers.student").select_one('.edu-limit-back [name="seen"]')["value"]
     reply = await page(world, do="back", field="offers.student", seen=seen)
     assert reply.status == 303
