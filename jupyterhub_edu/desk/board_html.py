@@ -75,9 +75,9 @@ class HtmlFace:
         return f"data: {''.join(self._parts(change, at))}\n\n"
 
     def farewell(self) -> str:
-        """The page says that there is nothing more to see; ``over`` closes the stream."""
-        said = _SWAP.format("board", "innerHTML", _line(self._over.render(**self._common)))
-        return f"data: {said}\n\nevent: over\ndata: {{}}\n\n"
+        """The page says that there is nothing more to see, in the place of the board and its stream."""
+        said = _SWAP.format("board", "outerHTML", _line(self._over.render(**self._common)))
+        return f"data: {said}\n\n"
 
     def _parts(self, change: Change[Any], at: datetime) -> Iterator[str]:
         for name in change.gone:

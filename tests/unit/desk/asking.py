@@ -91,6 +91,7 @@ class _WithoutHub:
         self.query = query
 
     hub = SimpleNamespace(base_url="/hub/")
+    settings: Any = {"jinja2_env": ENVIRONMENT, "jinja2_env_sync": ENVIRONMENT}
     log = SimpleNamespace(warning=print, error=print, info=print)
     current_user = property(lambda self: SimpleNamespace(name=self.login))
 

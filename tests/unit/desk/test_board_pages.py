@@ -1,0 +1,214 @@
+"""*Course: now* and the pages from which is acted on a course: by who may, with what was typed kept, and in the audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jupyterhub_edu.core import Core
+from jupyterhub_edu.desk import sweeps
+from jupyterhub_edu.desk.board_pages import (
+    CoursePage,
+    ExtendPage,
+    MessagePage,
+    StartForPage,
+    StopManyPage,
+    TakeBackPage,
+)
+from jupyterhub_edu.desk.live import LIVE
+from jupyterhub_edu.desk.refusals import Code
+from jupyterhub_edu.desk.sweeps import SWEEPS
+from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.decide import StartRequest
+from jupyterhub_edu.domain.people import CourseRole
+from tests.eventually import eventually
+from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
+from tests.fakes.world import AClock, FakeHub
+
+from .asking import Reply, ask
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'{{7*7}}"
+ROLES = {
+    "tea": CourseRole.TEACHER,
+    "asa": CourseRole.ASSISTANT,
+    "ola": CourseRole.OBSERVER,
+    "stu": CourseRole.STUDENT,
+    "sue": CourseRole.STUDENT,
+}
+
+
+class World:
+    """A course with somebody of every role; stu, of section red, is on."""
+
+    async def fill(self) -> World:
+        self.hub = FakeHub()
+        offers = dict.fromkeys(CourseRole, ("notebook",))
+        campus = a_campus(courses=[a_course("ml", title=HOSTILE, offers=offers), a_course("db")])
+        self.core: Core = a_core(campus, hub=self.hub, clock=AClock(NOW))
+        for login, role in ROLES.items():
+            await enrol(self.core, login, ml=role)
+        await enrol(self.core, "ben", db=CourseRole.TEACHER)
+        stu = self.core.roll.by_hub_name("stu")
+        assert stu is not None
+        red = frozenset({"red"})
+        await self.core.roll.add_manual(an_enrolment(stu.key, "ml", sections=red))
+        wish = StartRequest(stu.key, "ml", "notebook")
+        started = await self.core.book.admit(wish, stu, "")
+        await self.core.book.run(started.id)
+        return self
+
+    @property
+    def session(self) -> Admission:
+        (found,) = self.core.book.admissions("ml")
+        return found
+
+    async def page(
+        self, handler: Any, *path: str, by: str = "tea", form: Any = None, **query: str
+    ) -> Reply:
+        method = "get" if form is None else "post"
+        return await ask(
+            handler, self.core, by, "ml", *path, method=method, form=form, query=query
+        )
+
+
+@pytest.fixture
+async def world():
+    world = await World().fill()
+    yield world
+    await SWEEPS.close()
+    await LIVE.close()
+    await world.core.close()
+
+
+async def test_staff_see_everybody_and_what_they_may_do(world):
+    for by, does in {
+        "tea": ["Message to Stu", "Extend the session of Stu", "Stop the session of Stu"],
+        "asa": ["Message to Stu", "Extend the session of Stu", "Stop the session of Stu"],
+        "ola": [],
+    }.items():
+        reply = await world.page(CoursePage, by=by)
+        (row,) = reply.page.select("#edu-rows tr")
+        assert row["id"] == f"edu-s-{world.session.id}"
+        links = {" ".join(link.get_text().split()) for link in row.find_all("a")}
+        assert links >= set(does)
+        assert bool(links) is bool(does)
+        assert reply.page.find("img") is None
+        (board,) = reply.page.select("#edu-board")
+        assert board["hx-sse:connect"].startswith("/hub/edu/courses/ml/now/stream?since=")
+
+
+async def test_a_student_sees_their_own_sessions_and_no_board(world):
+    for by, rows in {"stu": 1, "sue": 0}.items():
+        reply = await world.page(CoursePage, by=by)
+        assert reply.page.find(id="edu-board") is None
+        assert len(reply.page.select("tbody tr")) == rows
+    assert len(world.core.boards) == 0
+
+
+PAGES = {
+    "the board": (CoursePage, ()),
+    "stops of several": (StopManyPage, ()),
+    "an extension": (ExtendPage, ("stu",)),
+    "a start": (StartForPage, ()),
+    "a message": (MessagePage, ()),
+}
+
+
+@pytest.mark.parametrize(("handler", "path"), PAGES.values(), ids=PAGES)
+async def test_a_course_of_others_is_one_that_does_not_exist(world, handler, path):
+    reply = await world.page(handler, *path, by="ben")
+    assert reply.code is Code.NO_SUCH_COURSE
+
+
+@pytest.mark.parametrize(
+    ("handler", "path", "by", "code"),
+    [
+        pytest.param(StopManyPage, (), "ola", Code.NOT_ALLOWED, id="an observer stops nobody"),
+        pytest.param(ExtendPage, ("stu",), "ola", Code.NOT_ALLOWED, id="nor extends"),
+        pytest.param(StartForPage, (), "asa", Code.NOT_YOURS_TO_START, id="teachers start"),
+        pytest.param(MessagePage, (), "stu", Code.NOT_YOUR_MESSAGES, id="students say nothing"),
+    ],
+)
+async def test_what_the_table_does_not_give_is_refused(world, handler, path, by, code):
+    for form in (None, {"whom": "all", "text": "Hello", "minutes": "60", "person": "sue"}):
+        assert (await world.page(handler, *path, by=by, form=form)).code is code
+
+
+async def test_a_message_is_asked_for_sent_shown_and_taken_back(world):
+    asked = await world.page(MessagePage, "stu")
+    assert asked.page.find("input", {"name": "person"})["value"] == "stu"
+    typed = {"whom": "person", "person": "stu", "text": HOSTILE, "minutes": "60"}
+    sent = await world.page(MessagePage, form=typed)
+    assert (sent.status, sent.location) == (303, "/hub/edu/courses/ml")
+    (message,) = world.core.messages.of("ml")
+    await LIVE.close()
+    board = await world.page(CoursePage)
+    assert HOSTILE in board.words
+    assert board.page.find("img") is None
+    assert HOSTILE in (await world.page(TakeBackPage, message.id)).words
+    back = await world.page(TakeBackPage, message.id, form={})
+    assert back.status == 303
+    assert world.core.messages.of("ml") == []
+    assert (await world.page(TakeBackPage, message.id)).status == 303
+
+
+async def test_a_message_that_is_refused_comes_back_as_it_was_typed(world):
+    typed = {"whom": "person", "person": "nobody", "text": "Keep this", "minutes": "240"}
+    reply = await world.page(MessagePage, form=typed)
+    assert reply.status == 404
+    assert reply.page.find(role="alert").get_text(strip=True)
+    assert reply.page.textarea.get_text(strip=True) == "Keep this"
+    assert reply.page.select("option[selected]")[-1]["value"] == "240"
+    assert world.core.messages.of("ml") == []
+
+
+async def test_stops_of_several_ask_first_and_say_who(world, monkeypatch):
+    monkeypatch.setattr(sweeps, "_PAUSE", 0.0)
+    nobody = await world.page(StopManyPage, section="blue")
+    assert "Nobody is on" in nobody.words
+    asked = await world.page(StopManyPage, section="red")
+    assert "1 session would be stopped" in asked.words
+    fields = {one["name"]: one["value"] for one in asked.page.select("form[method=post] input")}
+    assert fields["sessions"] == world.session.id
+    reply = await world.page(StopManyPage, form=fields)
+    assert (reply.status, reply.location) == (303, "/hub/edu/courses/ml")
+    await eventually(lambda: world.hub.stopped == [("stu", "")])
+
+
+async def test_what_has_ended_since_is_not_stopped(world):
+    reply = await world.page(StopManyPage, form={"section": "", "sessions": "0" * 32})
+    assert (reply.status, world.hub.stopped) == (409, [])
+    assert "None of these sessions" in reply.page.find(role="alert").get_text()
+
+
+async def test_an_extension_moves_the_end_and_one_above_the_ceiling_says_why(world):
+    before = world.session.ends_at
+    asked = await world.page(ExtendPage, "stu")
+    assert asked.page.select("option[selected]")
+    refused = await world.page(ExtendPage, "stu", form={"minutes": "60"})
+    if refused.status != 303:
+        assert refused.page.find(role="alert").get_text(strip=True)
+        assert world.session.ends_at == before
+    else:
+        assert world.session.ends_at > before
+    assert (await world.page(ExtendPage, "sue")).code is Code.NO_SUCH_SESSION
+
+
+async def test_a_start_for_somebody_says_how_they_stand(world):
+    form = {"person": "sue", "profile": "notebook"}
+    reply = await world.page(StartForPage, form=form)
+    assert (reply.status, reply.location) == (303, "/hub/edu/courses/ml?started=sue")
+    banner = await world.page(CoursePage, started="sue")
+    assert "A server for Sue" in banner.words
+    other = await world.page(CoursePage, started="ben")
+    assert other.page.find(role="status") is None
+
+
+async def test_a_start_that_is_refused_says_why_with_what_was_typed(world):
+    form = {"person": "stu", "profile": "notebook"}
+    reply = await world.page(StartForPage, form=form)
+    assert reply.status == 409
+    assert reply.page.find(role="alert").get_text(strip=True)
+    assert reply.page.find("input", {"name": "person"})["value"] == "stu"
+    assert (await world.page(StartForPage, form={"person": "ben"})).status == 404
