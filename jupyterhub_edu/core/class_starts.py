@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from jupyterhub_edu.domain.decide import role_in
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.reasons import Reason
-from jupyterhub_edu.ports import AuditEntry, Record, StoreError
+from jupyterhub_edu.ports import AuditEntry, Phase, Record, Standing, StoreError
 
 from .book import Refused
 from .kept import instant, number, reading, text
@@ -82,6 +82,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         words: how it stands; with reasons, that it was not started.
+        settled: it waits for nothing.
     """
 
     key: str
@@ -89,6 +90,7 @@ class Outcome(NamedTuple):
     name: str
     words: str
     reasons: tuple[Reason, ...] = ()
+    settled: bool = True
 
 
 class ClassStarts:
@@ -262,27 +264,30 @@ class ClassStarts:
 
     def _outcome(self, start: ClassStart, person: Person, against: tuple[Reason, ...]) -> Outcome:
         core, name = self._core, person.hub_name
-        words, reasons = "", tuple[Reason, ...]()
+        who = person.key, name, person.name
         standing, held = core.line.standing(name), core.book.of_server(name, "")
         if standing is not None and standing.phase.goes_on:
-            words = standing.note
-        elif held:
+            return Outcome(*who, _waiting(standing), settled=False)
+        if held:
             newest = max(held, key=lambda one: (one.reserved_at, one.id))
             here = "" if newest.course == start.course else " in another course"
-            words = f"{'On' if newest.running_at else 'Starting'}{here}"
-        elif against:
-            words, reasons = "Not started", against
-        elif standing is not None and standing.reasons:
-            words, reasons = "Not started", standing.reasons
-        elif start.goes_on:
-            words = "Not asked for yet"
-        else:
-            words = "Not on"
-        return Outcome(person.key, name, person.name, words, reasons)
+            is_on = newest.running_at is not None
+            return Outcome(*who, f"{'On' if is_on else 'Starting'}{here}", settled=is_on)
+        against = against or (standing.reasons if standing is not None else ())
+        if against:
+            return Outcome(*who, "Not started", against)
+        return Outcome(*who, "Not asked for yet" if start.goes_on else "Not on")
 
     async def _save(self, start: ClassStart, entry: AuditEntry | None = None) -> None:
         await self._core.store.save_records([_record(start)], entry=entry)
         self._of[start.course] = start
+
+
+def _waiting(standing: Standing) -> str:
+    """How a student stands, for somebody else."""
+    if standing.phase is not Phase.WAITING:
+        return "Starting"
+    return f"In line, {standing.ahead} before them" if standing.ahead else "Next in line"
 
 
 def _record(start: ClassStart) -> Record:

@@ -117,6 +117,7 @@ async def class_start_json(core: Core, start: ClassStart) -> wire.ClassStart:
             "user": one.hub_name,
             "name": one.name,
             "words": one.words,
+            "settled": one.settled,
             "reasons": reasons_json(Decision(None, one.reasons)),  # type: ignore[typeddict-item]
         }
         for one in await core.class_starts.outcomes(start)

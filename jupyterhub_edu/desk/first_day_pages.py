@@ -183,6 +183,7 @@ class ClassStartPage(FirstDayPage):
             course,
             start=shown,
             goes_on=start.goes_on,
+            moves=start.goes_on or not all(one["settled"] for one in shown["outcomes"]),
             stage=start.stage,
             profile=_title(core, start),
             at=views.instant(start.at, core),

@@ -133,11 +133,12 @@ class ClassStartWish(TypedDict, total=False):
 
 
 class Outcome(TypedDict):
-    """One student's server."""
+    """One student's server; ``settled`` is false while it starts or waits."""
 
     user: str
     name: str
     words: str
+    settled: bool
     reasons: list[Reason]
 
 

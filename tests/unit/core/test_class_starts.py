@@ -72,8 +72,8 @@ async def test_every_student_with_an_account_is_started_and_nobody_else(core, hu
     assert sorted(name for name, _, _ in hub.started) == ["ada", "bob"]
     assert {options["profile"] for _, _, options in hub.started} == {"notebook"}
     assert {name: one.words for name, one in (await outcomes(core)).items()} == {
-        "ada": "Your turn has come",
-        "bob": "Your turn has come",
+        "ada": "Starting",
+        "bob": "Starting",
     }
     assert [(e.actor, e.act, e.target) for e in await core.store.load_audit()] == [
         ("tea", "start-for", "bob"),
@@ -98,7 +98,7 @@ async def test_who_has_a_server_or_waits_is_left_alone(core, hub):
     done = await settled(core)
     assert (done.asked, hub.started) == (0, [])
     told = await outcomes(core)
-    assert (told["ada"].words, told["bob"].words) == ("On", "In line: you are next")
+    assert (told["ada"].words, told["bob"].words) == ("On", "Next in line")
 
 
 async def test_the_ordinary_rules_decide_and_each_refusal_has_its_reason(core, hub):
@@ -118,7 +118,7 @@ async def test_devices_that_are_not_free_are_waited_for(core, hub):
     done = await settled(core)
     assert (done.asked, len(hub.started)) == (2, 1)
     words = sorted(one.words for one in (await outcomes(core)).values())
-    assert words == ["In line: you are next", "Your turn has come"]
+    assert words == ["Next in line", "Starting"]
 
 
 async def test_one_that_is_planned_begins_at_its_time(core, hub):
