@@ -13,7 +13,7 @@ from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.exams import Exam, Phase
 from jupyterhub_edu.domain.people import Person
-from jupyterhub_edu.ports import AuditEntry, StoreError
+from jupyterhub_edu.ports import AuditEntry, AuditQuery, StoreError
 
 from .exam_records import Prepared, tag_of
 from .exam_wishes import CannotExamine, ExamWish, make_exam
@@ -38,7 +38,7 @@ STARTED: Final = "start-in-exam"
 _MOST: Final = 50
 """Exams of one course that are not over."""
 _PROTOCOL: Final = 20_000
-"""Entries of a course's audit that are looked through, the newest first."""
+"""Starts in exams of a course that are looked through, the newest first."""
 
 
 class ExaminingNotYours(Exception):
@@ -232,12 +232,13 @@ class Examining:
             ExaminingNotYours, NoSuchExam: see the classes.
             StoreError: it cannot be read now.
         """
-        self.find(id)
-        store = self._core.store
-        entries = await store.load_audit(self._course, _PROTOCOL)
-        mine = [e for e in entries if e.act == STARTED and e.details.get("exam") == id]
+        exam, store = self.find(id).exam, self._core.store
+        query = AuditQuery(course=self._course, act=STARTED, since=exam.starts)
+        filed = await store.find_audit(query, limit=_PROTOCOL)
         found = []
-        for one in reversed(mine):
+        for one in (one.entry for one in reversed(filed)):
+            if one.details.get("exam") != id:
+                continue
             started = str(one.details["admission"])
             admission = self._core.book.admission(started) or await store.find_admission(started)
             found.append(Sat(one.target, one.at, one.address, admission))
