@@ -12,6 +12,7 @@ import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,112 @@ def _acts() -> list[str]:
         f"{'site ' if isinstance(column, people.SiteRole) else ''}{column}" for column in columns
     ]
     return _table(["act", *names], rows)
+
+
+def _done_by() -> list[str]:
+    """Every act with the calls of the API that it decides."""
+    from jupyterhub_edu import desk
+    from jupyterhub_edu.desk.calls import calls_of
+
+    calls = calls_of(desk.desk_routes())
+    rows = []
+    for act in acts.TABLE:
+        found = [f"`{one.method.upper()} {one.path}`" for one in calls if one.operation.act is act]
+        rows.append([f"`{act}`", "<br>".join(found) or "*the pages alone*"])
+    return _table(["act", "by the API, below `/hub/api`"], rows)
+
+
+# -- the REST API ----------------------------------------------------------------------------------------------
+
+
+def _calls() -> Iterator[str]:
+    """Every call by its area, with links to the shapes of bodies and answers."""
+    told = _document()
+    areas: dict[str, list[list[str]]] = {}
+    for path, methods in told["paths"].items():
+        for method, one in methods.items():
+            rows = areas.setdefault(one["tags"][0], [])
+            rows.append(_call(f"{method.upper()} /hub/api{path}", one))
+    for area, rows in sorted(areas.items()):
+        yield from [f"### {area.capitalize().replace('-', ' ')}", ""]
+        yield from _table(["address", "scope", "what", "takes", "answers"], rows)
+
+
+def _call(address: str, told: Mapping[str, Any]) -> list[str]:
+    (scope,) = (scope for one in told["security"] for scope in one["token"])
+    arguments = [f"`{one['name']}`" for one in told["parameters"] if one["in"] == "query"]
+    body = told.get("requestBody", {}).get("content", {}).get("application/json", {})
+    takes = [_shape(body["schema"])] if body else []
+    takes += [f"?{', '.join(arguments)}"] if arguments else []
+    answers = [
+        " ".join([status, *(_shape(one["schema"]) for one in answer.get("content", {}).values())])
+        for status, answer in told["responses"].items()
+        if status < "300"
+    ]
+    return [
+        f"`{address}`",
+        f"`{scope}`",
+        told["summary"],
+        "<br>".join(takes),
+        "<br>".join(answers),
+    ]
+
+
+def _shapes() -> Iterator[str]:
+    """Every shape with its keys."""
+    for name, shape in _document()["components"]["schemas"].items():
+        needed = shape.get("required", ())
+        yield from [
+            f"(shape-{name})=",
+            f"### {name}",
+            "",
+            _prose(shape.get("description", "")),
+            "",
+        ]
+        yield from _table(
+            ["key", "what", ""],
+            [
+                [f"`{key}`", _shape(part), "" if key in needed else "may be left out"]
+                for key, part in shape.get("properties", {}).items()
+            ],
+        )
+
+
+def _shape(schema: Mapping[str, Any]) -> str:
+    """A schema in a few words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#shape-{name})"
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{word}`" for word in schema.get("enum", [schema.get("const")]))
+    if "anyOf" in schema:
+        return " or ".join(map(_shape, schema["anyOf"]))
+    words = _JSON.get(schema.get("format", "") or schema.get("type", ""), "anything")
+    if schema.get("type") == "array":
+        return f"list of {_shape(schema['items'])}"
+    if "maximum" in schema:
+        words = f"{words}, {schema.get('minimum', 0)} to {schema['maximum']}"
+    return words
+
+
+_JSON = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "null": "null",
+    "object": "object",
+    "date-time": "instant",
+    "date": "day",
+}
+
+
+@cache
+def _document() -> dict[str, Any]:
+    from jupyterhub_edu import desk
+    from jupyterhub_edu.desk.openapi import document
+
+    return document(desk.desk_routes())
 
 
 def _scopes() -> list[str]:
@@ -365,15 +472,18 @@ def _in_usage(parameter: Any) -> str:
 
 _PARTS: Mapping[str, Callable[..., Any]] = {
     "acts": _acts,
+    "calls": _calls,
     "campus": _campus,
     "cli": _cli,
     "configurable": _configurable,
     "desk": _desk,
+    "done-by": _done_by,
     "extensions": _extensions,
     "metrics": _metrics,
     "moving": _moving,
     "reasons": _reasons,
     "scopes": _scopes,
+    "shapes": _shapes,
     "source": _source,
     "waiting": _waiting,
 }
