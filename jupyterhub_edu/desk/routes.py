@@ -9,9 +9,9 @@ from .board_api import board_routes
 from .board_pages import board_page_routes
 from .calendar_pages import calendar_page_routes
 from .calendar_upload import calendar_upload_routes
+from .campus_pages import campus_routes
 from .configuration import configuration_routes
 from .course_sync import course_sync_routes
-from .campus_pages import campus_routes
 from .exam_pages import exam_page_routes
 from .exams import exam_routes
 from .explain import explain_routes
@@ -20,10 +20,10 @@ from .first_day_api import first_day_api_routes
 from .first_day_pages import first_day_page_routes
 from .founding import founding_routes
 from .grants import grant_routes
-from .import_pages import import_page_routes
-from .imports import import_routes
 from .help_pages import help_page_routes
 from .helps import help_routes
+from .import_pages import import_page_routes
+from .imports import import_routes
 from .join import join_api_routes
 from .join_pages import join_page_routes
 from .limits import limit_routes
