@@ -109,3 +109,38 @@ def test_somebody_in_no_course_is_told_whom_to_ask(person: People, picture: Pict
     nils = person("nils")
     expect(nils.get_by_text("it@demo.example").first).to_be_visible()
     picture(nils, "nowhere")
+
+
+def test_a_teacher_hands_in_a_list_without_scripts_and_undoes_it(
+    demo_hub: Hub, person: People, picture: Picture
+) -> None:
+    ian = person("ian", java_script_enabled=False)
+    people = f"{demo_hub.url}/hub/edu/courses/intro/people"
+    markup = "<img src=x onerror=alert(1)>"
+    ian.goto(people)
+    ian.get_by_label("Student number or login").fill("nils")
+    ian.get_by_label("Reason").fill(markup)
+    ian.get_by_role("button", name="Add", exact=True).click()
+    expect(ian.get_by_role("status").first).to_contain_text("Nils Nowhere is in this course")
+    expect(ian.get_by_role("row", name=re.compile("Nils Nowhere"))).to_contain_text(markup)
+    picture(ian, "people")
+
+    ian.get_by_role("link", name="Hand in a list").click()
+    rows = f"Login;Role;Reason\r\nnils;assistant;\r\nsam;;{markup}\r\nnobody;;\r\n"
+    file = {"name": "list.csv", "mimeType": "text/csv", "buffer": rows.encode("utf-16")}
+    ian.get_by_label("CSV file").set_input_files(file)  # type: ignore[arg-type]
+    ian.get_by_role("button", name="Show what it would change").click()
+    expect(ian.get_by_role("button", name="Make 3 changes")).to_be_visible()
+    expect(ian.get_by_text("Not found: they wait").first).to_be_visible()
+    picture(ian, "people-list")
+    ian.get_by_role("button", name="Make 3 changes").click()
+    expect(ian.get_by_role("row", name=re.compile("Nils Nowhere"))).to_contain_text("assistant")
+    expect(ian.get_by_role("row", name=re.compile("Sam Student"))).to_contain_text(markup)
+
+    ian.get_by_role("button", name="Undo this list").click()
+    expect(ian.get_by_text("3 changes of the list are undone.")).to_be_visible()
+    expect(ian.get_by_role("row", name=re.compile("Sam Student"))).to_have_count(0)
+    nils = ian.get_by_role("row", name=re.compile("Nils Nowhere"))
+    nils.get_by_role("link").click()
+    ian.get_by_role("button", name="Take back all that was done by hand").click()
+    expect(nils).to_have_count(0)
