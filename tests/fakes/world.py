@@ -155,3 +155,28 @@ class FakeHub:
 
     async def end_sessions(self, hub_name: str) -> None:
         self.sessions_ended.append(hub_name)
+
+
+class FakeVisits:
+    """Who is let in where, by the hub's shares: those of the owner and ours are the same to it, as in the hub."""
+
+    def __init__(self) -> None:
+        self.safe, self.broken = True, ""
+        self.let: set[tuple[str, str, str]] = set()
+
+    def are_safe(self) -> bool:
+        return self.safe
+
+    def may_visit(self, visitor: str, hub_name: str, server: str) -> bool:
+        return (visitor, hub_name, server) in self.let
+
+    def let_in(self, visitor: str, hub_name: str, server: str) -> None:
+        if self.broken:
+            raise ServersError(self.broken)
+        self.let.add((visitor, hub_name, server))
+
+    def turn_out(self, visitor: str, hub_name: str, server: str) -> None:
+        self.let.discard((visitor, hub_name, server))
+
+    def address(self, hub_name: str, server: str) -> str:
+        return f"https://{hub_name}.hub.example/user/{hub_name}/"

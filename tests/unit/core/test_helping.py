@@ -12,38 +12,13 @@ from jupyterhub_edu.core.examining import Examining
 from jupyterhub_edu.core.helping import LASTS, CannotHelp, HelpNotYours
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
-from jupyterhub_edu.ports import Record, ServersError, StoreError
+from jupyterhub_edu.ports import Record, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
-from tests.fakes.world import AClock
+from tests.fakes.world import AClock, FakeVisits
 
 TEACHER, ASSISTANT, STUDENT = CourseRole.TEACHER, CourseRole.ASSISTANT, CourseRole.STUDENT
 MINUTE = timedelta(minutes=1)
-
-
-class FakeVisits:
-    """Who is let in where, by the hub's shares: those of the owner and ours are the same to it, as in the hub."""
-
-    def __init__(self) -> None:
-        self.safe, self.broken = True, ""
-        self.let: set[tuple[str, str, str]] = set()
-
-    def are_safe(self) -> bool:
-        return self.safe
-
-    def may_visit(self, visitor: str, hub_name: str, server: str) -> bool:
-        return (visitor, hub_name, server) in self.let
-
-    def let_in(self, visitor: str, hub_name: str, server: str) -> None:
-        if self.broken:
-            raise ServersError(self.broken)
-        self.let.add((visitor, hub_name, server))
-
-    def turn_out(self, visitor: str, hub_name: str, server: str) -> None:
-        self.let.discard((visitor, hub_name, server))
-
-    def address(self, hub_name: str, server: str) -> str:
-        return f"https://{hub_name}.hub.example/user/{hub_name}/"
 
 
 class World:
