@@ -24,6 +24,7 @@ _IN_URL: Final = re.compile(r"(?<=//)[^/@\s]*:[^/@\s]*(?=@)")
 _IN_QUERY: Final = re.compile(
     r"([?&][^=&\s]*(?:token|key|secret|password)[^=&\s]*=)[^&\s]*", re.IGNORECASE
 )
+_ISO: Final = re.compile(r'"PT?([0-9]+)([DHMS])"')
 _LONGEST: Final = 500
 
 
@@ -70,8 +71,14 @@ def _left_out(written: Mapping[str, Any]) -> Iterator[Setting]:
         key = field.alias or name
         if key not in written and key != "store" and not field.is_required():
             default = field.get_default(call_default_factory=True)
-            text = json.dumps(to_jsonable_python(default, by_alias=True, exclude_none=True))
+            plain = to_jsonable_python(default, by_alias=True, exclude_none=True)
+            text = _ISO.sub(_length, json.dumps(plain))
             yield Setting(key, text, "", None)
+
+
+def _length(found: re.Match[str]) -> str:
+    """A length of time as the file writes it."""
+    return f'"{found[1]}{found[2].lower()}"'
 
 
 def _shown(path: Path, text: str) -> str:

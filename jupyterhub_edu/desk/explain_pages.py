@@ -211,7 +211,7 @@ def _gives(answer: Answer) -> list[str]:
     if start is None:
         return []
     granted = start.granted
-    found = [f"{granted.amounts.cpu_limit} CPU", f"{granted.amounts.memory_limit} memory"]
+    found = [str(granted.amounts.cpu_limit), f"{granted.amounts.memory_limit} of memory"]
     if granted.amounts.devices:
         ground = "the course's own" if start.own else "spare, on loan"
         found.append(f"{granted.amounts.devices} × {answer.profile.flavor.title} ({ground})")

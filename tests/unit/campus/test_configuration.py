@@ -24,7 +24,7 @@ def test_each_value_has_its_place(load):
 
 def test_what_is_left_out_has_its_default_and_no_place(load):
     found = told(load())
-    assert found["extend_by"] == ('"PT1H"', "", None)
+    assert found["extend_by"] == ('"1h"', "", None)
     assert found["teachers_copy"] == ("false", "", None)
     assert "store" not in found
 
