@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from jupyterhub_edu.domain.adjustments import Adjustment, merged
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.names import make_course_id
-from jupyterhub_edu.ports import Arrange, Arranged, CannotArrange, Trouble, TroubleKind, utc_now
+from jupyterhub_edu.ports import Arrange, Arranged, CannotArrange, Trouble, TroubleKind
 
 from .loading import Loaded
 from .mistakes import CampusError, Mistake, Path, show_path
@@ -42,7 +42,7 @@ class _Piece(NamedTuple):
 class _Arranger:
     def __init__(self, loaded: Loaded) -> None:
         self._campus, self._reread, self._data = loaded.campus, loaded.reread, loaded.written
-        self._at = utc_now()
+        self._at = loaded.at
         self._written = {key: _plain(course) for key, course in loaded.written["courses"].items()}
         self._defaults = _plain(loaded.written.get("course_defaults", {}))
         self._ids = frozenset(map(make_course_id, self._written))

@@ -58,6 +58,7 @@ class Loaded:
         warnings: what works but deserves a look.
         written: the document as it was written, but for where state is kept.
         places: where each value of it stands, by its path.
+        at: the instant for which it was checked, aware UTC.
         reread: reads other data in its place, with the same sources; see ``Reading``.
     """
 
@@ -67,6 +68,7 @@ class Loaded:
     files: tuple[FilePath, ...] = ()
     warnings: tuple[Mistake, ...] = ()
     written: Mapping[str, Any] = field(repr=False, kw_only=True)
+    at: datetime = field(kw_only=True)
     places: Mapping[Path, Place] = field(repr=False, kw_only=True)
     reread: Reading = field(repr=False, kw_only=True)
 
@@ -183,6 +185,7 @@ class _Loader:
             warnings=(*resolver.warnings, *warnings),
             written=MappingProxyType({k: v for k, v in written.items() if k != "store"}),
             places=MappingProxyType({(): Place(document.name, None), **document.places}),
+            at=now,
             reread=_Again(self, model, sources, calendars, written, campus.digest),
         )
 

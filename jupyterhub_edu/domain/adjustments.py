@@ -179,16 +179,17 @@ def merged(course: Mapping[str, Any], field: str, value: Any) -> dict[str, Any]:
     """A course as written, with another value under a field; nothing of what was given is changed."""
     head, _, key = field.partition(".")
     made = dict(course)
-    if key:
-        inner = made.get(head)
-        below = merged(inner if isinstance(inner, Mapping) else {}, key, value)
+    inside = made.get(head)
+    below = dict(inside) if isinstance(inside, Mapping) else {}
+    if key and value is not None:
+        made[head] = {**below, key: value}
+    elif key:
+        below.pop(key, None)
         made[head] = below
-        if not below:
-            del made[head]
-    elif value is None:
-        made.pop(head, None)
     else:
         made[head] = value
+    if made[head] is None or (key and not made[head]):
+        del made[head]
     return made
 
 

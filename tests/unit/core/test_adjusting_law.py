@@ -127,12 +127,12 @@ def _without_digest(campus: Campus) -> list[object]:
     return [campus.courses, campus.people, campus.flavors, campus.profiles, campus.ceilings]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 async def test_file_and_adjustments_are_one_file(tmp_path: Path, seed: int) -> None:
     world = await World(tmp_path).open()
     laws = Laws(world, seed)
 
-    for _ in range(60):
+    for _ in range(40):
         await laws.step()
         await laws.check()
 
