@@ -140,8 +140,10 @@ def test_what_is_typed_is_found_or_waits_until_its_person_is_known(
         "origin": "manual",
         "starts": None,
         "ends": "2036-01-01T00:00:00+00:00",
+        "answered_at": None,
         "by": "tea",
         "why": "comes late",
+        "sections": [],
     }
     own = hub.api("edu/courses", token=token(hub, "nina")).json()["items"]
     assert [(course["id"], course["role"]) for course in own] == [("ml", "student")]
