@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import quote
 
 from jupyterhub import orm, roles
+from jupyterhub.apihandlers.base import API404
 from jupyterhub.auth import DummyAuthenticator
 from jupyterhub.user import UserDict
 from tornado import httputil, web
@@ -27,6 +29,7 @@ from jupyterhub_edu.desk.calls import Call, calls_of
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.identity import SOURCE_TYPES
+from jupyterhub_edu.store.memory import MemoryStore
 from tests.fakes.campus import NOW, a_core, enrol
 from tests.fakes.world import AClock
 
@@ -113,12 +116,13 @@ class Reply(NamedTuple):
 
 
 class _Connection(httputil.HTTPConnection):
-    """Takes an answer and keeps it."""
+    """Takes an answer and keeps it; goes away after the first of a stream of events."""
 
     def __init__(self) -> None:
         self.context = SimpleNamespace(remote_ip="192.0.2.7", protocol="http")
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.status, self.headers, self.body = 0, httputil.HTTPHeaders(), b""
+        self._when_gone: Any = None
 
     def write_headers(self, start_line: Any, headers: Any, chunk: Any = None) -> Any:
         self.status, self.headers = start_line.code, headers
@@ -126,6 +130,8 @@ class _Connection(httputil.HTTPConnection):
 
     def write(self, chunk: bytes) -> Any:
         self.body += chunk
+        if chunk and self.headers.get("Content-Type", "").startswith("text/event-stream"):
+            asyncio.get_running_loop().call_soon(self._go)
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         told.set_result(None)
         return told
@@ -135,7 +141,12 @@ class _Connection(httputil.HTTPConnection):
             self.done.set_result(None)
 
     def set_close_callback(self, callback: Any) -> None:
-        """Nobody goes away."""
+        self._when_gone = callback
+
+    def _go(self) -> None:
+        if self._when_gone is not None:
+            self._when_gone()
+        self.finish()
 
 
 class ApiWorld:
@@ -144,6 +155,7 @@ class ApiWorld:
     Attributes:
         tokens: by login, with all scopes that the hub gives everybody; ``robot`` is a service, ``nobody`` has none.
         named: names of things of ``db``, by the parameter of an address that takes them.
+        own: the same of ``ml``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -151,26 +163,42 @@ class ApiWorld:
         self.file = folder / "campus.yaml"
         self.file.write_text(FILE, encoding="utf-8")
         self.clock = AClock(NOW)
-        loaded = campus.load(
+        self._loaded = campus.load(
             self.file, SOURCE_TYPES, environ={"LDAP_PASSWORD": "invented"}, now=NOW
         )
-        arrange = campus.arranger(loaded)
-        self.core: Core = a_core(loaded.campus, clock=self.clock, arrange=arrange)
+        self._store = MemoryStore()
+        self.core = self._core()
         self.named: dict[str, str] = {}
+        self.own: dict[str, str] = {}
         self._session_factory = orm.new_session_factory("sqlite:///:memory:")
         self.db = self._session_factory()
         self.application = self._application()
         self.tokens = {"nobody": ""}
 
     async def __aenter__(self) -> ApiWorld:
-        provide(lambda: self.core)
-        await self.core.ready()
+        await self._open(self.core)
         self._add_roles()
         for login, courses in PEOPLE.items():
             await enrol(self.core, login, **courses)
             self.tokens[login] = self.add_token(login)
-        await self._fill()
+        self.own = await self._made("ml", "tea", "stu")
+        self.named = {"course": "db", "user": "bob", "server": ""}
+        self.named |= await self._made("db", "ben", "bob")
+        self._store = cast(MemoryStore, self.core.store)
+        await self.renew()
         return self
+
+    async def renew(self) -> None:
+        """Everything as it was at first; quick, for many short stories."""
+        await self.core.close()
+        self.clock.now = NOW
+        await self._open(self._core())
+        for course, student in (("ml", "stu"), ("db", "bob")):
+            person = self.person(student)
+            wish = StartRequest(person.key, course, "notebook")
+            admission = await self.core.book.admit(wish, person, "")
+            await self.core.book.run(admission.id)
+            self.named["session"] = admission.id
 
     async def __aexit__(self, *_: object) -> None:
         provide(None)
@@ -265,21 +293,23 @@ class ApiWorld:
             for pattern, handler in desk.desk_routes()
             if pattern.startswith("/api/")
         ]
-        return web.Application(routes, **settings)
+        return web.Application([*routes, ("/hub/api/.*", API404)], **settings)
 
-    async def _fill(self) -> None:
-        """One of everything in ``db``, and the same in ``ml``, made by their own teachers."""
-        for course, teacher, student in (("ml", "tea", "stu"), ("db", "ben", "bob")):
-            person = self.person(student)
-            wish = StartRequest(person.key, course, "notebook")
-            admission = await self.core.book.admit(wish, person, "")
-            await self.core.book.run(admission.id)
-            made = await self._made(course, teacher, student)
-            if course == "db":
-                self.named = {"course": course, "user": student, "server": "", **made}
-                self.named |= {"session": admission.id}
+    async def _open(self, core: Core) -> None:
+        self.core = core
+        provide(lambda: core)
+        await core.ready()
+
+    def _core(self) -> Core:
+        """A core of its own over what the store holds now; what it stores is its own, too."""
+        store = MemoryStore()
+        for name, kept in vars(self._store).items():
+            setattr(store, name, copy(kept))
+        arrange = campus.arranger(self._loaded)
+        return a_core(self._loaded.campus, store=store, clock=self.clock, arrange=arrange)
 
     async def _made(self, course: str, teacher: str, student: str) -> dict[str, str]:
+        """One of everything in a course, made by its own teacher: its names."""
         at = f"/edu/courses/{course}"
         soon, later = NOW + timedelta(days=7), NOW + timedelta(days=7, hours=2)
         exam = {"starts": soon.isoformat(), "ends": later.isoformat(), "profile": "notebook"}

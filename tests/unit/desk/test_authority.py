@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 
 from jupyterhub_edu.desk.calls import Call
+from jupyterhub_edu.desk.rates import Rate
 from jupyterhub_edu.desk.refusals import Code
 from jupyterhub_edu.desk.scopes import ADMIN, MANAGE, READ
 from jupyterhub_edu.domain.acts import TABLE
@@ -36,6 +37,12 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     """One for the world and all that is asked of it."""
     with asyncio.Runner() as runner:
         yield runner.get_loop()
+
+
+@pytest.fixture(autouse=True)
+def as_often_as_one_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More is asked here than anybody may within a minute."""
+    monkeypatch.setattr(Rate, "require", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +109,9 @@ def test_a_course_of_others_is_one_that_does_not_exist(
 ) -> None:
     of_b = names(call, world)
     statuses = set()
-    for who, body in product(("tea", "asa", "ola", "stu", "nils"), bodies(call.operation.takes)):
+    # What a body says matters to nobody outside; the teacher of another course tries them all.
+    many, two = bodies(call.operation.takes), bodies(call.operation.takes)[:2]
+    for who, body in [*product(["tea"], many), *product(("asa", "ola", "stu", "nils"), two)]:
         there = ask(call, who, body, **of_b)
         nowhere = ask(call, who, body, **{**of_b, "course": NOWHERE})
         assert shown(there, B) == shown(nowhere, NOWHERE), (who, body)
@@ -110,7 +119,7 @@ def test_a_course_of_others_is_one_that_does_not_exist(
     told = {(404, "no-such-course")}
     refused = {(403, "admins-only")} if call in OF_ADMINS else told
     assert statuses & refused, f"no body of {call.operation.takes} was read: {statuses}"
-    assert statuses <= refused | {(400, "unreadable"), (429, "too-often")}
+    assert statuses <= refused | {(400, "unreadable")}
 
 
 @named([call for call in OF_COURSES if len(call.parameters) > 1])
@@ -131,9 +140,9 @@ def test_a_role_to_which_the_table_gives_nothing_is_refused(
 ) -> None:
     gives = TABLE[call.operation.act]  # type: ignore[index]
     refused = [who for who, role in INSIDE.items() if role not in gives]
-    for who, body in product(refused, bodies(call.operation.takes)):
+    for who, body in product(refused, bodies(call.operation.takes)[:2]):
         reply = ask(call, who, body, course=A)
-        assert reply.status in {400, 403, 404, 429}, (reply.status, reply.body)
+        assert reply.status in {400, 403, 404}, (reply.status, reply.body)
         assert reply.status != 400 or reply.codes == ["unreadable"], reply.body
 
 
@@ -142,13 +151,13 @@ def test_what_administrators_may_is_refused_to_others_whatever_exists(
     ask: Asking, world: ApiWorld, call: Call
 ) -> None:
     told = set()
-    for who, body in product(("tea", "stu", "nils"), bodies(call.operation.takes)):
+    for who, body in product(("tea", "stu", "nils"), bodies(call.operation.takes)[:2]):
         there = ask(call, who, body, _query(call), **names(call, world))
         nowhere = ask(call, who, body, _query(call))
         assert shown(there) == shown(nowhere)
         told.add((there.status, *there.codes))
     assert (403, "admins-only") in told
-    assert told <= {(403, "admins-only"), (400, "unreadable"), (429, "too-often")}
+    assert told <= {(403, "admins-only"), (400, "unreadable")}
 
 
 def _query(call: Call, **more: str) -> str:
@@ -163,7 +172,7 @@ def _query(call: Call, **more: str) -> str:
 def test_without_an_account_or_the_scope_nothing_is_told(
     ask: Asking, world: ApiWorld, call: Call
 ) -> None:
-    for who, body in product(("nobody", "other", "robot"), bodies(call.operation.takes)):
+    for who, body in product(("nobody", "other", "robot"), bodies(call.operation.takes)[:2]):
         reply = ask(call, who, body, _query(call), **names(call, world))
         if who == "robot" and call.id == "get_openapi_json":
             continue  # it tells of nobody
