@@ -83,6 +83,17 @@ def test_a_changed_campus_file_comes_into_force_whole_or_not_at_all(
     reload(hub, "the campus file was reloaded")
     assert "GPU notebook" in ina.get("/hub/spawn").text
 
+    # What the desk has set stays on top of it, and outlives a hub that is killed.
+    hub.browser().log_in("tea", "demo")
+    token = hub.api("users/tea/tokens", method="POST").json()["token"]
+    address, title = "edu/courses/ml/limits", {"field": "title", "value": "Set at the desk"}
+    assert hub.api(address, method="PATCH", token=token, json=title).status_code == 200
+    hub.kill()
+    campus.write_text(good.replace("title: Machine Learning", "title: Learning of Machines"))
+    hub.start()
+    shown = hub.api(f"{address}/title", token=token).json()
+    assert (shown["file"], shown["value"]) == ("Learning of Machines", "Set at the desk")
+
 
 def reload(hub: Hub, told: str) -> None:
     """Send SIGHUP and wait until the log says what came of it."""
