@@ -75,6 +75,10 @@ endif
 test-long: ready-dev ## property tests only, more than 1,000,000 steps (hours)
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -m hypothesis --timeout=0 tests/unit $(ARGS)
 
+.PHONY: test-api
+test-api: ready-dev ## any call of the API by four people, 50,000 of them (ten minutes)
+	@HYPOTHESIS_PROFILE=long $(PYTEST) --timeout=0 -s tests/unit/desk/test_any_call.py
+
 .PHONY: test-schedule
 test-schedule: ready-dev ## windows and days in every time zone, at each change of its clock 2020-2040 (ten minutes)
 	@HYPOTHESIS_PROFILE=long $(PYTEST) --timeout=0 tests/unit/domain/test_schedule_minutes.py
