@@ -114,7 +114,21 @@ class Newcomer:
 
     def courses(self) -> list[Course]:
         """Those that they may ask, or have asked; in the campus's order."""
-        return [c for c in self._core.campus.courses.values() if self._may_ask(c)]
+        now, roll = self._core.clock(), self._core.roll
+        takes = [c for c in self._core.campus.courses.values() if c.takes(Joining.ASK, now)]
+        if not takes:
+            return []
+        closed = {
+            e.course
+            for e in roll.enrolments(self._person)
+            if e.state(now) is not EnrolmentState.ENDED
+        }
+        closed |= {
+            one.course
+            for one in roll.exclusions.of(self._keys)
+            if one.until is None or now < one.until
+        }
+        return [course for course in takes if course.id not in closed]
 
     @property
     def takes_codes(self) -> bool:
@@ -128,10 +142,10 @@ class Newcomer:
         Raises:
             NothingToJoin: see the class.
         """
-        course = self._core.campus.courses.get(id)
-        if course is None or not self._may_ask(course):
+        found = [course for course in self.courses() if course.id == id]
+        if not found:
             raise NothingToJoin(id)
-        return course
+        return found[0]
 
     def asked(self, course: str) -> JoinRequest | None:
         """What they have asked of a course: it waits, or was refused so short a while ago that they may not ask again."""
@@ -240,10 +254,6 @@ class Newcomer:
         is_good = course.takes(Joining.CODE, now) and code.is_good(now)
         may = core.may(Act.ENROL, maker, course.id)
         return is_good and may and not self._is_kept_out(course.id)
-
-    def _may_ask(self, course: Course) -> bool:
-        takes = course.takes(Joining.ASK, self._core.clock())
-        return takes and not self._is_in(course.id) and not self._is_kept_out(course.id)
 
     def _is_in(self, course: str) -> bool:
         return is_in(self._core, self._person, course)

@@ -31,6 +31,7 @@ class Joins:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._requests: dict[str, JoinRequest] = {}
+        self._of: dict[str, dict[str, JoinRequest]] = {}
         self._codes: dict[str, JoinCode] = {}
         self.turn = asyncio.Lock()
 
@@ -41,7 +42,7 @@ class Joins:
             StoreError: it, or a record in it, cannot be read.
         """
         for record in await self._store.load_records(_REQUEST):
-            self._requests[record.id] = _read_request(record)
+            self._put(_read_request(record))
         for record in await self._store.load_records(_CODE):
             self._codes[record.id] = _read_code(record)
 
@@ -53,11 +54,12 @@ class Joins:
 
     def in_course(self, course: str) -> list[JoinRequest]:
         """Those to join one course."""
-        return [one for one in self.requests() if one.course == course]
+        found = (one for one in self._requests.values() if one.course == course)
+        return sorted(found, key=lambda one: (one.at, one.id))
 
     def of(self, keys: Collection[str]) -> list[JoinRequest]:
         """Those of one person, by the keys of all their identities."""
-        return [one for one in self.requests() if one.person in keys]
+        return [one for key in keys for one in self._of.get(key, {}).values()]
 
     def find(self, course: str, id: str) -> JoinRequest | None:
         """One request to join this course."""
@@ -71,7 +73,7 @@ class Joins:
             StoreError: it could not be kept; nothing has changed.
         """
         await self._store.save_records([_request_record(request)], entry=entry)
-        self._requests[request.id] = request
+        self._put(request)
 
     async def drop(self, requests: Iterable[JoinRequest], entry: AuditEntry | None = None) -> None:
         """Keep requests no longer.
@@ -79,11 +81,12 @@ class Joins:
         Raises:
             StoreError: as for ``save``.
         """
-        ids = [one.id for one in requests]
-        if ids:
-            await self._store.save_records((), [(_REQUEST, id) for id in ids], entry)
-        for id in ids:
-            self._requests.pop(id, None)
+        dropped = list(requests)
+        if dropped:
+            await self._store.save_records((), [(_REQUEST, one.id) for one in dropped], entry)
+        for one in dropped:
+            self._requests.pop(one.id, None)
+            self._of.get(one.person, {}).pop(one.id, None)
 
     # -- codes -------------------------------------------------------------------------------------------------
 
@@ -126,14 +129,17 @@ class Joins:
 
     def forget(self, keys: Collection[str], hub_name: str, stand_in: str) -> None:
         """Know nothing of somebody any more; ``store.erase`` has made it so for good."""
-        self._requests = {
-            id: replace(one, by=stand_in) if hub_name and one.by == hub_name else one
-            for id, one in self._requests.items()
-            if one.person not in keys
-        }
+        left = [one for one in self._requests.values() if one.person not in keys]
+        self._requests, self._of = {}, {}
+        for one in left:
+            self._put(replace(one, by=stand_in) if hub_name and one.by == hub_name else one)
         for course, code in self._codes.items():
             if hub_name and code.by == hub_name:
                 self._codes[course] = replace(code, by=stand_in)
+
+    def _put(self, request: JoinRequest) -> None:
+        self._requests[request.id] = request
+        self._of.setdefault(request.person, {})[request.id] = request
 
 
 def _request_record(request: JoinRequest) -> Record:

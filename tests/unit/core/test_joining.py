@@ -27,6 +27,7 @@ from jupyterhub_edu.core.joining import (
     TooManyJoins,
 )
 from jupyterhub_edu.core.privacy import erase, find_dossier
+from jupyterhub_edu.core.settling import Tries
 from jupyterhub_edu.domain.courses import CourseState, Joining
 from jupyterhub_edu.domain.joining import CODE_LENGTH, CODE_SIGNS, JoinCode, fold_code
 from jupyterhub_edu.domain.people import CourseRole, Enrolment
@@ -399,3 +400,19 @@ async def test_who_is_erased_asks_for_nothing(core):
     stand_in = await erase(core.roll, core.store, tea, core.clock)
     core.joins.forget(tea.keys, "tea", stand_in)
     assert [one.by for one in core.joins.requests()] == [stand_in]
+
+
+def test_who_tried_long_ago_is_forgotten_and_what_is_given_back_does_not_count():
+    clock = AClock(NOW)
+    tries = Tries(clock, most=1)
+    for n in range(10_000):
+        assert tries.take(f"p{n}")
+    assert not tries.take("p1")
+    tries.give_back("p1")
+    tries.give_back("nobody")
+    assert tries.take("p1")
+    clock.pass_(minutes=59)
+    assert not tries.take("p1")
+    clock.pass_(minutes=1)
+    assert tries.take("p1")
+    assert len(tries._of) == 1
