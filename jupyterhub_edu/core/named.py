@@ -28,9 +28,11 @@ async def member_keys(roll: Roll, course: str) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     async for key in in_slices(sorted(roll.keys_in(course))):
         keys = roll.keys_of(key)
-        person = roll.person(key) if len(keys) > 1 else None
-        account = roll.by_hub_name(person.hub_name) if person else None
-        found[account.key if account else key] = keys
+        if len(keys) > 1 and (person := roll.person(key)) is not None:
+            account = roll.by_hub_name(person.hub_name)
+            found[account.key if account else key] = keys
+        else:
+            found[key] = keys
     return found
 
 

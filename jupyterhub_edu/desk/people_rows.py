@@ -43,6 +43,7 @@ __all__ = [
 
 NEVER: Final = "never"
 OUT: Final = "out"
+_ROLES: Final = {str(role): role for role in CourseRole}
 _RANK: Final = {role: rank for rank, role in enumerate(CourseRole, 1)}
 
 
@@ -218,22 +219,17 @@ def _is_wanted(
     if wanted.show == NEVER and any(roll.person(key) for key in keys):
         return False
     if wanted.role or wanted.section or wanted.origin:
-        told = [
-            one
+        role = _ROLES.get(wanted.role)
+        if not any(
+            one.course == course
+            and (one.role is role or not wanted.role)
+            and (one.origin == wanted.origin or not wanted.origin)
+            and (wanted.section in one.sections or not wanted.section)
+            and one.state(now) is not EnrolmentState.ENDED
             for one in roll.told_of(keys)
-            if one.course == course and one.state(now) is not EnrolmentState.ENDED
-        ]
-        if not any(_fits(one, wanted) for one in told):
+        ):
             return False
     return not q or any(q in _called(core, course, key) for key in keys)
-
-
-def _fits(enrolment: Enrolment, wanted: Wanted) -> bool:
-    return (
-        wanted.role in ("", str(enrolment.role))
-        and wanted.origin in ("", enrolment.origin)
-        and (not wanted.section or wanted.section in enrolment.sections)
-    )
 
 
 def _called(core: Core, course: str, key: str) -> str:
