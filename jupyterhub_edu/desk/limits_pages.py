@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from jupyterhub.scopes import needs_scope
@@ -27,6 +28,7 @@ from .limits import LIMIT_REFUSALS, fields_of
 from .limits_forms import Typed, device_flavors, fields_of_value, read_value
 from .limits_views import LimitRow, grant_row, groups_of, limit_row, title_of
 from .local_times import CannotRead, read_local
+from .rates import Rate
 from .reading import read_body
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
@@ -36,6 +38,8 @@ __all__ = ["LimitsPage", "limit_page_routes"]
 
 _LISTS: Final = frozenset({"profiles", "ways"})
 """Fields that are several boxes."""
+_CHANGES: Final = Rate(60, timedelta(minutes=1))
+"""Changes of limits: each reads the campus anew."""
 _AT_ONCE: Final = 200
 """Grants on the page; the API has all of them."""
 
@@ -64,6 +68,7 @@ class LimitsPage(Page):
     async def post(self, course_id: str) -> None:
         """``do``: set or back (one ``field``), give or take-back (a grant)."""
         core, viewer, course, adjusting = await self._course(course_id)
+        _CHANGES.require(self.current_user.name)
         match self.get_body_argument("do", ""):
             case "set" | "back" as act:
                 await self._adjust(core, course, adjusting, act)
