@@ -31,7 +31,7 @@ from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.store.memory import MemoryStore
 from tests.fakes.campus import NOW, a_core, enrol
-from tests.fakes.world import AClock
+from tests.fakes.world import AClock, FakeVisits
 
 __all__ = ["CALLS", "FILE", "PEOPLE", "ApiWorld", "Reply"]
 
@@ -193,12 +193,15 @@ class ApiWorld:
         await self.core.close()
         self.clock.now = NOW
         await self._open(self._core())
-        for course, student in (("ml", "stu"), ("db", "bob")):
+        for course, teacher, student in (("ml", "tea", "stu"), ("db", "ben", "bob")):
             person = self.person(student)
             wish = StartRequest(person.key, course, "notebook")
             admission = await self.core.book.admit(wish, person, "")
             await self.core.book.run(admission.id)
-            self.named["session"] = admission.id
+            running = self.core.book.admission(admission.id)
+            assert running is not None
+            help = await self.core.helps.open(self.person(teacher), running)
+            self.named |= {"session": admission.id, "help": help.id}
 
     async def __aexit__(self, *_: object) -> None:
         provide(None)
@@ -306,7 +309,13 @@ class ApiWorld:
         for name, kept in vars(self._store).items():
             setattr(store, name, copy(kept))
         arrange = campus.arranger(self._loaded)
-        return a_core(self._loaded.campus, store=store, clock=self.clock, arrange=arrange)
+        return a_core(
+            self._loaded.campus,
+            store=store,
+            clock=self.clock,
+            arrange=arrange,
+            visits=FakeVisits(),
+        )
 
     async def _made(self, course: str, teacher: str, student: str) -> dict[str, str]:
         """One of everything in a course, made by its own teacher: its names."""
