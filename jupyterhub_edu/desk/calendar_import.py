@@ -31,6 +31,8 @@ __all__ = [
 
 _AHEAD: Final = timedelta(days=366)
 """How far ahead the times of a course without a last day are read."""
+_LARGEST: Final = 128 * 1024
+"""Characters of windows as a page hands them out; the desk keeps a quarter of that."""
 _MOMENT: Final = timedelta.resolution
 
 
@@ -106,13 +108,13 @@ def windows_from(
 
 
 def read_windows(text: str) -> list[dict[str, Any]]:
-    """Windows as ``windows_from`` made them and a page has handed them out: at least one, all of one title.
+    """Windows as ``windows_from`` made them and a page has handed them out: at least one, all of one title; may be slow.
 
     Raises:
         DeskError: it is anything else.
     """
     try:
-        windows = json.loads(text)
+        windows = json.loads(text if len(text) <= _LARGEST else "")
         (_,) = {window["title"] for window in windows}
         for window in windows:
             read_body(json.dumps({"window": window}).encode(), WindowWish)
@@ -127,7 +129,7 @@ def read_windows(text: str) -> list[dict[str, Any]]:
 def difference(
     core: Core, course: Course, title: str, windows: Sequence[Mapping[str, Any]]
 ) -> Difference:
-    """What would change were these the windows of this title.
+    """What would change were these the windows of this title; slow where there are many, and to be called in a thread.
 
     Args:
         windows: of ``windows_from``.

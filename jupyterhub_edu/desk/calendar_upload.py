@@ -83,12 +83,16 @@ class UploadPage(Windows):
         if any(one.get("ical") and one.get("title") == typed["title"] for one in known):
             raise CannotRead("The campus file has a calendar of this title: choose another one.")
         days = dates_of(core, course)
-        spans = await asyncio.to_thread(read_times, content, zone, days, core.clock())
-        return windows_from(spans, zone, like)
+        now = core.clock()
+
+        def read() -> list[dict[str, Any]]:
+            return windows_from(read_times(content, zone, days, now), zone, like)
+
+        return await asyncio.to_thread(read)
 
     async def _apply(self, core: Core, course: Course, adjusting: Adjusting) -> None:
         """Put the windows in the place of those of their title, all in one step."""
-        new = read_windows(self.get_body_argument("windows", ""))
+        new = await asyncio.to_thread(read_windows, self.get_body_argument("windows", ""))
         title = new[0]["title"]
         stay = [
             dict(window)
@@ -130,7 +134,7 @@ class UploadPage(Windows):
         wrong: str = "",
         ask: dict[str, str] | None = None,
     ) -> None:
-        found: Difference = difference(core, course, title, windows)
+        found: Difference = await asyncio.to_thread(difference, core, course, title, windows)
         await self.show_tab(
             "calendar",
             "calendar_difference.html",
