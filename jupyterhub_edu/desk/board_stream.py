@@ -18,7 +18,6 @@ from .api import API
 from .board_html import HtmlFace
 from .board_json import JsonFace
 from .frame import Page
-from .languages import choose_language
 from .live import LIVE, Face, Rights, Viewer, rights_of
 from .operations import Media, operation
 from .refusals import Code, DeskError
@@ -162,7 +161,7 @@ def require_rights(core: Core, hub_name: str, course_id: str) -> Rights:
 
 def html_face(page: Page, core: Core, course_id: str, rights: Rights) -> tuple[Hashable, Any]:
     """The face of a board on somebody's page: its key, and how it is made."""
-    language = choose_language(page.request.headers.get("Accept-Language", ""))
+    language = page.language
 
     def make() -> Face:
         return HtmlFace(page, course_id, rights, core.campus.zone, language)

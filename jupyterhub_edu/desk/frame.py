@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Awaitable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -65,24 +66,34 @@ class Page(Desk, BaseHandler):
 
     def render_template(self, name: str, sync: bool = False, **what: Any) -> Any:
         """Render a page of ours; where the hub would show its own page of an error, ours of the same error."""
-        language = current_core().campus.language or choose_language(
-            self.request.headers.get("Accept-Language", "")
-        )
-        words = catalog(language)
-        self.set_header("Content-Language", language)
+        self.set_header("Content-Language", self.language)
         common = {
             "no_spawner_check": True,
             "files": url_path_join(self.hub.base_url, "edu/static"),
             "files_version": _VERSION,
             "address": self.address,
-            "language": language,
-            "gettext": words.gettext,
-            "ngettext": words.ngettext,
-            "edu_text": words.gettext,
+            **self.words,
         }
         ours = name if name.startswith("edu/") else "edu/error.html"
         html = super().render_template(ours, sync, **{**common, **what})
         return _from_files(html) if sync else _awaited(html)
+
+    @cached_property
+    def language(self) -> str:
+        """The campus's language, or what the browser asks for."""
+        accepted = self.request.headers.get("Accept-Language", "")
+        return current_core().campus.language or choose_language(accepted)
+
+    @cached_property
+    def words(self) -> dict[str, Any]:
+        """What every template needs in which text is marked for translation."""
+        found = catalog(self.language)
+        return {
+            "language": self.language,
+            "gettext": found.gettext,
+            "ngettext": found.ngettext,
+            "edu_text": found.gettext,
+        }
 
     async def show(self, template: str, **what: Any) -> None:
         """Render one of our templates."""

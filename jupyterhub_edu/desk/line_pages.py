@@ -202,7 +202,7 @@ class LineEvents(_LineWords):
         told = {
             "phase": view.phase,
             "title": view.heading,
-            "html": self._now.render(line=view, base_url=self.hub.base_url),
+            "html": self._now.render(line=view, base_url=self.hub.base_url, **self.words),
             "leave": view.may_leave,
             "go": on,
             "done": is_last,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
+from gettext import NullTranslations
 from types import SimpleNamespace
 from typing import Any
 
@@ -189,9 +190,15 @@ async def test_what_came_from_outside_is_text(core, phase, autoescape):
     core = a_core(a_campus(courses=[a_course(title=HOSTILE)], profiles=[profile]))
     told = Reason(Code.COURSE_QUOTA, "", {"flavor": HOSTILE, "title": HOSTILE})
     view = line_view(core, a_standing(phase, reasons=(told,)))
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=autoescape)  # noqa: S701
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=autoescape,  # noqa: S701 - an administrator may have switched it off
+        extensions=["jinja2.ext.i18n"],
+    )
     template = environment.get_template("edu/line_now.html")
-    page = BeautifulSoup(template.render(line=view, base_url="/hub/"), "html.parser")
+    words = NullTranslations()
+    html = template.render(line=view, base_url="/hub/", gettext=words.gettext)
+    page = BeautifulSoup(html, "html.parser")
     assert page.find("img") is None
     assert HOSTILE in page.get_text()
     assert "49" not in page.get_text()
@@ -213,7 +220,10 @@ class Stream(LineEvents):
         self.query = ""
 
     hub: Any = SimpleNamespace(base_url="/hub/")
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+    request: Any = SimpleNamespace(headers={})
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, extensions=["jinja2.ext.i18n"]
+    )
 
     def set_header(self, name: str, value: Any) -> None: ...
 
