@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -16,15 +18,89 @@ from markupsafe import Markup
 
 from .board import BoardRow
 from .frame import Page
-from .languages import catalog
+from .languages import catalog, mark
 from .live import GROUPS, Rest, Rights
 from .parts import Change
+from .views import SessionRow
 
 __all__ = ["HtmlFace"]
 
 _BREAKS: Final = re.compile(r"\s*[\r\n]\s*")
 _SWAP: Final = '<hx-partial hx-target="#edu-{}" hx-swap="{}">{}</hx-partial>'
 """How htmx is told of a part of the page: where it stands, and what becomes of it; ``innerMorph`` keeps the focus."""
+
+
+_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "profile": mark("Profile"),
+        "gpus": mark("GPUs"),
+        "state": mark("State"),
+        "since": mark("Since"),
+        "active": mark("Last active"),
+        "until": mark("Until"),
+        "own": mark("your course's GPUs"),
+        "spare": mark("spare GPUs"),
+        "working": mark("at work"),
+        "idle": mark("idle since"),
+        "unopened": mark("never opened"),
+        "silent": mark("the server does not answer"),
+        "starting": mark("starting"),
+        "running": mark("running"),
+        "stopping": mark("stopping"),
+        "ended": mark("ended"),
+        "none": mark("none"),
+        "unknown": mark("not known"),
+        "endless": mark("no end"),
+    }
+)
+"""What a row says, by what it is about."""
+_BADGES: Final = defaultdict(lambda: "secondary", running="success", starting="info")
+
+
+class _Act(NamedTuple):
+    """What may be done about a session: a link, and what is read aloud of it."""
+
+    words: str
+    label: str
+    href: str
+    look: str
+
+
+class _Way(NamedTuple):
+    """An act before it is known whom it is about."""
+
+    words: str
+    label: str
+    path: str
+    look: str
+    named: bool
+    """Whether its address names the server too."""
+
+
+_WAYS: Final[Mapping[str, _Way]] = MappingProxyType(
+    {
+        "message": _Way(
+            mark("Message"), mark("Message to %(name)s"), "now/message", "secondary", False
+        ),
+        "help": _Way(
+            mark("Help"), mark("Help %(name)s in their server"), "help", "secondary", True
+        ),
+        "extend": _Way(
+            mark("Extend"), mark("Extend the session of %(name)s"), "extend", "secondary", True
+        ),
+        "stop": _Way(mark("Stop"), mark("Stop the session of %(name)s"), "stop", "danger", True),
+    }
+)
+"""Acts by the right that they need, in the order in which they stand."""
+
+
+def _can(act: str, session: SessionRow) -> bool:
+    """Whether an act means anything for a session as it is now."""
+    if act == "stop":
+        return session.may_stop
+    if act == "message":
+        return True
+    return session.state == "running" and (act == "help" or session.until is not None)
 
 
 class HtmlFace:
@@ -42,6 +118,18 @@ class HtmlFace:
         words = catalog(language)
         base_url = page.hub.base_url
         self._zone = zone
+        self._words = {name: words.gettext(english) for name, english in _WORDS.items()}
+        self._server = words.gettext("server %(server)s")
+        here = _address(base_url, "courses", course_id)
+        self._ways = {
+            act: way._replace(
+                words=words.gettext(way.words),
+                label=words.gettext(way.label),
+                path=f"{here}/{way.path}/",
+            )
+            for act, way in _WAYS.items()
+            if getattr(rights, act)
+        }
         self._common = {
             "course_id": course_id,
             "rights": rights,
@@ -58,7 +146,29 @@ class HtmlFace:
 
     def row(self, row: BoardRow) -> str:
         """One row of the table."""
-        return _line(self._row.render(**self._common, row=row, session=row.session))
+        session = row.session
+        below = [session.user]
+        if session.server:
+            below.append(self._server.replace("%(server)s", session.server))
+        if row.sections:
+            below.append(", ".join(row.sections))
+        shown = self._row.render(
+            row=row,
+            session=session,
+            w=self._words,
+            badges=_BADGES,
+            below=" · ".join(below),
+            acts=list(self._acts(session)),
+        )
+        return _line(shown)
+
+    def _acts(self, session: SessionRow) -> Iterator[_Act]:
+        name, user = session.name or session.user, quote(session.user, safe="")
+        server = f"/{quote(session.server, safe='')}" if session.server else ""
+        for act, way in self._ways.items():
+            if _can(act, session):
+                href = f"{way.path}{user}{server if way.named else ''}"
+                yield _Act(way.words, way.label.replace("%(name)s", name), href, way.look)
 
     def group(self, name: str, rest: Rest) -> str:
         """What stands in one of the groups' places."""

@@ -12,7 +12,7 @@ import inspect
 import json
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 from urllib.parse import urlencode
 
@@ -91,7 +91,10 @@ class _WithoutHub:
         self.query = query
 
     hub = SimpleNamespace(base_url="/hub/")
-    settings: Any = {"jinja2_env": ENVIRONMENT, "jinja2_env_sync": ENVIRONMENT}
+    settings: ClassVar[dict[str, Any]] = {
+        "jinja2_env": ENVIRONMENT,
+        "jinja2_env_sync": ENVIRONMENT,
+    }
     log = SimpleNamespace(warning=print, error=print, info=print)
     current_user = property(lambda self: SimpleNamespace(name=self.login))
 

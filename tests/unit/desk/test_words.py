@@ -210,7 +210,15 @@ WHAT: dict[str, dict[str, Any]] = {
         "now": Now(),
         "tab": TABS[0],
     },
-    "now_row.html": {**BOARD, "session": SESSION, "row": BOARD_ROW},
+    "now_row.html": {
+        "session": SESSION,
+        "row": BOARD_ROW,
+        "w": {**dict.fromkeys(["profile", "gpus", "own", "idle", "state", "running"], HOSTILE)}
+        | dict.fromkeys(["since", "active", "until"], HOSTILE),
+        "badges": {"running": "success"},
+        "below": HOSTILE,
+        "acts": [SimpleNamespace(look="danger", href="/", label=HOSTILE, words=HOSTILE)],
+    },
     "now_sums.html": {**BOARD, "rest": REST},
     "now_line.html": {**BOARD, "rest": REST},
     "now_news.html": {**BOARD, "rest": REST},
