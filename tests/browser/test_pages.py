@@ -111,6 +111,50 @@ def test_somebody_in_no_course_is_told_whom_to_ask(person: People, picture: Pict
     picture(nils, "nowhere")
 
 
+def test_the_board_of_a_course_changes_without_being_loaded_again(
+    demo_hub: Hub, person: People, picture: Picture
+) -> None:
+    demo_hub.api("users/ina/server", method="DELETE")
+    ian, ina = person("ian"), person("ina")
+    board = f"{demo_hub.url}/hub/edu/courses/intro"
+    row = ian.locator("#edu-rows").get_by_role("row", name=re.compile("Ina Introduction"))
+    ian.goto(board)
+    expect(row).to_have_count(0)
+    ian.evaluate("window.stayed = true")
+    picture(ian, "board-nobody")
+
+    ina.goto(f"{demo_hub.url}/hub/spawn")
+    ina.get_by_role("button", name="Start").first.click()
+    expect(row).to_contain_text("running")
+    expect(ian.locator("#edu-sums")).to_contain_text("1 on now")
+    assert ian.evaluate("window.stayed")
+
+    ian.get_by_role("link", name="Send a message").click()
+    picture(ian, "board-message")
+    ian.get_by_label("Message", exact=True).fill("<b>Ten</b> more minutes")
+    ian.get_by_role("button", name="Send").click()
+    ian.wait_for_url(board)
+    expect(ian.get_by_text("<b>Ten</b> more minutes")).to_be_visible()
+    picture(ian, "board-said")
+    ina.goto(f"{demo_hub.url}/hub/home")
+    said = ina.get_by_role("region", name="Messages to you")
+    expect(said).to_contain_text("<b>Ten</b> more minutes")
+    expect(said).to_contain_text("Ian Introduction")
+    picture(ina, "said")
+
+    row.get_by_role("link", name=re.compile("Extend")).click()
+    picture(ian, "board-extend")
+    ian.get_by_role("link", name="Leave it as it is").click()
+    ian.get_by_role("link", name="Stop several").click()
+    expect(ian.get_by_text("1 session would be stopped")).to_be_visible()
+    picture(ian, "board-stop")
+    ian.get_by_role("button", name="Stop 1 session").click()
+    ian.wait_for_url(board)
+    expect(ian.locator("#edu-news")).to_contain_text("1 of 1 stopped")
+    expect(row).to_have_count(0)
+    picture(ian, "board-stopped")
+
+
 def test_a_teacher_hands_in_a_list_without_scripts_and_undoes_it(
     demo_hub: Hub, person: People, picture: Picture
 ) -> None:
