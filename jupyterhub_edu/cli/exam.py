@@ -53,6 +53,11 @@ Extra = Annotated[
         "--extra", metavar="NAME=MINUTES", help="Extra time; repeatable; 0 takes it away."
     ),
 ]
+Title = Annotated[str | None, typer.Option(metavar="TITLE", help="What its course calls it.")]
+Section = Annotated[
+    str | None,
+    typer.Option(metavar="SECTION", help="Instead of names: who is in this section now."),
+]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen to whom.")]
 
 
@@ -79,6 +84,8 @@ def prepare(
     option: Options = None,
     participant: Participants = None,
     extra: Extra = None,
+    title: Title = None,
+    section: Section = None,
     dry_run: Dry = False,
     as_json: Json = False,
 ) -> None:
@@ -87,6 +94,7 @@ def prepare(
     async def ask() -> Any:
         path = address(course, "exams")
         wish = await _wish(path, (starts, ends), profile, image, option, participant, extra)
+        wish |= _said(title=title, section=section)
         if dry_run:
             wish["dry_run"] = True
         return await ask_hub("POST", path, wish)
@@ -110,6 +118,8 @@ def change(
     option: Options = None,
     participant: Participants = None,
     extra: Extra = None,
+    title: Title = None,
+    section: Section = None,
     dry_run: Dry = False,
     as_json: Json = False,
 ) -> None:
@@ -119,6 +129,7 @@ def change(
         times = starts, ends
         path = address(course, "exams")
         wish = await _wish(path, times, profile, image, option, participant, extra)
+        wish |= _said(title=title, section=section)
         if dry_run:
             wish["dry_run"] = True
         return await ask_hub("PATCH", address(course, "exams", id), wish)
@@ -217,6 +228,10 @@ async def _wish(
         "participants": participants or None,
         "extra": {name: int(text) for name, text in minutes.items()} or None,
     }
+    return _said(**wish)
+
+
+def _said(**wish: Any) -> dict[str, Any]:
     return {key: value for key, value in wish.items() if value is not None}
 
 
@@ -228,6 +243,7 @@ def _show(one: dict[str, Any], zone: str) -> None:
     dates = f"{at(one['starts'], zone)} to {at(one['ends'], zone)}"
     say(
         (f"{one['phase']}: ", HEAD),
+        f"{one['title']}, " if one["title"] else "",
         f"{dates}, {one['profile']}, {who}{more}",
         (f"  {one['id']}", DIM),
     )

@@ -26,6 +26,7 @@ GRANT = {
 CEILINGS = {"hours": 10.0, "offer": ["big"], "servers": 0, "devices": {"t4": 2}, "longest": 480}
 EXAM = {
     "id": "e1",
+    "title": "Midterm",
     "phase": "before",
     "starts": "2026-11-24T09:00:00+00:00",
     "ends": "2026-11-24T11:00:00+00:00",
@@ -180,6 +181,9 @@ def test_an_exam_is_prepared_and_says_what_will_happen(run: Any, asked: list[Any
 def test_extra_time_alone_is_changed(run: Any, asked: list[Any]) -> None:
     assert run("exam", "change", "ml", "e1", "--extra", "ad:2=0").exit_code == 0
     assert asked == [("PATCH", "courses/ml/exams/e1", {"extra": {"ad:2": 0}})]
+    words = ["--title", "", "--section", "B"]
+    assert run("exam", "change", "ml", "e1", *words).exit_code == 0
+    assert asked[-1][2] == {"title": "", "section": "B"}
 
 
 @pytest.mark.parametrize("extra", ["ada", "ada=", "=30", "ada=half", "ada=-3", "ada=٣"])
@@ -207,7 +211,7 @@ def test_an_act_is_one_call(
 def test_exams_and_a_protocol_are_told_in_the_campus_s_time(run: Any, asked: list[Any]) -> None:
     listed = run("exam", "list", "ml").stdout
     assert (
-        "before: 2026-11-24 10:00 to 2026-11-24 12:00, gpu, all students, 1 with extra time"
+        "before: Midterm, 2026-11-24 10:00 to 2026-11-24 12:00, gpu, all students, 1 with extra time"
         in listed
     )
     told = run("exam", "protocol", "ml", "e1").stdout
