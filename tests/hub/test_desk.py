@@ -268,7 +268,6 @@ def test_administrators_see_the_sources_sync_rosters_and_answer_for_what_is_kept
     for path, method in (
         ("sources", "GET"),
         ("sources/demo/sync", "POST"),
-        ("explain?person=stu&course=ml", "GET"),
         ("people/stu", "GET"),
         ("people/stu", "DELETE"),
     ):
