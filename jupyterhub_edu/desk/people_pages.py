@@ -30,7 +30,7 @@ from .wishes import done
 
 __all__ = ["PeoplePage", "PeopleTab", "PersonPage", "TakeBackPage", "people_page_routes"]
 
-_AT_ONCE: Final = 50
+_AT_ONCE: Final = 30
 _WAITING: Final = "waiting"
 _LONGEST: Final = 500
 _ROLES: Final = {str(role): role for role in sorted(CourseRole)}
