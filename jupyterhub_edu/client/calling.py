@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 from collections.abc import Mapping, Sequence
+from email.message import Message
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -51,6 +52,9 @@ class Unreachable(Exception):
 class Caller:
     """Calls addresses below the hub's API.
 
+    Attributes:
+        tag: the ``ETag`` of the last answer, for ``seen`` of what changes it; None if it had none.
+
     Args:
         url: of the hub's API; left out, what ``JUPYTERHUB_API_URL`` names.
         token: left out, what ``JUPYTERHUB_API_TOKEN`` holds.
@@ -70,6 +74,7 @@ class Caller:
         if not self._token:
             raise ValueError(f"no token: give one, or set {TOKEN}")
         self.url, self._timeout = address.geturl(), timeout
+        self.tag: str | None = None
         self._kind, self._path = _KINDS[address.scheme], address.path
         self._host, self._port = address.hostname, address.port
 
@@ -103,18 +108,19 @@ class Caller:
         where = f"{self._path}/edu/{path}{more}"
         sent = json.dumps(body).encode() if body is not None else None
         try:
-            status, told, after = self._ask(method, where, sent, headers)
+            status, told, found = self._ask(method, where, sent, headers)
             answer = json.loads(told) if told else None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unreachable(f"the hub does not answer at {self.url}: {error}") from error
         if not 200 <= status < 300:
-            raise Refused(status, answer, after)
+            raise Refused(status, answer, found.get("Retry-After"))
+        self.tag = found.get("ETag")
         return answer
 
     def _ask(
         self, method: str, where: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, bytes, str | None]:
-        """Status, body, and ``Retry-After``. Redirects are not followed: they would carry the token along."""
+    ) -> tuple[int, bytes, Message]:
+        """Status, body and headers. Redirects are not followed: they would carry the token along."""
         connection = self._kind(self._host, self._port, timeout=_CONNECT_WITHIN)
         try:
             connection.connect()
@@ -122,6 +128,6 @@ class Caller:
             connection.sock.settimeout(self._timeout)
             connection.request(method, where, body, dict(headers))
             reply = connection.getresponse()
-            return reply.status, reply.read(), reply.getheader("Retry-After")
+            return reply.status, reply.read(), reply.headers
         finally:
             connection.close()

@@ -33,7 +33,7 @@ def pages(
 
 
 class CourseClient:
-    """One course of the hub. ``seen`` of an act is the ``ETag`` of what it changes, as ``Caller.call`` takes it."""
+    """One course of the hub. ``seen`` of an act is the client's ``tag`` of the answer that showed what is changed."""
 
     def __init__(self, caller: Caller, id: str) -> None:
         self.id, self._caller = id, caller

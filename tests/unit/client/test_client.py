@@ -7,6 +7,7 @@ import inspect
 import json
 from datetime import UTC, datetime
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,14 +53,8 @@ class FakeHub:
         status, text, headers = self.answers.pop(0)
         reply: Any = BytesIO(text)
 
-        class Reply:
-            read = reply.read
-
-            def getheader(self, name: str) -> str | None:
-                return headers.get(name.replace("-", "_"))
-
-        Reply.status = status  # type: ignore[attr-defined]
-        return Reply()
+        told = {name.replace("_", "-"): one for name, one in headers.items()}
+        return SimpleNamespace(status=status, read=reply.read, headers=told)
 
     def close(self) -> None: ...
 
@@ -115,8 +110,10 @@ def test_a_refusal_has_its_reasons(hub: FakeHub, client: Client) -> None:
 
 def test_a_second_editor_is_told_what_is_there_now(hub: FakeHub, client: Client) -> None:
     hub.answer(412, {"status": 412, "message": "Changed.", "current": {"id": "e1"}})
+    hub.answers.insert(0, (200, b"{}", {"ETag": '"tag"'}))
+    client.course("ml").exam("e1")
     with pytest.raises(Refused) as refusal:
-        client.course("ml").change_exam("e1", {"extra": {"ada": 5}}, seen='"tag"')
+        client.course("ml").change_exam("e1", {"extra": {"ada": 5}}, seen=client.tag)
     assert hub.headers["If-Match"] == '"tag"'
     assert refusal.value.current == {"id": "e1"}
 
