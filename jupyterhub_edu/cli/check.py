@@ -124,6 +124,13 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
+def _as_json(mistake: Mistake) -> dict[str, object]:
+    """A mistake for whoever has the file, who may know all that is in it."""
+    known = asdict(mistake)
+    del known["discreet"]
+    return known
+
+
 def _print_json(
     path: Path,
     *,
@@ -134,7 +141,7 @@ def _print_json(
     say_json(
         {
             "file": str(path),
-            "mistakes": [asdict(mistake) for mistake in mistakes],
+            "mistakes": [_as_json(mistake) for mistake in mistakes],
             "warnings": list(warnings),
             "answers": [{"asked": name, "problems": problems} for name, problems in answers],
         }
