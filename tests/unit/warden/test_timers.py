@@ -229,6 +229,7 @@ async def test_two_wardens_may_share_one_registry():
         assert set(warden.states) == {
             *("sources", "deadlines", "enrolments", "reconcile", "groups", "pending"),
             *("counts", "exams", "line", "reclaim", "adjustments", "class-starts", "joins"),
+            "helps",
         }
 
 
