@@ -65,6 +65,7 @@ class Hub:
         version: ``"6.1"`` or ``"5.5"``.
         hub_ip: address that the hub's own API binds to (servers connect to it).
         environ: more environment variables.
+        base: the hub's base address, without a slash at its end.
     """
 
     def __init__(
@@ -75,11 +76,12 @@ class Hub:
         version: str = "6.1",
         hub_ip: str = "127.0.0.1",
         environ: dict[str, str] | None = None,
+        base: str = "",
     ) -> None:
         self.folder, self.version, self.hub_ip = folder, version, hub_ip
         self.port, self.hub_port, self.proxy_port = free_port(), free_port(), free_port()
         self.admin_token = secrets.token_hex(16)
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}{base}"
         self.log = folder / "hub.log"
         self.canaries = Canaries({**(environ or {}), "ADMIN_TOKEN": self.admin_token})
         self._environ = environ or {}
@@ -217,7 +219,7 @@ class Hub:
         return f"""\
 c = get_config()  # noqa
 c.JupyterHub.log_level = "DEBUG"  # secrets are looked for in all that it says
-c.JupyterHub.bind_url = "http://127.0.0.1:{self.port}"
+c.JupyterHub.bind_url = "{self.url}"
 c.JupyterHub.hub_ip = "{self.hub_ip}"
 c.JupyterHub.hub_port = {self.hub_port}
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{self.proxy_port}"

@@ -7,6 +7,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const rows = [...table.tBodies[0].rows];
   const days = rows.map((row) => row.cells[0].textContent.trim());
   const at = days.map((_, index) => index);
+  const first = table.tHead.rows[0].cells[0].textContent.trim();
   const columns = [...table.tHead.rows[0].cells]
     .map((cell, index) => ({ cell, index }))
     .filter(({ cell }) => "eduPlot" in cell.dataset)
@@ -32,11 +33,11 @@ document.addEventListener("DOMContentLoaded", () => {
       height: HEIGHT,
       scales: { x: { time: false, range: [-0.5, at.length - 0.5] }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
       axes: [
-        { ...axis, grid: { show: false }, incrs: [1, 2, 7, 14, 28, 56, 112], space: 60, values: (_, splits) => splits.map((one) => days[one] ?? "") },
+        { ...axis, size: 30, grid: { show: false }, incrs: [1, 2, 7, 14, 28, 56, 112], space: 60, values: (_, splits) => splits.map((one) => days[one] ?? "") },
         { ...axis, size: 48 },
       ],
       series: [
-        { value: (_, one) => days[one] ?? "" },
+        { label: first, value: (_, one) => days[one] ?? "" },
         { label: title, stroke: highlight, fill: highlight, paths: uPlot.paths.bars({ size: [0.7, 40] }), points: { show: false } },
       ],
       cursor: { y: false, drag: { setScale: false } },
