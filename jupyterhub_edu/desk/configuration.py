@@ -64,13 +64,13 @@ class ConfigurationAPI(Admins, API):
     @operation(
         ADMIN,
         does="The configuration as it was loaded, each value with where it came from; without secrets.",
-        query=wire.Asked,
+        query=wire.SettingsAsked,
         answers={200: Part[wire.Setting]},
         refuses={Code.ADMINS_ONLY},
         act=Act.CONFIGURE,
         rate=EXPENSIVE,
     )
-    async def get(self, *, asked: wire.Asked) -> None:
+    async def get(self, *, asked: wire.SettingsAsked) -> None:
         """In the file's order, then the defaults, then what the desk has set."""
         core, _ = await self.admin_for()
         start, size = _number(asked.get("cursor", "0")), asked.get("limit", PAGE)

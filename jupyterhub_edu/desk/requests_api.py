@@ -112,12 +112,12 @@ class AnswerAPI(Admins, API):
     @operation(
         ADMIN,
         does="Answer a request; approving it does what it asks for.",
-        takes=wire.Answer,
+        takes=wire.RequestAnswer,
         answers={200: wire.Request},
         refuses={Code.ADMINS_ONLY, *REFUSALS.values()} - {Code.NOT_YOUR_REQUESTS},
         act=Act.CONFIGURE,
     )
-    async def post(self, request: str, *, wish: wire.Answer) -> None:
+    async def post(self, request: str, *, wish: wire.RequestAnswer) -> None:
         """What the act has against it is told, and leaves the request open."""
         core, admin = await self.admin_for()
         address = self.request.remote_ip or ""

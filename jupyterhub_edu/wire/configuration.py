@@ -6,11 +6,11 @@ from typing import Literal
 
 from .shapes import Instant, Paged, Text, TypedDict, strict
 
-__all__ = ["Asked", "Setting"]
+__all__ = ["Setting", "SettingsAsked"]
 
 
 @strict
-class Asked(Paged, total=False):
+class SettingsAsked(Paged, total=False):
     """Which values: those whose path begins so, such as ``courses.ml``."""
 
     below: Text

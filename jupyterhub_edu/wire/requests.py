@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired
 
 from .shapes import Instant, Rule, Text, TypedDict, strict
 
-__all__ = ["Answer", "Request", "RequestWish"]
+__all__ = ["Request", "RequestAnswer", "RequestWish"]
 
 _Wish = Annotated[dict[str, Any], Rule(lambda wish: len(wish) <= 50, "too many keys")]
 _Kind = Literal["adjust", "grant", "window", "exam"]
@@ -29,7 +29,7 @@ class _Answered(TypedDict):
 
 
 @strict
-class Answer(_Answered, total=False):
+class RequestAnswer(_Answered, total=False):
     """Yes does what was asked for; ``words`` are for whoever asked."""
 
     words: Text
