@@ -68,7 +68,7 @@ class AuditRow:
     details: Sequence[tuple[str, str]]
 
 
-def read_asked(asked: wire.Asked) -> tuple[AuditQuery, int | None]:
+def read_asked(asked: wire.AuditAsked) -> tuple[AuditQuery, int | None]:
     """What the API is asked for, and the number below which the entries lie.
 
     Raises:
@@ -132,7 +132,7 @@ def row_of(core: Core, filed: Filed) -> AuditRow:
     )
 
 
-def entry_json(filed: Filed) -> wire.Entry:
+def entry_json(filed: Filed) -> wire.AuditEntry:
     """An entry for programs."""
     entry = filed.entry
     return {

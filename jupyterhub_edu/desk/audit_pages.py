@@ -103,19 +103,19 @@ class AuditAPI(Admins, API):
     @operation(
         ADMIN,
         does="What was done at the desk and by the system, newest first.",
-        query=wire.Asked,
-        answers={200: Page[wire.Entry]},
+        query=wire.AuditAsked,
+        answers={200: Page[wire.AuditEntry]},
         refuses={Code.ADMINS_ONLY},
         act=Act.AUDIT,
     )
-    async def get(self, *, asked: wire.Asked) -> None:
+    async def get(self, *, asked: wire.AuditAsked) -> None:
         """Page by page."""
         core, _ = await self.admin_for(Act.AUDIT)
         query, before = read_asked(asked)
         size = asked.get("limit", _PAGE)
         found = await _found(core, query, before, size + 1)
         last = str(found[size - 1].number) if len(found) > size else None
-        answer: Page[wire.Entry] = {"items": [*map(entry_json, found[:size])], "next": last}
+        answer: Page[wire.AuditEntry] = {"items": [*map(entry_json, found[:size])], "next": last}
         self.show(answer)
 
 
@@ -125,12 +125,12 @@ class AuditExportAPI(_Streams, API):
     @operation(
         ADMIN,
         does="All entries of the audit that are meant, as one file: JSON, an entry a line, or CSV.",
-        query=wire.Export,
+        query=wire.AuditExport,
         answers={200: Media("application/x-ndjson")},
         refuses={Code.ADMINS_ONLY},
         act=Act.AUDIT,
     )
-    async def get(self, *, asked: wire.Export) -> None:
+    async def get(self, *, asked: wire.AuditExport) -> None:
         """Sent as it is read."""
         core, _ = await self.admin_for(Act.AUDIT)
         query, _ = read_asked(asked)

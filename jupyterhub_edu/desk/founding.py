@@ -314,6 +314,7 @@ class StateAPI(Admins, API):
         answers={200: wire.CampusCourse},
         refuses={
             Code.ADMINS_ONLY,
+            Code.NO_SUCH_COURSE,
             Code.NOT_OUR_COURSE,
             Code.CANNOT_MAKE_COURSE,
             Code.NOT_WRITTEN,
@@ -323,6 +324,8 @@ class StateAPI(Admins, API):
     async def patch(self, course_id: str, *, wish: wire.StateWish) -> None:
         """Nothing is deleted."""
         core, admin = await self.admin_for()
+        if course_id not in core.campus.courses and core.own_courses.find(course_id) is None:
+            raise DeskError(Code.NO_SUCH_COURSE)
         founding = Founding(core, admin, self.request.remote_ip or "")
         changed = await done(founding.set_state(course_id, wish["state"]), REFUSALS)
         self.show(_in_force(core.campus.courses[changed.id], changed))

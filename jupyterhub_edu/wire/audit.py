@@ -6,10 +6,10 @@ from typing import Literal
 
 from .shapes import Instant, Paged, Text, TypedDict, strict
 
-__all__ = ["Asked", "Entry", "Export"]
+__all__ = ["AuditAsked", "AuditEntry", "AuditExport"]
 
 
-class Entry(TypedDict):
+class AuditEntry(TypedDict):
     """One entry. ``number`` grows; ``actor`` is empty for the system itself, and so is ``course`` where it is about none."""
 
     number: int
@@ -23,7 +23,7 @@ class Entry(TypedDict):
 
 
 @strict
-class Asked(Paged, total=False):
+class AuditAsked(Paged, total=False):
     """Which entries: of a course, an act, an account that did it, one that did it or to whom it was done, since and until."""
 
     course: Text
@@ -35,7 +35,7 @@ class Asked(Paged, total=False):
 
 
 @strict
-class Export(Asked, total=False):
+class AuditExport(AuditAsked, total=False):
     """The same for a file, of all of them; left out ``format``: JSON, one entry a line."""
 
     format: Literal["json", "csv"]

@@ -149,6 +149,9 @@ async def test_programs_make_copy_archive_and_list(core: Core):
     state = {"state": "suspended"}
     told = await ask(StateAPI, core, "root", "new", method="patch", body=state)
     assert told.json["state"] == "suspended"
+    for course, code in (("db", Code.NOT_OUR_COURSE), ("x", Code.NO_SUCH_COURSE)):
+        refused = await ask(StateAPI, core, "root", course, method="patch", body=state)
+        assert refused.code is code
     seen: list[str] = []
     query: dict[str, str] = {"limit": "3"}
     while True:
