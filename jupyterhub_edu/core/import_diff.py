@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -120,8 +121,10 @@ class Comparing:
         unsure = any(r.kind in (Kind.SEVERAL, Kind.TWICE) or r.waits is Waits.SILENT for r in rows)
         if listing.remove and not unsure:
             rows += await self._removed(set(first))
-        tag = tag_of([_shown(row) async for row in in_slices(rows)])
-        return Diff(rows, listing.remove and unsure, tag)
+        digest = hashlib.sha256()
+        async for row in in_slices(rows):
+            digest.update(tag_of(_shown(row)).encode())
+        return Diff(rows, listing.remove and unsure, digest.hexdigest()[:32])
 
     def _row(self, wish: Wish, listing: PeopleList, first: dict[str, Wish]) -> Row:
         found = listing.found[wish.typed]

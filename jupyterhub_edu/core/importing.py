@@ -142,7 +142,7 @@ class Importing:
                     put=[*_new(applied.steps.values()), *waits],
                     drop=[*_old(applied.steps.values())],
                     listed=[row.listed for row in diff.does if row.listed is not None],
-                    records=[*records_of(applied)],
+                    records=[one async for one in in_slices(records_of(applied))],
                     entries=entries,
                 )
             )
@@ -173,7 +173,7 @@ class Importing:
                     put=[*_new(done)],
                     drop=[*_old(done), *dropped],
                     forget=[(KIND, one) for one in applied.steps],
-                    entries=[self._entry_back(id, one) for one in done],
+                    entries=[self._entry_back(id, one) async for one in in_slices(done)],
                 )
             )
             undone = Undone(len(done), len(back) - len(done))

@@ -30,6 +30,8 @@ __all__ = ["ImportPage", "NewImportPage", "PeopleSheet", "import_page_routes"]
 
 _AT_ONCE: Final = 200
 """Lines of a diff on one page, of each kind."""
+_AT_A_TIME: Final = 50
+"""Lines that are written before others get their turn on the event loop."""
 _PATIENCE: Final = 3.0
 """Seconds that whoever hands in a list waits for its people to be looked for; that goes on without them."""
 _SHOWN: Final = tuple(Kind)
@@ -185,8 +187,10 @@ class PeopleSheet(PeopleTab):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.write("\ufeff" + sheet([_HEAD]))
         async for rows in _all(core, viewer, course.id):
-            self.write(sheet(line for row in rows for line in _lines(core, row)))
-            await self.flush()
+            for first in range(0, len(rows), _AT_A_TIME):
+                part = rows[first : first + _AT_A_TIME]
+                self.write(sheet(line for row in part for line in _lines(core, row)))
+                await self.flush()
 
 
 _HEAD: Final = (
@@ -200,7 +204,7 @@ async def _all(core: Core, viewer: Person, course: str) -> AsyncIterator[Sequenc
     for show in ("", "out"):
         cursor = ""
         for _ in count():
-            asked: Any = {"limit": 200, **({"cursor": cursor} if cursor else {})}
+            asked: Any = {"limit": 500, **({"cursor": cursor} if cursor else {})}
             part = await people_part(core, viewer, course, Wanted(show=show), asked)
             yield [row for row in part.rows if not (show and row.whys)]
             if part.next is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from datetime import timedelta
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jupyterhub_edu.core.by_hand import ByHand
+from jupyterhub_edu.desk import import_pages, imports
 from jupyterhub_edu.desk.course_sync import CourseSyncAPI, CourseSyncPage
 from jupyterhub_edu.desk.import_pages import ImportPage, NewImportPage, PeopleSheet
 from jupyterhub_edu.desk.imports import ImportAPI, ImportsAPI
@@ -335,6 +337,40 @@ async def test_whoever_applies_something_older_is_shown_what_it_would_do_now(wor
     reply = await a_list(world, id, do="apply", seen=late)
     assert (reply.status, world.role("zoe")) == (412, ASSISTANT)
     assert "Something has changed since this was shown to you" in reply.words
+
+
+async def test_while_people_are_looked_for_the_page_says_how_far_that_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = asyncio.Event()
+    decide = world.core.finder.decide
+
+    async def slowly(*args: Any) -> Any:
+        await go_on.wait()
+        return await decide(*args)
+
+    monkeypatch.setattr(world.core.finder, "decide", slowly)
+    monkeypatch.setattr(import_pages, "_PATIENCE", 0)
+    monkeypatch.setattr(imports, "_PATIENCE", 0)
+    reply = await hand_in(world, "person\nzoe\nad:id-stu\n")
+    id = reply.location.rpartition("/")[2]
+    waits = await a_list(world, id)
+    assert "1 of 2 people have been looked for." in waits.words
+    assert (await a_list(world, id, do="apply", seen="")).location == reply.location
+    api = await ask(ImportAPI, world.core, "tea", "ml", id)
+    assert (api.status, api.json["done"], api.json["total"]) == (202, 1, 2)
+    assert (await ask(ImportAPI, world.core, "tea", "ml", id, method="post")).code is (
+        Code.CANNOT_LOOK
+    )
+    go_on.set()
+    listing = world.lists().find(id)
+    assert listing.task is not None
+    await listing.task
+    assert "Make 1 change" in (await a_list(world, id)).words
+
+    listing.failed = "The sources take too long."
+    assert "The sources take too long." in (await a_list(world, id)).words
+    assert (await ask(ImportAPI, world.core, "tea", "ml", id)).code is Code.CANNOT_LOOK
 
 
 async def test_lists_for_programs(world: World) -> None:
