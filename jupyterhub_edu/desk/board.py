@@ -5,7 +5,7 @@ The page, its stream and the API are made from the same rows. All text is plain:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -116,13 +116,18 @@ class MessageRow(NamedTuple):
     ends: Moment
 
 
-def board_row(core: Core, admission: Admission, active: datetime | None) -> BoardRow:
-    """One session, for whoever may see everybody."""
+def board_row(
+    core: Core,
+    admission: Admission,
+    active: datetime | None,
+    borrowed: Callable[[str], frozenset[str]] | None = None,
+) -> BoardRow:
+    """One session, for whoever may see everybody; the arguments are those of ``views.bare_row``."""
     person = core.roll.person(admission.person)
     seen = core.looks.of(admission.id)
     use, idle_since = _use(core, seen)
     return BoardRow(
-        session=views.bare_row(core, admission, STOPS.is_stopping),
+        session=views.bare_row(core, admission, STOPS.is_stopping, borrowed),
         sections=sections_of(core, admission) if person is not None else (),
         active=instant(active, core) if active is not None else None,
         use=use,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -25,7 +24,6 @@ from .views import SessionRow
 
 __all__ = ["HtmlFace"]
 
-_BREAKS: Final = re.compile(r"\s*[\r\n]\s*")
 _SWAP: Final = '<hx-partial hx-target="#edu-{}" hx-swap="{}">{}</hx-partial>'
 """How htmx is told of a part of the page: where it stands, and what becomes of it; ``innerMorph`` keeps the focus."""
 
@@ -211,7 +209,7 @@ def _sessions(parts: dict[str, str]) -> list[tuple[str, str]]:
 
 def _line(html: str) -> str:
     """In one line, as an event takes it."""
-    return _BREAKS.sub(" ", html).strip()
+    return html.replace("\r", " ").replace("\n", " ").strip()
 
 
 def _address(base_url: str, *parts: str) -> str:

@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.rosters import in_slices
 from jupyterhub_edu.domain.acts import Act
 
 from .board import (
@@ -46,6 +46,7 @@ __all__ = [
     "rights_of",
 ]
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _PACE: Final = 1.5
 """Seconds from the beginning of one step to that of the next: with what a step takes, a change is seen within two."""
@@ -54,7 +55,7 @@ _LOOK_AGAIN: Final = 15.0
 _LINGER: Final = 10.0
 """Seconds for which a course is looked at that nobody looks at any more: a page that was loaded opens its stream."""
 _AT_ONCE: Final = 25
-"""Viewers who are sent something before others get their turn on the event loop."""
+"""Rows that are made, or viewers who are sent something, before others get their turn on the event loop."""
 _NAMES: Final = 100
 """Accounts about which the hub's database is asked at a time."""
 
@@ -140,7 +141,7 @@ class Shown:
         self, rows: Iterable[tuple[str, BoardRow]], gone: Iterable[str], rest: Rest
     ) -> None:
         """Show these rows as they are, some no longer, and what else has changed."""
-        parts = {id: self.face.row(row) async for id, row in in_slices(rows)}
+        parts = {id: self.face.row(row) async for id, row in _few(rows)}
         for name, of in GROUPS.items():
             if self._former is None or of(self._former) != of(rest):
                 parts[name] = self.face.group(name, rest)
@@ -333,14 +334,16 @@ class LiveBoard:
     async def _look_at(self, ids: Iterable[str]) -> tuple[dict[str, BoardRow], list[str]]:
         """The rows of these sessions that are other than they were, in their order, and those that are gone."""
         core, changed, gone = self.core, dict[str, BoardRow](), list[str]()
-        async for id in in_slices(ids):
+        # What changes meanwhile is told, and looked at in the next step.
+        borrowed = cache(core.book.borrowed)
+        async for id in _few(ids):
             admission = core.book.admission(id)
             if admission is None:
                 if self._rows.pop(id, None) is not None:
                     gone.append(id)
                 continue
             active = self._active.get((admission.hub_name, admission.server))
-            row = board_row(core, admission, active)
+            row = board_row(core, admission, active, borrowed)
             if self._rows.get(id) != row:
                 self._rows[id] = changed[id] = row
         return dict(sorted(changed.items(), key=lambda pair: pair[1].order)), gone
@@ -395,10 +398,8 @@ class LiveBoard:
         at = self.core.clock()
         for shown in self._faces.values():
             shown.forget_events()
-        for place, viewer in enumerate(list(self.viewers), start=1):
+        async for viewer in _few(list(self.viewers)):
             self.tell(viewer, at, always=always)
-            if place % _AT_ONCE == 0:
-                await asyncio.sleep(0)
 
     def tell(self, viewer: Viewer, at: datetime, *, always: bool) -> None:
         """Send one viewer what they lack, if they may still look."""
@@ -424,6 +425,14 @@ class LiveBoard:
         if viewer.missed:
             viewer.missed = False
             self._watch.changed.set()
+
+
+async def _few(things: Iterable[_T]) -> AsyncIterator[_T]:
+    """One by one, and now and then the event loop's other work."""
+    for place, thing in enumerate(things, start=1):
+        yield thing
+        if place % _AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 class LiveBoards:

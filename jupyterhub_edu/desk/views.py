@@ -269,8 +269,17 @@ def _session_row(
     return replace(row, mine=admission.hub_name == viewer.hub_name, may_stop=may)
 
 
-def bare_row(core: Core, admission: Admission, is_stopping: Callable[[str], bool]) -> SessionRow:
-    """One session as it is for everybody: nobody's own, and ``may_stop`` says whether it can be stopped at all."""
+def bare_row(
+    core: Core,
+    admission: Admission,
+    is_stopping: Callable[[str], bool],
+    borrowed: Callable[[str], frozenset[str]] | None = None,
+) -> SessionRow:
+    """One session as it is for everybody: nobody's own, and ``may_stop`` says whether it can be stopped at all.
+
+    Args:
+        borrowed: what ``Book.borrowed`` says, where the caller has asked already.
+    """
     campus = core.campus
     person = core.roll.person(admission.person)
     profile = campus.profiles.get(admission.granted.profile)
@@ -288,7 +297,7 @@ def bare_row(core: Core, admission: Admission, is_stopping: Callable[[str], bool
         flavor=admission.flavor,
         flavor_title=flavor.title if flavor else admission.flavor,
         devices=admission.devices,
-        share=_share(core, admission),
+        share=_share(admission, borrowed or core.book.borrowed),
         state=_session_state(admission, stopping=stopping),
         since=instant(admission.running_at or admission.reserved_at, core),
         until=instant(admission.ends_at, core) if admission.ends_at else None,
@@ -358,11 +367,11 @@ def _origin_words(core: Core, enrolment: Enrolment) -> str:
     return f"added by {enrolment.by}" if enrolment.by else "added by hand"
 
 
-def _share(core: Core, admission: Admission) -> str:
+def _share(admission: Admission, borrowed: Callable[[str], frozenset[str]]) -> str:
     """As it is now, which a start, an end or a window of the course may change."""
     if not admission.devices:
         return ""
-    return "spare" if admission.id in core.book.borrowed(admission.flavor) else "own"
+    return "spare" if admission.id in borrowed(admission.flavor) else "own"
 
 
 def _devices(core: Core, course: Course, now: datetime) -> list[DeviceRow]:
