@@ -38,7 +38,7 @@ _RBAC = ROOT / "deploy" / "z2jh" / "rbac.yaml"
 
 _FRAME = """
 c.JupyterHub.cleanup_servers = False
-c.JupyterHub.concurrent_spawn_limit = 100
+c.JupyterHub.concurrent_spawn_limit = 0  # a hub that is asked to wait half a minute would hide what a start costs
 c.JupyterHub.authenticator_class = "dummy"
 c.Authenticator.allow_all = True
 c.Spawner.start_timeout = 300
@@ -95,13 +95,20 @@ class World:
     Without a cluster there are only the sides that need none.
     """
 
-    def __init__(self, people: int, cluster: Kubernetes | None, slapd: Slapd, port: int) -> None:
+    def __init__(
+        self, people: int, staff: int, cluster: Kubernetes | None, slapd: Slapd, port: int
+    ) -> None:
         self.count, self.cluster, self.slapd, self.port = people, cluster, slapd, port
+        self.staff = [f"s{number}" for number in range(people, people + staff)]
         self.people = [(one.login, one.password) for one in slapd.campus.people.values()]
 
     def choice(self, login: str) -> str:
         """What somebody chooses on our start page."""
-        return f"{_course(int(login[1:]))}/gpu"
+        return f"{self.course(login)}/gpu"
+
+    def course(self, login: str) -> str:
+        """In which course somebody is, or teaches."""
+        return _course(int(login[1:]))
 
     @contextlib.contextmanager
     def open_hub(self, side: str) -> Iterator[Hub]:
@@ -135,6 +142,9 @@ class World:
         )
         return len(listed.splitlines())
 
+    def _teachers(self, course: str) -> list[str]:
+        return [f"directory:{login}" for login in self.staff if self.course(login) == course]
+
     def _campus(self) -> dict[str, object]:
         today, half = dt.datetime.now(dt.UTC).date(), dt.timedelta(days=60)
         bind = {"dn": self.slapd.bind_dn, "password": {"env": _PASSWORD}}
@@ -157,7 +167,12 @@ class World:
                 "caps": {"student": {"servers": 1, "gpu": 1}},
             },
             "courses": {
-                _course(n): {"title": f"Course {n}", "term": "now", "quota": quota}
+                _course(n): {
+                    "title": f"Course {n}",
+                    "term": "now",
+                    "quota": quota,
+                    "people": {"teacher": self._teachers(_course(n))},
+                }
                 for n in range(_COURSES)
             },
         }
@@ -181,16 +196,19 @@ def _account(cluster: Kubernetes, namespace: str) -> Path:
 
 
 @contextlib.contextmanager
-def open_world(people: int, *, at_once: int = 1, cluster: bool = True) -> Iterator[World]:
+def open_world(
+    people: int, *, staff: int = 0, at_once: int = 1, cluster: bool = True
+) -> Iterator[World]:
     """Start everything but the hubs.
 
     Args:
         people: so many, and one more.
+        staff: so many who teach, after those.
         at_once: hubs whose servers are there at the same time.
         cluster: whether there is one.
     """
     stub, port = ServerProcess("stub"), free_port()
-    slapd = Slapd(_people(people + 1))
+    slapd = Slapd(_people(people + max(staff, 1)))
     with contextlib.ExitStack() as opened:
         opened.callback(slapd.process.remove)
         opened.callback(stub.remove)
@@ -198,6 +216,7 @@ def open_world(people: int, *, at_once: int = 1, cluster: bool = True) -> Iterat
         stub.launch([sys.executable, _STUB, str(port)], lambda: answers("127.0.0.1", port))
         yield World(
             people,
+            staff,
             opened.enter_context(_cluster(people * at_once)) if cluster else None,
             slapd,
             port,
