@@ -289,7 +289,11 @@ class SqlStore:
         audit = rows.audit_row(entry) if entry is not None else None
 
         def save(connection: Connection) -> None:
-            _change_records(connection, added, removed)
+            for kind, id in removed:
+                same = RECORDS.c.kind == kind, RECORDS.c.id == id
+                connection.execute(delete(RECORDS).where(*same))
+            for values in added:
+                _upsert(connection, RECORDS, values)
             if audit is not None:
                 connection.execute(AUDIT.insert().values(audit))
 
@@ -300,18 +304,20 @@ class SqlStore:
         # Spelt on the thread as well: thousands of rows would hold up the event loop.
 
         def save(connection: Connection) -> None:
-            for one in changes.drop:
-                table, values = _TABLES[type(one)], rows.by_hand_row(one)
-                same = (column == values[column.name] for column in table.primary_key)
-                connection.execute(delete(table).where(*same))
-            for one in changes.put:
-                _upsert(connection, _TABLES[type(one)], rows.by_hand_row(one))
-            for names in map(rows.listed_row, changes.listed):
-                if not _is_known(connection, names["key"]):
-                    _upsert(connection, MEMBERS, names)
-            for key in {one.person for one in changes.drop if isinstance(one, Enrolment)}:
-                connection.execute(_FORGET, {"gone": key})
-            _change_records(connection, map(rows.record_row, changes.records), changes.forget)
+            for kind, table in _TABLES.items():
+                gone = [rows.by_hand_row(one) for one in changes.drop if type(one) is kind]
+                new = [rows.by_hand_row(one) for one in changes.put if type(one) is kind]
+                _delete_all(connection, table, gone)
+                _upsert_all(connection, table, new)
+            names = [rows.listed_row(one) for one in changes.listed]
+            known = _known(connection, [one["key"] for one in names])
+            _upsert_all(connection, MEMBERS, [one for one in names if one["key"] not in known])
+            left = {one.person for one in changes.drop if isinstance(one, Enrolment)}
+            if left:
+                connection.execute(_FORGET, [{"gone": key} for key in left])
+            forgotten = [{"kind": kind, "id": id} for kind, id in changes.forget]
+            _delete_all(connection, RECORDS, forgotten)
+            _upsert_all(connection, RECORDS, [*map(rows.record_row, changes.records)])
             if changes.entries:
                 connection.execute(AUDIT.insert(), [*map(rows.audit_row, changes.entries)])
 
@@ -522,14 +528,35 @@ def _upsert(
     return done.first() is not None
 
 
-def _change_records(
-    connection: Connection, put: Iterable[Mapping[str, Any]], drop: Iterable[tuple[str, str]]
-) -> None:
-    for kind, id in drop:
-        same = RECORDS.c.kind == kind, RECORDS.c.id == id
-        connection.execute(delete(RECORDS).where(*same))
-    for values in put:
-        _upsert(connection, RECORDS, values)
+@cache
+def _replace_many(dialect: str, table: Table) -> Any:
+    """The same for many rows at once, of which nobody asks what was done."""
+    statement = _insert(dialect, table)
+    changes = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
+
+
+def _upsert_all(connection: Connection, table: Table, values: Sequence[dict[str, Any]]) -> None:
+    """Insert or replace rows of which no two are the same."""
+    if values:
+        connection.execute(_replace_many(connection.dialect.name, table), values)
+
+
+def _delete_all(connection: Connection, table: Table, values: Sequence[dict[str, Any]]) -> None:
+    """Remove rows by their primary keys."""
+    if values:
+        same = (column == bindparam(f"its_{column.name}") for column in table.primary_key)
+        keys = [{f"its_{c.name}": row[c.name] for c in table.primary_key} for row in values]
+        connection.execute(delete(table).where(*same), keys)
+
+
+def _known(connection: Connection, keys: Sequence[str]) -> set[str]:
+    """Those of these keys whose people have logged in."""
+    found: set[str] = set()
+    for first in range(0, len(keys), _MOST_TOGETHER):
+        some = select(PEOPLE.c.key).where(PEOPLE.c.key.in_(keys[first : first + _MOST_TOGETHER]))
+        found.update(connection.execute(some).scalars())
+    return found
 
 
 def _without_name(hub_name: str, stand_in: str) -> Iterable[Update]:
