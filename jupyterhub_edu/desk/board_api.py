@@ -61,10 +61,11 @@ class BoardAPI(_CourseAPI):
         act=Act.SEE,
     )
     async def get(self, course_id: str) -> None:
-        """At most two seconds old."""
+        """As of now."""
         core, viewer = await self.course_of(course_id)
         require_rights(core, viewer.hub_name, course_id)
         async with LIVE.looking(core, course_id) as board:
+            await board.catch_up()
             rows, rest = board.state()
         sessions = [row_json(row) for row in rows]
         self.show({"at": core.clock().isoformat(), "sessions": sessions, **rest_json(rest)})

@@ -61,6 +61,7 @@ class CoursePage(Page):
         if rights is not None:
             key, make = html_face(self, core, course_id, rights)
             async with LIVE.looking(core, course_id) as board:
+                await board.catch_up()
                 found = await board.shown_as(key, make)
                 face = found.face
                 assert isinstance(face, HtmlFace)  # noqa: S101 - the key is this face's alone

@@ -258,6 +258,12 @@ class LiveBoard:
         """Wait until everything has been looked at once."""
         await asyncio.shield(self._first)
 
+    async def catch_up(self) -> None:
+        """Look at once at what has changed, for a page that is loaded; whoever follows is told by the next step."""
+        if self._watch.changed.is_set():
+            await self._step(everything=False)
+            self._watch.changed.set()
+
     async def shown_as(self, key: Hashable, make: Callable[[], Face]) -> Shown:
         """The board as a face shows it; made once for all whose key is the same."""
         async with self._turn:

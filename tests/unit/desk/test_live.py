@@ -186,6 +186,16 @@ async def test_many_changes_at_once_are_one_event(world, board, monkeypatch):
     assert reader(viewer).events <= 1 + 5
 
 
+async def test_a_page_that_is_loaded_shows_what_has_just_changed(world, board, monkeypatch):
+    viewer = await world.look(board)
+    await eventually(lambda: reader(viewer).events == 1)
+    monkeypatch.setattr(live, "_PACE", 3600.0)
+    first = await world.start("s0")
+    await board.catch_up()
+    assert [row.session.admission for row in board.state()[0]] == [first.id]
+    monkeypatch.setattr(live, "_PACE", 0.0)
+
+
 async def test_a_slow_browser_holds_up_nobody(world, board):
     slow, quick = await world.look(board), await world.look(board)
     reader(slow).hold()
