@@ -6,6 +6,7 @@ python benchmarks/stub.py PORT
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -46,9 +47,21 @@ class Nothing(Spawner):
 """For a configuration: ``format(port=...)``."""
 
 
+_HEADERS = {"X-JupyterHub-Version": version("jupyterhub")}
+
+
+def _told(path: str) -> object:
+    """What a server says in which a notebook is open."""
+    now = datetime.now(UTC).isoformat()
+    kernel = {"id": "1", "last_activity": now, "execution_state": "idle", "connections": 1}
+    if path.endswith("/api/status"):
+        return {"started": now, "last_activity": now, "kernels": 1, "connections": 1}
+    return [kernel] if path.endswith("/api/kernels") else []
+
+
 async def _answer(request: web.Request) -> web.StreamResponse:
     if request.headers.get("Upgrade", "").lower() != "websocket":
-        return web.json_response({}, headers={"X-JupyterHub-Version": version("jupyterhub")})
+        return web.json_response(_told(request.path), headers=_HEADERS)
     socket = web.WebSocketResponse()
     await socket.prepare(request)
     async for message in socket:

@@ -29,11 +29,16 @@ _MOST: Final = 1 << 18
 _TOKEN_LASTS: Final = timedelta(hours=1)
 _JUST_BEGUN: Final = timedelta(seconds=2)
 """What a server does by itself when it begins."""
+_NOT_LET_IN: Final = frozenset({302, 401, 403})
 _UNTRACKED: Final = {"no_track_activity": "1"}
 
 
 class _Garbled(Exception):
     """The answer is none that can be used; says why."""
+
+
+class _Shut(_Garbled):
+    """The server does not take the token."""
 
 
 class _Door(NamedTuple):
@@ -75,8 +80,11 @@ class HubWatching:
                 why = f"no answer within {self._within:g} s"
             except (_Garbled, aiohttp.ClientError, OSError, ValueError) as error:
                 why = f"{type(error).__name__}: {error}"
+                if isinstance(
+                    error, _Shut
+                ):  # a new one is made for the next look, for no other failure
+                    self._tokens.pop(admission, None)
             _log.debug("whether the server of %s is in use is not known: %s", hub_name, why)
-            self._tokens.pop(admission, None)
             return None
 
     async def close(self) -> None:
@@ -104,7 +112,8 @@ class HubWatching:
             if reply.status == 404 and absent is not None:
                 return absent
             if reply.status != 200:
-                raise _Garbled(f"{path} answers {reply.status}")
+                kind = _Shut if reply.status in _NOT_LET_IN else _Garbled
+                raise kind(f"{path} answers {reply.status}")
             body = bytearray()
             async for chunk in reply.content.iter_any():
                 body += chunk

@@ -235,6 +235,15 @@ async def test_a_token_that_opens_no_more_is_not_shown_again(
     assert "token token-2" in server.heads[-1]
 
 
+async def test_a_server_that_answers_nonsense_costs_no_new_token_at_each_look(
+    server: AServer, hub: Hub, watching: HubWatching
+) -> None:
+    server.jupyter(kernels=packed(b"<html>"))
+    for _ in range(3):
+        assert await watching.activity("a1", "ada", "") is None
+    assert len(hub.tokens) == 1
+
+
 async def test_nobody_is_asked_but_the_server_of_this_admission(
     server: AServer, hub: Hub, watching: HubWatching
 ) -> None:
