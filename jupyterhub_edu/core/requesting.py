@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.acts import Act, decide_act
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.ports import AuditEntry
 
@@ -78,8 +78,11 @@ class Requesting:
             raise RequestNotYours
 
     def may_answer(self, request: Request) -> bool:
-        """Whether the actor may do above the ceiling what is asked for."""
-        return self._core.may(ACTS[request.kind], self._actor, request.course)
+        """Whether the actor may do above the ceiling what is asked for; of a course that is gone, whether they could."""
+        act = ACTS[request.kind]
+        if request.course in self._core.campus.courses:
+            return self._core.may(act, self._actor, request.course)
+        return decide_act(act, None, self._core.roll.site_role(self._actor))
 
     async def ask(
         self, course: str, kind: Kind, wish: Mapping[str, Any], why: str = ""

@@ -10,14 +10,15 @@ from typing import Any, Final, NamedTuple
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.adjusting import (
     Adjusting,
+    AdjustNotYours,
     CannotAdjust,
     FieldLocked,
     NoSuchField,
     NoSuchWindow,
 )
 from jupyterhub_edu.core.exam_wishes import CannotExamine
-from jupyterhub_edu.core.examining import Examining
-from jupyterhub_edu.core.giving import CannotGive, Giving, Whom, words
+from jupyterhub_edu.core.examining import Examining, ExaminingNotYours
+from jupyterhub_edu.core.giving import CannotGive, Giving, GivingNotYours, Whom, words
 from jupyterhub_edu.core.named import NotNamed
 from jupyterhub_edu.core.requesting import (
     AlreadyAnswered,
@@ -50,6 +51,9 @@ REFUSALS: Final[Mapping[type[Exception], Code]] = {
     AlreadyAnswered: Code.ALREADY_ANSWERED,
     CannotRequest: Code.CANNOT_REQUEST,
     NotNamed: Code.NOT_IN_COURSE,
+    GivingNotYours: Code.NO_SUCH_COURSE,
+    ExaminingNotYours: Code.NO_SUCH_COURSE,
+    AdjustNotYours: Code.NO_SUCH_COURSE,
     CannotGive: Code.CANNOT_GIVE,
     CannotExamine: Code.CANNOT_EXAMINE,
     CannotAdjust: Code.CANNOT_REQUEST,
@@ -58,7 +62,10 @@ REFUSALS: Final[Mapping[type[Exception], Code]] = {
     NoSuchWindow: Code.CANNOT_REQUEST,
     StoreError: Code.NOT_WRITTEN,
 }
-"""Of asking and answering, those of the acts among them; none of them is above a ceiling for whoever answers."""
+"""Of asking and answering, those of the acts among them.
+
+For whoever answers nothing is above a ceiling, and theirs to do is all but what is asked for a course that is gone.
+"""
 _LONGEST: Final = 300
 
 

@@ -100,6 +100,17 @@ async def test_what_the_act_has_against_it_is_told_and_it_stays_open(core: Core)
     assert (await answer(core, asked["id"])).code is Code.ALREADY_ANSWERED
 
 
+async def test_what_was_asked_for_a_course_that_is_gone_can_only_be_refused(core: Core):
+    ids = [(await post(core, body)).json["id"] for body in (HOURS, EXAM)]
+    left = a_campus(courses=[a_course("db")], admins=core.campus.admins)
+    core.replace_campus(left, core.refresher.sources)
+    for id in ids:
+        assert (await answer(core, id)).code is Code.NO_SUCH_COURSE
+        assert (await answer(core, id, who="dba")).code is Code.ADMINS_ONLY
+        assert (await answer(core, id, approve=False)).json["state"] == "refused"
+    assert core.requests.waiting() == []
+
+
 @pytest.mark.parametrize(
     "body",
     [
