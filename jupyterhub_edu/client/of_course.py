@@ -8,11 +8,13 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from jupyterhub_edu.wire.board import Sweep, SweepWish
+from jupyterhub_edu.wire.course_sync import CourseSync
 from jupyterhub_edu.wire.courses import Course, Session
 from jupyterhub_edu.wire.exams import Exam, Exams, ExamWish, OnlyRehearsal, Protocol, RehearsedExam
 from jupyterhub_edu.wire.grants import Grant, Grants, GrantWish
+from jupyterhub_edu.wire.imports import Applied, Import, ImportWish, Undone
 from jupyterhub_edu.wire.limits import Windows, WindowWish
-from jupyterhub_edu.wire.people import Done, Member, MembersQuery, PeopleWish
+from jupyterhub_edu.wire.people import Done, Member, MembersQuery, PeopleWish, PersonWish
 
 from .calling import Caller
 
@@ -83,6 +85,30 @@ class CourseClient:
     def take_back(self, person: str) -> None:
         """Take back what was done by hand for somebody, or the id of what waits."""
         self.call("DELETE", "people", person)
+
+    def change_person(self, person: str, wish: PersonWish, *, seen: str | None = None) -> Member:
+        """Put a role, or an exclusion, in the place of what stands of somebody by hand; by their key."""
+        return cast(Member, self.call("PUT", "people", person, body=wish, seen=seen))
+
+    def hand_in(self, wish: ImportWish) -> Import:
+        """Hand in a list of people: what it would do, or how far the look for everybody is; nothing is changed."""
+        return cast(Import, self.call("POST", "imports", body=wish))
+
+    def look_at(self, id: str) -> Import:
+        """The same of a list that was handed in before."""
+        return cast(Import, self.call("GET", "imports", id))
+
+    def apply(self, id: str, *, seen: str) -> Applied:
+        """Do exactly what a list was shown to do."""
+        return cast(Applied, self.call("POST", "imports", id, seen=seen))
+
+    def undo(self, id: str) -> Undone:
+        """Undo what a list has done, where nothing else was done since."""
+        return cast(Undone, self.call("DELETE", "imports", id))
+
+    def sync(self) -> CourseSync:
+        """Read the rosters of the course now, and say what changed."""
+        return cast(CourseSync, self.call("POST", "sync"))
 
     # -- grants ------------------------------------------------------------------------------------------------------
 

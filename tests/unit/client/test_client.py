@@ -172,6 +172,7 @@ _SOME: dict[str, Any] = {
     "source": "ad",
     "wish": {},
     "query": {},
+    "seen": '"t"',
     "until": datetime(2026, 11, 24, tzinfo=UTC),
 }
 _OF = {Client: ("courses", "call", "course"), CourseClient: ("call",)}
