@@ -100,6 +100,10 @@ async def open_stream(core: Core) -> AsyncIterator[Opening]:
     assert not LIVE.open
 
 
+async def began(stream: Stream) -> None:
+    await eventually(lambda: stream.events)
+
+
 async def begin(core: Core) -> str:
     stu = core.roll.by_hub_name("stu")
     assert stu is not None
@@ -130,7 +134,7 @@ async def test_who_comes_back_is_told_what_was_missed_and_no_more(core, open_str
 async def test_an_id_that_says_nothing_here_is_told_everything(core, open_stream):
     for told in ("nonsense", "0.7", "a.b.c", "ab.\u0663"):
         stream, _ = open_stream(told=told)
-        await eventually(lambda stream=stream: stream.events)
+        await began(stream)
         assert stream.news[0]["all"]
         stream.on_connection_close()
         await eventually(lambda: not LIVE.open)
@@ -139,7 +143,7 @@ async def test_an_id_that_says_nothing_here_is_told_everything(core, open_stream
 async def test_more_streams_of_one_person_tell_once_and_end(core, open_stream):
     streams = [open_stream() for _ in range(board_stream._STREAMS_EACH)]
     for stream, _ in streams:
-        await eventually(lambda stream=stream: stream.events)
+        await began(stream)
     one_more, task = open_stream()
     await asyncio.wait_for(task, 120)
     (event,) = one_more.events

@@ -45,6 +45,9 @@ class Hub(FakeHub):
 class World:
     """A course with eight students on, two of them in section red, and a student of another course."""
 
+    def __init__(self, made: Sweeps) -> None:
+        self.sweeps = made
+
     async def fill(self) -> World:
         self.hub, self.clock = Hub(), AClock(NOW)
         courses = [a_course("ml"), a_course("db")]
@@ -85,8 +88,7 @@ async def world(monkeypatch):
     made = Sweeps()
     monkeypatch.setattr("jupyterhub_edu.desk.board_acts.SWEEPS", made)
     monkeypatch.setattr(STOPS, "_tasks", {})
-    world = await World().fill()
-    world.sweeps = made
+    world = await World(made).fill()
     yield world
     await made.close()
     await world.core.close()
