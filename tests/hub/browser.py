@@ -57,7 +57,7 @@ class Browser:
         found = [
             c.value
             for c in self._client.cookies.jar
-            if c.name == "_xsrf" and c.path.startswith("/hub")
+            if c.name == "_xsrf" and c.path.startswith(f"{urlsplit(self.url).path}/hub")
         ]
         return found[-1] if found and found[-1] else ""
 
