@@ -29,6 +29,7 @@ from jupyterhub_edu.desk.openapi import document
 from jupyterhub_edu.desk.rates import Rate
 
 from .api_world import CALLS, ApiWorld, Reply
+from .bodies import bodies
 
 PRINCIPALS: Final = ("tea", "stu", "ben", "kari")
 """The teacher and a student of a course, the teacher of another, and an administrator of the site."""
@@ -45,6 +46,16 @@ CHECKS: Final = [
     content_type_conformance,
     response_schema_conformance,
 ]
+WELL_FORMED: Final = {
+    f"{call.method.upper()} {call.path}": [
+        {**body, **{key: NAMES[key][0] for key in body.keys() & NAMES.keys()}}
+        for body in bodies(call.operation.takes)
+        if isinstance(body, dict)
+    ]
+    for call in CALLS
+    if call.operation.takes is not None
+}
+"""By call: bodies that say one thing each; what is made of a schema alone says several, which few calls take."""
 STEPS: Final = 25 if settings().max_examples >= 200 else 10
 
 
@@ -103,6 +114,9 @@ class Story:
     def call(self, case: Any) -> None:
         """Make the call, and look whether its answer is documented."""
         self._name_what_is_there(case)
+        if self._step % 3 == 0 and case.operation.label in WELL_FORMED:
+            good = WELL_FORMED[case.operation.label]
+            case.body = good[self._step // 3 % len(good)]
         how = case.as_transport_kwargs(base_url="http://hub.test/hub/api")
         known = {"method", "url", "headers", "params", "json", "data"}
         sent = requests.Request(**{key: how[key] for key in known & how.keys()}).prepare()
@@ -166,4 +180,4 @@ def test_every_answer_is_one_that_is_documented(
     assert count >= STEPS * examples
     if examples >= 200:
         assert asked == {f"{call.method.upper()} {call.path}" for call in CALLS}
-        assert {200, 201, 204, 400, 403, 404} <= statuses.keys()
+        assert {200, 201, 202, 204, 400, 403, 404, 409} <= statuses.keys()
