@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from jupyterhub_edu.core import Core
@@ -31,6 +32,7 @@ from .wishes import done, instant
 
 __all__ = ["PEOPLE_REFUSALS", "PeopleAPI", "PersonOfCourseAPI", "people_routes"]
 
+_YEARS: Final = range(1900, 9001)
 _ROLES: Final = {str(role): role for role in CourseRole}
 PEOPLE_REFUSALS: Final[Mapping[type[Exception], Code]] = {
     NotYours: Code.NOT_YOURS_TO_GIVE,
@@ -85,7 +87,7 @@ class PeopleAPI(_ByHandAPI):
         """Below one's own role, but for administrators."""
         staff = await self.staff(course_id)
         who, why = wish["person"], wish.get("why", "")
-        starts, ends = instant(wish.get("starts")), instant(wish.get("ends"))
+        starts, ends = _instant(wish.get("starts")), _instant(wish.get("ends"))
         if "exclude" in wish and not wish.keys() & {"role", "starts"}:
             act = staff.exclude(who, until=ends, why=why)
         elif "role" in wish and "exclude" not in wish:
@@ -127,8 +129,8 @@ class PersonOfCourseAPI(_ByHandAPI):
         """By the key that the list of people has: nobody is looked for."""
         core, viewer, row = await self._row(course_id, who)
         starts, ends, why = (
-            instant(wish.get("starts")),
-            instant(wish.get("ends")),
+            _instant(wish.get("starts")),
+            _instant(wish.get("ends")),
             wish.get("why", ""),
         )
         if ("exclude" in wish) is ("role" in wish) or ("exclude" in wish and "starts" in wish):
@@ -167,6 +169,18 @@ class PersonOfCourseAPI(_ByHandAPI):
         staff = await self.staff(course_id)
         await done(staff.take_back(who), PEOPLE_REFUSALS)
         self.set_status(204)
+
+
+def _instant(value: object) -> datetime | None:
+    """An instant that every time zone can show; None for null.
+
+    Raises:
+        DeskError: it is anything else.
+    """
+    at = instant(value)
+    if at is not None and at.year not in _YEARS:
+        raise DeskError(Code.UNREADABLE, "That is too far away.")
+    return at
 
 
 def people_routes() -> Sequence[tuple[str, type]]:

@@ -279,7 +279,9 @@ async def test_the_same_for_programs(world: World) -> None:
     assert (changed.status, changed.json["role"]) == (200, "assistant")
     assert (await put(seen, exclude=True)).code is Code.STALE
     assert (await put({}, exclude=True, why="copied")).json["excluded"][0]["why"] == "copied"
-    for wrong in ({}, {"role": "student", "exclude": True}, {"exclude": True, "starts": None}):
+    far = {"role": "student", "ends": "9999-12-31T23:59:59Z"}
+    both = {"role": "student", "exclude": True}
+    for wrong in ({}, both, {"exclude": True, "starts": None}, far):
         assert (await put({}, **wrong)).code is Code.UNREADABLE
 
 
