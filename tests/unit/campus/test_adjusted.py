@@ -65,7 +65,10 @@ def test_a_mistake_elsewhere_is_blamed_on_the_first_with_which_there_is_one(load
 
 def test_what_nobody_can_have_any_more_is_no_mistake_at_the_desk(load):
     arrange = campus.arranger(load())
-    offers = [("ml", "offers.teacher", []), ("intro", "offers.teacher", [])]
+    offers: list[tuple[str, str, list[str]]] = [
+        ("ml", "offers.teacher", []),
+        ("intro", "offers.teacher", []),
+    ]
 
     arranged = arrange({}, adjusted(*offers), NOW)
 

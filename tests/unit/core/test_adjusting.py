@@ -25,7 +25,8 @@ from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.ports import Record, StoreError, TroubleKind
 from jupyterhub_edu.store.memory import MemoryStore
-from tests.fakes.campus import AClock, a_core, enrol
+from tests.fakes.campus import a_core, enrol
+from tests.fakes.world import AClock
 from tests.unit.campus.conftest import ENVIRON, SMALL
 
 NOW = datetime(2026, 11, 3, 10, 0, tzinfo=UTC)

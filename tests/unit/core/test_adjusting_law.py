@@ -55,7 +55,7 @@ class Laws:
                 self.world.core.clock.pass_(hours=1)  # type: ignore[attr-defined]
                 await self.world.core.adjustments.tend()
             case _:
-                await self.set()
+                await self.set_one()
 
     async def edit(self) -> None:
         text = FILE
@@ -76,7 +76,7 @@ class Laws:
                 return  # it would put something out of force
             del self.kept[f"{course}/{field}"]
 
-    async def set(self) -> None:
+    async def set_one(self) -> None:
         who, course = self.chance.choice([("tea", "ml"), ("kari", "ml"), ("kari", "intro")])
         field = self.chance.choice(list(VALUES))
         value, ends = self.chance.choice(VALUES[field]), None

@@ -98,6 +98,7 @@ def bare_words(source: str) -> list[str]:
         str(text)
         for text in page.find_all(string=True)
         if not isinstance(text, Comment)
+        and text.parent is not None
         and text.parent.name not in {"script", "style"}
         and not text.find_parent(_is_code)
     ]

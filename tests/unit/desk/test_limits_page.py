@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ async def world(tmp_path) -> World:
     return await World(tmp_path, TEXT).open()
 
 
-async def page(world: World, by: str = "tea", **form: object) -> Reply:
+async def page(world: World, by: str = "tea", **form: Any) -> Reply:
     method = "post" if form else "get"
     return await ask(LimitsPage, world.core, by, "ml", method=method, form=form)
 
@@ -43,10 +44,10 @@ def the_row(reply: Reply, field: str):
     return found
 
 
-def typed(reply: Reply, field: str, **changed: object) -> dict[str, object]:
+def typed(reply: Reply, field: str, **changed: Any) -> dict[str, Any]:
     """What a browser sends for the form of a field."""
     form = the_row(reply, field).select_one("details form")
-    sent: dict[str, object] = {"do": "set"}
+    sent: dict[str, Any] = {"do": "set"}
     for box in form.select("input, select"):
         name, kind = box["name"], box.get("type", "")
         if kind == "checkbox" and name == "on":

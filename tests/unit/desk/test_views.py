@@ -317,7 +317,7 @@ async def test_a_session_whose_profile_has_left_the_file_is_still_shown():
 async def test_json_holds_the_same_as_the_page(world):
     teacher = world.who("teacher")
     (course,) = await views.my_courses(world.core, teacher)
-    assert course_json(course) == {
+    assert dict(course_json(course)) == {
         "id": "a",
         "title": '<script>alert("A")</script>',
         "role": "teacher",

@@ -155,6 +155,12 @@ STANDING = LineView(
 )
 
 
+def _in_line(phase: str, place: int | None, expected: Any) -> LineRow:
+    """Somebody who waits, with hostile text wherever there is text."""
+    who, what = (HOSTILE, HOSTILE), (HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+    return LineRow(*who, *what, 1, phase, HOSTILE, place, AT, expected)
+
+
 BOARD: dict[str, Any] = {"course_id": "ml", "rights": Rights(True, True, True, True)}
 BOARD_ROW = BoardRow(SESSION, (HOSTILE,), AT, "idle", AT, AT, (NOW, "a"))
 SAID = MessageRow(
@@ -165,8 +171,8 @@ REST = Rest(
     on=1,
     devices=(DevicesRow("t4", HOSTILE, 2, 1, 1, 0, None, None),),
     line=(
-        LineRow(*[HOSTILE] * 6, 1, "waiting", HOSTILE, 1, AT, AT),
-        LineRow(*[HOSTILE] * 6, 1, "soon", HOSTILE, None, AT, None),
+        _in_line("waiting", 1, AT),
+        _in_line("soon", None, None),
     ),
     waiting=3,
     messages=(SAID,),
