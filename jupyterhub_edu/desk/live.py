@@ -97,7 +97,7 @@ class Rest(NamedTuple):
 
 GROUPS: Final[Mapping[str, Callable[[Rest], object]]] = MappingProxyType(
     {
-        "sums": lambda rest: (rest.on, rest.devices),
+        "sums": lambda rest: (rest.on, rest.waiting, rest.devices),
         "line": lambda rest: (rest.line, rest.waiting),
         "news": lambda rest: (rest.messages, rest.sweeps),
     }

@@ -15,7 +15,7 @@ from jupyterhub_edu.core.messages import Whom
 from jupyterhub_edu.core.sending import Sending
 from jupyterhub_edu.desk import live
 from jupyterhub_edu.desk.board_json import JsonFace
-from jupyterhub_edu.desk.live import LiveBoard, LiveBoards, Viewer, rights_of
+from jupyterhub_edu.desk.live import GROUPS, LiveBoard, LiveBoards, Rest, Viewer, rights_of
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
@@ -286,6 +286,11 @@ async def test_messages_and_activity_are_shown(world, board, monkeypatch):
     await Sending(world.core, tea, "ml").send(Whom.ALL, "Ten more minutes")
     await eventually(lambda: reader(viewer).rest.get("messages"))
     assert reader(viewer).rest["messages"][0]["text"] == "Ten more minutes"
+
+
+def test_how_many_wait_is_shown_anew_where_it_is_said():
+    groups = [name for name, of in GROUPS.items() if of(Rest()) != of(Rest(waiting=1))]
+    assert groups == ["sums", "line"]
 
 
 RIGHTS: dict[str, tuple[str, str, Callable[[Any], bool]]] = {
