@@ -230,7 +230,7 @@ def axe() -> Path:
     return Path(require(str(AXE) if AXE.is_file() else None, "axe-core", "make ready-dev"))
 
 
-@pytest.mark.timeout(1200)  # some hundred looks, beside other tests; about a minute on an idle machine
+@pytest.mark.timeout(1200)  # some hundred looks, beside other tests
 def test_every_page_can_be_used_by_whoever_comes_to_it(
     hub: Hub, chromium: Browser, axe: Path
 ) -> None:
