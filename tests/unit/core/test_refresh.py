@@ -194,7 +194,9 @@ async def test_a_page_with_many_requests_asks_a_source_that_fails_once_a_second(
     await world.refresher.reread(world.ada)  # who means it is not kept from asking
     assert len(world.source.asked) == 2
     world.source.down = False
-    world.clock.pass_(seconds=-3600)  # a clock that is set back does not keep anybody from being read
+    world.clock.pass_(
+        seconds=-3600
+    )  # a clock that is set back does not keep anybody from being read
     await world.refresher.freshen(world.ada, younger_than=timedelta(-1))
     assert len(world.source.asked) == 3
 
