@@ -208,9 +208,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             409, "This request has been answered or taken back.", "nobody: see the answer"
         ),
         Code.CANNOT_REQUEST: Row(409, "This cannot be asked for.", "you"),
-        Code.NOT_YOURS_TO_SEE: Row(
-            403, "The course's teachers see this.", "the course's teacher"
-        ),
+        Code.NOT_YOURS_TO_SEE: Row(403, "The course's teachers see this.", "the course's teacher"),
         Code.NOT_YOURS_TO_EXPLAIN: Row(
             403,
             "Who may start what is explained to the course's teachers and to administrators.",
