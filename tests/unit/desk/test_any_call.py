@@ -154,6 +154,7 @@ class Story:
 
 
 @pytest.mark.hypothesis
+@pytest.mark.timeout(1800)
 def test_every_answer_is_one_that_is_documented(
     world: ApiWorld, loop: asyncio.AbstractEventLoop, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -115,6 +115,7 @@ def _of(role: CourseRole) -> frozenset[Act]:
     return frozenset(act for act, row in TABLE.items() if role in row)
 
 
+@pytest.mark.timeout(1800)
 async def test_nobody_climbs(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Rate, "require", lambda *_: None)
     async with ApiWorld(tmp_path / "campus") as world, asyncio.timeout(None):
