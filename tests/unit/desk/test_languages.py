@@ -112,6 +112,11 @@ def bare_words(source: str) -> list[str]:
 
 
 @pytest.mark.parametrize("template", ALL, ids=lambda path: str(path.relative_to(TEMPLATES)))
+def test_no_quote_is_escaped_as_in_a_program(template: Path) -> None:
+    assert '\\"' not in template.read_text(), "the backslash would be shown"
+
+
+@pytest.mark.parametrize("template", ALL, ids=lambda path: str(path.relative_to(TEMPLATES)))
 def test_every_word_of_a_template_can_be_translated(template: Path) -> None:
     assert bare_words(template.read_text()) == []
 
