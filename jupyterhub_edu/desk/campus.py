@@ -90,7 +90,10 @@ async def _nodes(core: Core, state: State, spare: frozenset[str]) -> list[wire.N
     nodes: list[wire.Node] = [
         {
             "name": name,
-            "free": state.nodes.get(name or "") if state.fresh else None,
+            # On machines that are not told apart sessions stand that nobody has seen.
+            "free": (state.nodes.get(name) if name else max(0, state.room))
+            if state.fresh
+            else None,
             "sessions": sorted(sessions, key=lambda one: (one["since"], one["session"])),
         }
         for name, sessions in on.items()

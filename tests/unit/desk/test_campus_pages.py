@@ -13,6 +13,7 @@ from jupyterhub_edu.domain.campus import FilePerson
 from jupyterhub_edu.domain.courses import Quota
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRef, CourseRole, Member, Roster
+from jupyterhub_edu.inventory import CountedInventory
 from jupyterhub_edu.ports import Unavailable
 from tests.fakes.campus import T4, a_campus, a_core, a_course, a_profile, enrol
 
@@ -101,6 +102,20 @@ async def test_devices_are_told_by_course_and_by_who_holds_them(core: Core):
     assert (shares["db"]["owns"], shares["db"]["used"], shares["db"]["may_borrow"]) == (1, 0, None)
     held = [one for node in t4["nodes"] for one in node["sessions"]]
     assert {(one["user"], one["spare"]) for one in held} == {("ada", False), ("bob", True)}
+
+
+async def test_on_machines_that_are_not_told_apart_what_is_free_is_what_is_left():
+    campus = a_campus(admins=frozenset({FilePerson("ad", "root")}))
+    core = a_core(campus, inventory=CountedInventory(campus.flavors))
+    await core.ready()
+    await enrol(core, "root")
+    await enrol(core, "ada", ml=STUDENT)
+    await start(core, "ada")
+    (t4,) = (await ask(CampusAPI, core, "root")).json["flavors"]
+    (machines,) = t4["nodes"]
+    assert (machines["name"], machines["free"], t4["free"]) == ("", 1, 1)
+    assert [one["user"] for one in machines["sessions"]] == ["ada"]
+    await core.close()
 
 
 async def test_the_page_tells_the_same(core: Core):
