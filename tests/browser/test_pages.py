@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.hub.server import Hub
 
@@ -111,6 +112,12 @@ def test_somebody_in_no_course_is_told_whom_to_ask(person: People, picture: Pict
     picture(nils, "nowhere")
 
 
+def late(route: Route) -> None:
+    """A file that comes a while after the others, as over a slow line."""
+    time.sleep(1)
+    route.continue_()
+
+
 def test_the_board_of_a_course_changes_without_being_loaded_again(
     demo_hub: Hub, person: People, picture: Picture
 ) -> None:
@@ -118,6 +125,7 @@ def test_the_board_of_a_course_changes_without_being_loaded_again(
     ian, ina = person("ian"), person("ina")
     board = f"{demo_hub.url}/hub/edu/courses/intro"
     row = ian.locator("#edu-rows").get_by_role("row", name=re.compile("Ina Introduction"))
+    ian.route("**/lib/sse.js*", late)
     ian.goto(board)
     expect(row).to_have_count(0)
     ian.evaluate("window.stayed = true")
