@@ -10,28 +10,28 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.people import Person
-from jupyterhub_edu.ports import AuditEntry, Record, ServersError, Visits
+from jupyterhub_edu.ports import AuditEntry, ServersError, Visits
 
-from .kept import instant, reading, text
+from .help_records import HELPED, HELPS, KEPT, Help, Helped, Over, read_help, read_helped
 
 if TYPE_CHECKING:
     from .app import Core
 
-__all__ = ["ENDED", "LASTS", "CannotHelp", "Help", "HelpNotYours", "Helps"]
+__all__ = ["ENDED", "LASTS", "CannotHelp", "HelpNotYours", "Helps"]
 
 _log = logging.getLogger(__name__)
-_KIND: Final = "help"
 LASTS: Final = timedelta(minutes=30)
 """How long a help lasts at most."""
 ENDED: Final = "end-help"
 """The act in the audit."""
+_A_DAY: Final = timedelta(days=1)
 _ON: Final = frozenset({Stage.RUNNING, Stage.WARNED})
 
 
@@ -43,38 +43,15 @@ class CannotHelp(Exception):
     """Not now, or not here; the text says why, for whoever asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
-    """Somebody of a course's staff in somebody's server.
-
-    Attributes:
-        person: the key of the server's owner; ``owner`` is their hub account.
-        helper: hub account of who helps; ``by`` is their key.
-        until: when it ends at the latest, aware UTC.
-        ours: it lets them in; False: the owner had let them in before, and will go on to.
-    """
-
-    id: str
-    course: str
-    admission: str
-    person: str
-    owner: str
-    server: str
-    helper: str
-    by: str
-    at: datetime
-    until: datetime
-    ours: bool
-
-
 class Helps:
-    """Every help that goes on.
+    """Every help that goes on, and for a month those that are over.
 
     Always holds:
         - one goes on only while its session is this course's, runs, and its owner takes part in no exam, and only while the
           helper may help in the course;
         - it is written down, with its entry in the audit, before anybody is let in;
-        - what the owner shares by themselves is left alone.
+        - what the owner shares by themselves is left alone;
+        - that it is over, and why, is kept in the step that ends it; one in which nobody was let in leaves nothing.
 
     Args:
         visits: lets in and turns out; None: nobody is let in.
@@ -83,6 +60,8 @@ class Helps:
     def __init__(self, core: Core, visits: Visits | None) -> None:
         self._core, self._visits = core, visits or _Nowhere()
         self._kept: dict[str, Help] = {}
+        self._over: dict[str, list[Helped]] = {}  # by the owner's account
+        self._sweep_at: datetime | None = None
         self._turn = asyncio.Lock()
         core.book.on_end.append(self._session_ended)
 
@@ -92,8 +71,11 @@ class Helps:
         Raises:
             StoreError: it, or a record in it, cannot be read.
         """
-        found = map(_read, await self._core.store.load_records(_KIND))
+        found = map(read_help, await self._core.store.load_records(HELPS))
         self._kept = {one.id: one for one in found}
+        self._over = {}
+        for one in map(read_helped, await self._core.store.load_records(HELPED)):
+            self._over.setdefault(one.owner, []).append(one)
 
     def begin(self) -> None:
         """Shut what should be shut by now, once the book has been rebuilt."""
@@ -117,6 +99,12 @@ class Helps:
     def of_owner(self, hub_name: str) -> list[Help]:
         """Who is let in to somebody's servers now, oldest first."""
         return self._now(one for one in self._kept.values() if one.owner == hub_name)
+
+    def past_of(self, hub_name: str) -> list[Helped]:
+        """Who was let in to somebody's servers in the last month, newest first."""
+        since = self._core.clock() - KEPT
+        kept = [one for one in self._over.get(hub_name, ()) if one.ended > since]
+        return sorted(kept, key=lambda one: (one.ended, one.id), reverse=True)
 
     def of_session(self, admission: str) -> list[Help]:
         """Who is let in to this session now, oldest first."""
@@ -163,19 +151,24 @@ class Helps:
             Act.CONFIGURE, actor, help.course
         ):
             raise HelpNotYours
+        over = {help.helper: Over.HELPER, help.owner: Over.OWNER}.get(actor.hub_name, Over.ADMIN)
         async with self._turn:
-            await self._end(help, actor.hub_name, "ended by hand", address)
+            await self._end(help, over, over.words, actor.hub_name, address)
 
     async def tend(self) -> None:
-        """End what is over; every few seconds.
+        """End what is over, every few seconds; once a day forget what has been over for a month.
 
         Raises:
             StoreError: what was ended could not be written down; the doors are shut, and it is tried again.
         """
         async with self._turn:
             for help in list(self._kept.values()):
-                if why := self._why_over(help):
-                    await self._end(help, "", why)
+                if over := self._why_over(help):
+                    await self._end(help, over, over.words)
+            now = self._core.clock()
+            if self._sweep_at is None or now >= self._sweep_at:
+                await self._sweep(now)
+                self._sweep_at = now + _A_DAY
 
     def forget(self, keys: Iterable[str], hub_name: str, stand_in: str) -> None:
         """Know nothing of somebody any more; ``store.erase`` has made it so for good."""
@@ -186,6 +179,9 @@ class Helps:
             elif hub_name and help.helper == hub_name:
                 self._shut(help)
                 self._kept[id] = replace(help, helper=stand_in, ours=False)
+        self._over.pop(hub_name, None)
+        for past in self._over.values():
+            past[:] = [replace(p, helper=stand_in) if p.helper == hub_name else p for p in past]
 
     # -- inside ------------------------------------------------------------------------------------------------
 
@@ -221,25 +217,41 @@ class Helps:
             ours=not self._visits.may_visit(actor.hub_name, owner, server),
         )
         entry = self._entry(help, actor.hub_name, str(Act.HELP), address)
-        await self._core.store.save_records([_record(help)], entry=entry)
+        await self._core.store.save_records([help.record()], entry=entry)
         self._kept[help.id] = help
         try:
             if why := self._why_over(help):  # meanwhile
-                raise CannotHelp(f"It is over before it began: {why}.")
+                raise CannotHelp(f"It is over before it began: {why.words}.")
             if help.ours:
                 self._visits.let_in(help.helper, owner, server)
         except (CannotHelp, ServersError) as error:
-            await self._end(help, "", str(error))
+            await self._end(help, None, str(error))
             raise CannotHelp(str(error)) from error
         return help
 
-    async def _end(self, help: Help, actor: str, why: str, address: str = "") -> None:
+    async def _end(
+        self, help: Help, over: Over | None, why: str, actor: str = "", address: str = ""
+    ) -> None:
+        """Args: ``over`` None: nobody was let in."""
         self._shut(help)
         if help.id not in self._kept:
             return
+        now = self._core.clock()
+        past = [help.over(now, over)] if over is not None else []
         entry = self._entry(help, actor, ENDED, address, why=why)
-        await self._core.store.save_records((), [(_KIND, help.id)], entry)
-        self._kept.pop(help.id, None)
+        put = [one.record() for one in past]
+        await self._core.store.save_records(put, [(HELPS, help.id)], entry)
+        if self._kept.pop(help.id, None) is not None and past:
+            self._over.setdefault(help.owner, []).extend(past)
+
+    async def _sweep(self, now: datetime) -> None:
+        old = [one for past in self._over.values() for one in past if one.ended + KEPT <= now]
+        if not old:
+            return
+        await self._core.store.save_records((), [(HELPED, one.id) for one in old])
+        gone = {one.id for one in old}
+        left = {owner: [p for p in past if p.id not in gone] for owner, past in self._over.items()}
+        self._over = {owner: past for owner, past in left.items() if past}
 
     def _shut(self, help: Help) -> None:
         if help.ours:
@@ -251,19 +263,19 @@ class Helps:
             if help.admission == admission.id:
                 self._shut(help)
 
-    def _why_over(self, help: Help) -> str:
-        """Why a help does not go on, or ``""``."""
+    def _why_over(self, help: Help) -> Over | None:
+        """Why a help does not go on."""
         core, helper = self._core, self._core.roll.person(help.by)
         admission = core.book.admission(help.admission)
         if core.clock() >= help.until:
-            return "its time is over"
+            return Over.TIME
         if admission is None or admission.stage not in _ON:
-            return "the server has stopped"
+            return Over.STOPPED
         if helper is None or not self.may(helper, help.course):
-            return "who helped may no longer"
+            return Over.LEFT
         if self._is_examined(admission):
-            return "an exam has begun"
-        return "" if self._visits.are_safe() else "servers have no domains of their own any more"
+            return Over.EXAM
+        return None if self._visits.are_safe() else Over.DOMAINS
 
     def _is_examined(self, admission: Admission) -> bool:
         core, person = self._core, self._core.roll.person(admission.person)
@@ -309,37 +321,3 @@ class _Nowhere:
 
     def address(self, hub_name: str, server: str) -> str:
         return ""
-
-
-def _record(help: Help) -> Record:
-    body = {
-        "course": help.course,
-        "admission": help.admission,
-        "owner": help.owner,
-        "server": help.server,
-        "by": help.by,
-        "at": help.at.isoformat(),
-        "until": help.until.isoformat(),
-        "ours": help.ours,
-    }
-    return Record(_KIND, help.id, body, whose=help.person, by=help.helper)
-
-
-def _read(record: Record) -> Help:
-    with reading(record):
-        body: Any = record.body
-        if not isinstance(body["ours"], bool):
-            raise ValueError(f"neither ours nor not: {body['ours']!r}")
-        return Help(
-            id=record.id,
-            course=text(body["course"]),
-            admission=text(body["admission"]),
-            person=record.whose,
-            owner=text(body["owner"]),
-            server=text(body["server"]),
-            helper=record.by,
-            by=text(body["by"]),
-            at=instant(body["at"]),
-            until=instant(body["until"]),
-            ours=body["ours"],
-        )

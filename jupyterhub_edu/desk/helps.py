@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.helping import CannotHelp, Help, HelpNotYours
+from jupyterhub_edu.core.help_records import Help, Helped
+from jupyterhub_edu.core.helping import CannotHelp, HelpNotYours
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.ports import StoreError
@@ -19,7 +20,16 @@ from .scopes import MANAGE, READ
 from .views import Moment, instant
 from .wishes import done
 
-__all__ = ["HELPING", "HelpRow", "help_routes", "help_rows", "require_help"]
+__all__ = [
+    "HELPING",
+    "HelpRow",
+    "HelpedRow",
+    "help_routes",
+    "help_rows",
+    "helped_json",
+    "helped_rows",
+    "require_help",
+]
 
 HELPING: Final[Mapping[type[Exception], Code]] = {
     HelpNotYours: Code.NOT_YOURS_TO_HELP,
@@ -45,16 +55,48 @@ class HelpRow(NamedTuple):
     url: str
 
 
+class HelpedRow(NamedTuple):
+    """A help that is over, as the server's owner sees it.
+
+    Attributes:
+        by: who helped, by name.
+    """
+
+    helped: Helped
+    by: str
+    course: str
+    at: Moment
+    ended: Moment
+
+
 def help_rows(core: Core, helps: Sequence[Help]) -> list[HelpRow]:
     """The same with names."""
     return [_row(core, one) for one in helps]
 
 
+def helped_rows(core: Core, person: Person) -> list[HelpedRow]:
+    """Who could open somebody's servers in the last month, newest first."""
+    return [
+        HelpedRow(
+            helped=one,
+            by=_name(core, one.helper),
+            course=core.campus.title_of(one.course),
+            at=instant(one.at, core),
+            ended=instant(one.ended, core),
+        )
+        for one in core.helps.past_of(person.hub_name)
+    ]
+
+
+def _name(core: Core, hub_name: str) -> str:
+    person = core.roll.by_hub_name(hub_name)
+    return (person.name if person is not None else "") or hub_name
+
+
 def _row(core: Core, help: Help) -> HelpRow:
-    helper = core.roll.person(help.by)
     return HelpRow(
         help=help,
-        by=(helper.name if helper is not None else "") or help.helper,
+        by=_name(core, help.helper),
         course=core.campus.title_of(help.course),
         at=instant(help.at, core),
         until=instant(help.until, core),
@@ -91,6 +133,19 @@ def _json(core: Core, viewer: Person, help: Help) -> wire.Help:
         "until": help.until.isoformat(),
         "shared": not help.ours,
         "url": core.helps.address(help) if viewer.hub_name == help.helper else "",
+    }
+
+
+def helped_json(row: HelpedRow) -> wire.Helped:
+    """The same for programs."""
+    one = row.helped
+    return {
+        "course": one.course,
+        "server": one.server,
+        "helper": one.helper,
+        "at": one.at.isoformat(),
+        "ended": one.ended.isoformat(),
+        "ended_by": str(one.over),
     }
 
 

@@ -15,7 +15,7 @@ from jupyterhub_edu.domain.people import Person, SiteRole
 from . import views
 from .base import STOPS
 from .frame import DeskFiles, Page
-from .helps import help_rows
+from .helps import help_rows, helped_rows
 from .mine import my_parts
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
@@ -40,6 +40,7 @@ class CoursesPage(Page):
             courses=await views.my_courses(core, person) if person else [],
             mine=my_parts(core, person) if person else {},
             helped=help_rows(core, core.helps.of_owner(person.hub_name)) if person else [],
+            past_helps=helped_rows(core, person) if person else [],
             is_admin=person is not None and core.roll.site_role(person) is SiteRole.ADMIN,
             notice=core.refresher.notice(person) if person else "",
             campus=core.campus.name,

@@ -18,6 +18,7 @@ from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, charge, sum_usage
 
 from . import views
 from .base import STOPS
+from .helps import HelpedRow, helped_json, helped_rows
 from .models import session_json
 from .views import Moment, SessionRow, instant
 
@@ -133,6 +134,7 @@ class Use(NamedTuple):
     grants: Sequence[GrantRow]
     weeks: Sequence[WeekRow]
     past: Sequence[PastRow]
+    helped: Sequence[HelpedRow]
 
 
 async def my_use(core: Core, person: Person) -> Use:
@@ -153,6 +155,7 @@ async def my_use(core: Core, person: Person) -> Use:
         _grants(core, person),
         weeks,
         [_past_row(core, one) for one in reversed(ended[-_PAST:])],
+        helped_rows(core, person),
     )
 
 
@@ -293,6 +296,7 @@ def use_json(core: Core, use: Use) -> dict[str, Any]:
         "grants": [_grant_json(row) for row in use.grants],
         "weeks": list(_weeks_json(use.weeks)),
         "past": [_past_json(row) for row in use.past],
+        "helped": [helped_json(row) for row in use.helped],
     }
 
 

@@ -6,7 +6,7 @@ from typing import NotRequired
 
 from .shapes import Instant, Text, TypedDict, strict
 
-__all__ = ["Help", "HelpWish"]
+__all__ = ["Help", "HelpWish", "Helped"]
 
 
 class Help(TypedDict):
@@ -25,6 +25,21 @@ class Help(TypedDict):
     until: Instant
     shared: bool
     url: str
+
+
+class Helped(TypedDict):
+    """Somebody of a course's staff who could open one's server, kept for thirty days.
+
+    ``ended_by`` is ``owner``, ``helper`` or ``admin``, or what ended it by itself: ``time``, ``stopped``, ``left`` (who
+    helped is no longer staff), ``exam`` or ``domains``.
+    """
+
+    course: str
+    server: str
+    helper: str
+    at: Instant
+    ended: Instant
+    ended_by: str
 
 
 @strict

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NotRequired
 
 from .courses import Session
+from .helps import Helped
 from .shapes import Day, Instant, Text, TypedDict, strict
 
 __all__ = [
@@ -126,7 +127,10 @@ class Past(TypedDict):
 
 
 class Use(TypedDict):
-    """One's own: what runs, what is left, what was granted, eight weeks of use, and the last twenty sessions."""
+    """One's own: what runs, what is left, what was granted, eight weeks of use, and the last twenty sessions.
+
+    ``helped`` says who could open one's servers in the last thirty days.
+    """
 
     now: Instant
     time_zone: str
@@ -135,3 +139,4 @@ class Use(TypedDict):
     grants: list[UseGrant]
     weeks: list[Week]
     past: list[Past]
+    helped: list[Helped]

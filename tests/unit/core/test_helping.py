@@ -9,6 +9,7 @@ import pytest
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.exam_wishes import ExamWish
 from jupyterhub_edu.core.examining import Examining
+from jupyterhub_edu.core.help_records import KEPT
 from jupyterhub_edu.core.helping import LASTS, CannotHelp, HelpNotYours
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
@@ -151,16 +152,16 @@ async def domains_are_taken_away(world: World) -> None:
 
 
 ENDS = {
-    "its time is over": (it_is_late, False),
-    "the session ends": (the_session_ends, True),
-    "who helps leaves the course": (the_helper_leaves, False),
-    "an exam begins, of another course": (an_exam_begins, False),
-    "servers have no domains any more": (domains_are_taken_away, False),
+    "its time is over": (it_is_late, False, "time"),
+    "the session ends": (the_session_ends, True, "stopped"),
+    "who helps leaves the course": (the_helper_leaves, False, "left"),
+    "an exam begins, of another course": (an_exam_begins, False, "exam"),
+    "servers have no domains any more": (domains_are_taken_away, False, "domains"),
 }
 
 
-@pytest.mark.parametrize(("happen", "at_once"), ENDS.values(), ids=ENDS)
-async def test_what_ends_it(world, happen, at_once):
+@pytest.mark.parametrize(("happen", "at_once", "over"), ENDS.values(), ids=ENDS)
+async def test_what_ends_it(world, happen, at_once, over):
     help = await world.help()
     await happen(world)
     assert world.is_in is not at_once
@@ -169,6 +170,8 @@ async def test_what_ends_it(world, happen, at_once):
     assert not world.is_in
     assert await world.store.load_records("help") == []
     assert (await world.acts())[-1] == ("", "end-help", "ada")
+    (past,) = world.core.helps.past_of("ada")
+    assert (past.helper, past.over, past.ended) == ("tea", over, world.clock())
 
 
 @pytest.mark.parametrize(
@@ -219,6 +222,7 @@ async def test_a_hub_that_cannot_let_in_says_so_and_nothing_stays(world):
     with pytest.raises(CannotHelp, match="no such account"):
         await world.help()
     assert await world.store.load_records("help") == []
+    assert world.core.helps.past_of("ada") == []  # nobody was
     assert [act for _, act, _ in await world.acts()] == ["help", "end-help"]
 
 
@@ -245,6 +249,45 @@ async def test_a_door_is_shut_though_that_cannot_be_written_down(world, monkeypa
     assert not world.is_in
 
 
+async def test_those_that_are_over_are_told_for_a_month_across_restarts(world):
+    for minute, ender in enumerate(("ada", "tea")):
+        help = await world.help()
+        world.clock.pass_(minutes=1)
+        await world.core.helps.end(world.who(ender), help)
+        assert len(world.core.helps.past_of("ada")) == minute + 1
+    await world.core.close()
+    world.core = world.a_hub()
+    await world.core.ready()
+    told = [(p.helper, p.over, p.ended - p.at) for p in world.core.helps.past_of("ada")]
+    assert told == [("tea", "helper", MINUTE), ("tea", "owner", MINUTE)]
+    assert world.core.helps.past_of("tea") == []
+
+    world.clock.now = NOW + MINUTE + KEPT
+    await world.core.helps.tend()
+    assert [p.over for p in world.core.helps.past_of("ada")] == ["helper"]
+    assert len(await world.store.load_records("helped")) == 1
+    world.clock.pass_(minutes=1)
+    assert world.core.helps.past_of("ada") == []
+    await world.core.helps.tend()  # looks once a day
+    assert len(await world.store.load_records("helped")) == 1
+    world.clock.pass_(days=1)
+    await world.core.helps.tend()
+    assert await world.store.load_records("helped") == []
+    await world.core.close()
+
+
+async def test_of_who_helped_and_was_erased_a_stand_in_is_told(world):
+    await world.core.helps.end(world.who("ada"), await world.help())
+    ada, tea = world.who("ada"), world.who("tea")
+    (kept,) = await world.store.load_records_of([ada.key])  # so the dossier has it
+    assert (kept.kind, kept.by) == ("helped", "tea")
+    assert tea.key not in repr(kept)
+    world.core.helps.forget([tea.key], "tea", "erased-1")
+    assert [past.helper for past in world.core.helps.past_of("ada")] == ["erased-1"]
+    world.core.helps.forget([ada.key], "ada", "erased-2")
+    assert world.core.helps.past_of("ada") == []
+
+
 async def test_nobody_helps_where_servers_share_a_domain(world):
     world.visits.safe = False
     with pytest.raises(CannotHelp, match="subdomain_host"):
@@ -268,4 +311,7 @@ async def test_a_record_that_cannot_be_read_names_itself(world):
     broken = Record("help", "broken", {**record.body, "ours": 1}, whose=record.whose)
     await world.store.save_records([broken])
     with pytest.raises(StoreError, match="'broken'"):
+        await world.core.helps.load()
+    await world.store.save_records([Record("helped", "odd", {})], [("help", "broken")])
+    with pytest.raises(StoreError, match="'odd'"):
         await world.core.helps.load()

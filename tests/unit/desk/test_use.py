@@ -18,9 +18,9 @@ from jupyterhub_edu.domain.grants import Cap, Grant, Hours, Lift, Longest, Offer
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.ports import AuditEntry
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, enrol
-from tests.fakes.world import AClock
+from tests.fakes.world import AClock, FakeVisits
 
-STUDENT = CourseRole.STUDENT
+STUDENT, TEACHER = CourseRole.STUDENT, CourseRole.TEACHER
 HOURS = Allowances(parse_allowance("10h per week"), parse_allowance("40h per term"))
 
 
@@ -32,6 +32,7 @@ async def core() -> Core:
     core = a_core(
         a_campus(courses=[ml, a_course("db")], extend_times=1),
         clock=AClock(NOW),
+        visits=FakeVisits(),
     )
     await core.ready()
     return core
@@ -125,6 +126,23 @@ async def test_a_session_that_reached_its_end_says_by_which_rule(core: Core) -> 
     await core.book.end(one.id)
     (past,) = (await my_use(core, ada)).past
     assert past.why == "longest session"
+
+
+async def test_who_could_open_ones_server_stands_there_when_it_is_over(core: Core) -> None:
+    ada, tea = await enrol(core, "ada", ml=STUDENT), await enrol(core, "tea", ml=TEACHER)
+    running = core.book.admission((await start(core, ada, "ml")).id)
+    assert running is not None
+    help = await core.helps.open(tea, running)
+    core.clock.pass_(minutes=5)  # type: ignore[attr-defined]
+    assert (await my_use(core, ada)).helped == []
+    await core.helps.end(ada, help)
+    use = await my_use(core, ada)
+    (row,) = use.helped
+    assert (row.by, row.course) == (tea.name, "Machine Learning")
+    (told,) = use_json(core, use)["helped"]
+    assert (told["helper"], told["ended_by"]) == ("tea", "owner")
+    assert datetime.fromisoformat(told["ended"]) == NOW + timedelta(minutes=5)
+    assert (await my_use(core, tea)).helped == []
 
 
 async def test_the_same_for_programs_names_nobody_else(core: Core) -> None:

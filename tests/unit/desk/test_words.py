@@ -18,11 +18,13 @@ from jinja2 import DictLoader, Environment, FileSystemLoader, PrefixLoader, Stri
 from jinja2.loaders import ChoiceLoader
 from jupyterhub.scopes import scope_definitions
 
+from jupyterhub_edu.core.help_records import Helped, Over
 from jupyterhub_edu.core.left import HoursLeft
 from jupyterhub_edu.core.messages import Message, Whom
 from jupyterhub_edu.desk import CUSTOM_SCOPES, TEMPLATES, desk_routes
 from jupyterhub_edu.desk.board import BoardRow, DevicesRow, LineRow, MessageRow
 from jupyterhub_edu.desk.frame import Page
+from jupyterhub_edu.desk.helps import HelpedRow
 from jupyterhub_edu.desk.line import LineView, Why
 from jupyterhub_edu.desk.live import Rest, Rights
 from jupyterhub_edu.desk.mine import ExamRow, Mine
@@ -190,6 +192,9 @@ class Now:
         return AT.text
 
 
+HELPED = HelpedRow(
+    Helped("h", "ml", "ad:x", "x", "", HOSTILE, NOW, NOW, Over.HELPER), HOSTILE, HOSTILE, AT, AT
+)
 WHAT: dict[str, dict[str, Any]] = {
     "courses.html": {
         "person": True,
@@ -197,6 +202,7 @@ WHAT: dict[str, dict[str, Any]] = {
         "is_admin": False,
         "may_join": True,
         "helped": [],
+        "past_helps": [HELPED],
         "mine": {
             "ml": Mine(
                 [RunningRow(SESSION, "ml", HOSTILE, 60, 600, HOSTILE)],
@@ -271,6 +277,7 @@ WHAT: dict[str, dict[str, Any]] = {
             [GrantRow("ml", HOSTILE, GRANT, HOSTILE, AT, AT)],
             [WeekRow(date(2026, 11, 2), HOSTILE, USED)],
             [PastRow(ENDED, HOSTILE, HOSTILE, AT, AT, GPU_HOUR, HOSTILE)],
+            [HELPED],
         ),
         "refused": HOSTILE,
         "server_url": lambda name: "/user/x/",
