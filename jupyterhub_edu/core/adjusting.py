@@ -17,6 +17,7 @@ from jupyterhub_edu.domain.adjustments import (
     reach_of,
 )
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import join_words, say
 from jupyterhub_edu.ports import AuditEntry, CannotArrange, Trouble
 
 from .adjustments import Weighed
@@ -268,7 +269,7 @@ class Adjusting:
     def words(self, troubles: Iterable[Trouble]) -> str:
         """What is in the way of something, as far as the actor may know it."""
         told = (one.told(knows_all=self.is_admin) for one in troubles)
-        return "; ".join(dict.fromkeys(told))
+        return join_words(dict.fromkeys(told), "; ")
 
     def _require(self, field: str, *, locked: bool = False) -> None:
         if not is_field(field):
@@ -286,14 +287,16 @@ class Adjusting:
     def _require_sense(self, field: str, value: Any, ends: datetime | None) -> None:
         now = self._core.clock()
         if ends is not None and not now < ends < now + _TEN_YEARS:
-            raise CannotAdjust("It ends after now, and within ten years.")
+            raise CannotAdjust(say("It ends after now, and within ten years."))
         if len(json.dumps(value)) > _LONGEST:
-            raise CannotAdjust("That is more than the desk keeps of one field.")
+            raise CannotAdjust(say("That is more than the desk keeps of one field."))
         if field == "windows" and isinstance(value, list):
             # Who names a file has the hub read it: only those who write the campus file do.
             known = self._core.adjustments.file_value(self._course, field) or []
             if any(isinstance(one, dict) and "ical" in one and one not in known for one in value):
-                raise CannotAdjust("Only the campus file names a calendar: give its days instead.")
+                raise CannotAdjust(
+                    say("Only the campus file names a calendar: give its days instead.")
+                )
 
     def _may(self, field: str, *, within_ceiling: bool) -> bool:
         return self._core.may(

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from jupyterhub_edu.domain.adjustments import Adjustment, is_locked, may_set, value_at
 from jupyterhub_edu.domain.campus import Campus
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import Arrange, Arranged, CannotArrange, Trouble, TroubleKind
 
 __all__ = ["arranged_at", "by_time", "may_set_of", "nothing_to_read"]
@@ -17,9 +18,11 @@ __all__ = ["arranged_at", "by_time", "may_set_of", "nothing_to_read"]
 _Courses = Mapping[str, Mapping[str, Any]]
 _OVER: Final = Trouble(
     TroubleKind.CEILING,
-    "It is more than a teacher may set alone, by the ceilings of the campus file as they are now.",
+    say(
+        "It is more than a teacher may set alone, by the ceilings of the campus file as they are now."
+    ),
 )
-_LOCKED: Final = Trouble(TroubleKind.LOCKED, "The campus file keeps this for itself now.")
+_LOCKED: Final = Trouble(TroubleKind.LOCKED, say("The campus file keeps this for itself now."))
 
 
 def nothing_to_read(
@@ -30,7 +33,9 @@ def nothing_to_read(
     Raises:
         CannotArrange: always.
     """
-    raise CannotArrange("This hub was set up without a campus file that the desk could adjust.")
+    raise CannotArrange(
+        say("This hub was set up without a campus file that the desk could adjust.")
+    )
 
 
 def by_time(adjustment: Adjustment) -> tuple[datetime, str]:

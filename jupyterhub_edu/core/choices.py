@@ -12,6 +12,7 @@ from typing import Any, Final, TypeGuard
 
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.reasons import Code, Reason
+from jupyterhub_edu.domain.words import say
 
 __all__ = [
     "CHOICE",
@@ -95,11 +96,11 @@ def parse_wish(value: object) -> Wish:
     if value is None:
         return Wish()
     if not isinstance(value, Mapping):
-        raise Unreadable("it must be an object with course, profile and options")
+        raise Unreadable(say("it must be an object with course, profile and options"))
     _known(value, _KEYS)
     options = value.get("options")
     if options is not None and not isinstance(options, Mapping):
-        raise Unreadable("options must be an object of texts")
+        raise Unreadable(say("options must be an object of texts"))
     return Wish(
         _text("course", value.get("course")),
         _text("profile", value.get("profile")),
@@ -130,7 +131,7 @@ def parse_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     chosen = values.pop(CHOICE)
     course, slash, profile = chosen.partition("/")
     if not (course and slash and profile):
-        raise Unreadable(f"{CHOICE} must be course/profile")
+        raise Unreadable(say("{choice} must be course/profile", choice=CHOICE))
     _known((name for name in values if not name.startswith(OPTION)), ())
     prefix = option_field(course, profile, "")
     mine = {
@@ -175,25 +176,25 @@ def _is_kept(value: object) -> TypeGuard[Mapping[str, object]]:
 def _known(keys: Iterable[object], known: Iterable[object]) -> None:
     unknown = [key for key in keys if key not in known]
     if unknown:
-        raise Unreadable(f"{_shown(unknown[0])} is not known here")
+        raise Unreadable(say("{shown} is not known here", shown=_shown(unknown[0])))
 
 
 def _single(name: str, value: object) -> str:
     if not isinstance(value, list) or len(value) != 1:
-        raise Unreadable(f"{_shown(name)} must be given once")
+        raise Unreadable(say("{shown} must be given once", shown=_shown(name)))
     text = _text(_shown(name), value[0])
     return text or ""
 
 
 def _options(options: Mapping[Any, Any]) -> Mapping[str, str]:
     if len(options) > _MOST_OPTIONS:
-        raise Unreadable("there are too many options")
+        raise Unreadable(say("there are too many options"))
     found: dict[str, str] = {}
     for key, value in options.items():
-        name = _text("an option's name", key)
-        choice = _text(f"the option {_shown(key)}", value)
+        name = _text(say("an option's name"), key)
+        choice = _text(say("the option {shown}", shown=_shown(key)), value)
         if name is None or choice is None:
-            raise Unreadable("an option must be a text")
+            raise Unreadable(say("an option must be a text"))
         found[name] = choice
     return MappingProxyType(found) if found else _NO_OPTIONS
 
@@ -203,9 +204,15 @@ def _text(what: str, value: object) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise Unreadable(f"{what} must be a text")
+        raise Unreadable(say("{what} must be a text", what=what))
     if len(value) > _LONGEST or not value.isprintable():
-        raise Unreadable(f"{what} must be at most {_LONGEST} printable characters")
+        raise Unreadable(
+            say(
+                "{what} must be at most {longest} printable characters",
+                what=what,
+                longest=_LONGEST,
+            )
+        )
     return value
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from jupyterhub_edu.domain.decide import role_in
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.reasons import Reason
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry, Phase, Record, Standing, StoreError
 
 from .book import Refused
@@ -141,7 +142,7 @@ class ClassStarts:
             if start.course in self._tasks or not start.goes_on or now < start.at:
                 continue
             if start.stage is Stage.PLANNED and now - start.at > _TOO_LATE:
-                why = "the hub did not run at the time"
+                why = say("the hub did not run at the time")
                 await self._save(replace(start, stage=Stage.STOPPED, why=why))
             else:
                 await self.begin(start)
@@ -175,7 +176,7 @@ class ClassStarts:
         Raises:
             StoreError: it could not be kept; nothing has changed.
         """
-        await self._save(replace(start, stage=Stage.STOPPED, why="called off"), entry)
+        await self._save(replace(start, stage=Stage.STOPPED, why=say("called off")), entry)
 
     def forget(self, keys: Collection[str], hub_name: str, stand_in: str) -> None:
         """Know nothing of somebody any more; ``store.erase`` has made it so for good."""
@@ -204,7 +205,7 @@ class ClassStarts:
             why = await self._start_all(start)
         except Exception:
             _log.exception("the class start of %s has failed", start.course)
-            why = "something is wrong here; the log says what"
+            why = say("something is wrong here; the log says what")
         last = self._of[start.course]
         if not last.goes_on:
             return
@@ -219,7 +220,7 @@ class ClassStarts:
         core, asked, refused = self._core, 0, 0
         author = core.roll.by_hub_name(start.by)
         if author is None or start.course not in core.campus.courses:
-            return "the course, or whoever planned it, is gone"
+            return say("the course, or whoever planned it, is gone")
         staff = StartingFor(core, author, start.course, start.address)
         against = self._against[start.course] = {}
         async for person in self._students(start):
@@ -234,10 +235,10 @@ class ClassStarts:
                 against[person.key] = error.decision.reasons
                 refused += 1
             except StartingNotYours:
-                return "whoever planned it may not start servers for others here any more"
+                return say("whoever planned it may not start servers for others here any more")
             except StoreError as error:
                 _log.error("the class start of %s: %s", start.course, error)
-                return "the hub could not write its records"
+                return say("the hub could not write its records")
             # It may have been called off meanwhile.
             self._of[start.course] = replace(self._of[start.course], asked=asked, refused=refused)
         return ""
@@ -275,8 +276,8 @@ class ClassStarts:
             return Outcome(*who, f"{'On' if is_on else 'Starting'}{here}", settled=is_on)
         against = against or (standing.reasons if standing is not None else ())
         if against:
-            return Outcome(*who, "Not started", against)
-        return Outcome(*who, "Not asked for yet" if start.goes_on else "Not on")
+            return Outcome(*who, say("Not started"), against)
+        return Outcome(*who, say("Not asked for yet") if start.goes_on else say("Not on"))
 
     async def _save(self, start: ClassStart, entry: AuditEntry | None = None) -> None:
         await self._core.store.save_records([_record(start)], entry=entry)
@@ -287,7 +288,11 @@ def _waiting(standing: Standing) -> str:
     """How a student stands, for somebody else."""
     if standing.phase is not Phase.WAITING:
         return "Starting"
-    return f"In line, {standing.ahead} before them" if standing.ahead else "Next in line"
+    return (
+        say("In line, {ahead} before them", ahead=standing.ahead)
+        if standing.ahead
+        else say("Next in line")
+    )
 
 
 def _record(start: ClassStart) -> Record:

@@ -11,6 +11,7 @@ from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.courses import Course, CourseState, Joining
 from jupyterhub_edu.domain.joining import CODE_LENGTH, CODE_SIGNS, JoinCode, JoinRequest
 from jupyterhub_edu.domain.people import Enrolment, Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry
 
 from .by_hand import ByHand, NotYours
@@ -131,12 +132,14 @@ class Doorkeeper:
         """
         course, now = self._course, self._core.clock()
         if Joining.CODE not in course.joining:
-            raise CannotCode("The course is joined by no code.")
+            raise CannotCode(say("The course is joined by no code."))
         last = now + _LONGEST if course.ends is None else min(course.ends, now + _LONGEST)
         if course.state is not CourseState.OPEN or not now < ends <= last:
-            raise CannotCode("It ends before it begins, after the course, or in over a year.")
+            raise CannotCode(say("It ends before it begins, after the course, or in over a year."))
         if not 1 <= most <= _MOST_USES:
-            raise CannotCode(f"It lets in at least 1 and at most {_MOST_USES}.")
+            raise CannotCode(
+                say("It lets in at least 1 and at most {most_uses}.", most_uses=_MOST_USES)
+            )
         signs = "".join(secrets.choice(CODE_SIGNS) for _ in range(CODE_LENGTH))
         code = JoinCode(course.id, signs, self._actor.hub_name, now, ends, most, 0, section)
         async with self._core.joins.turn:

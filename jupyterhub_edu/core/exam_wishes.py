@@ -11,6 +11,7 @@ from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.exams import Exam, Phase
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.profiles import Profile, choose
+from jupyterhub_edu.domain.words import say
 
 from .named import find_members, member_sections
 
@@ -90,7 +91,7 @@ async def make_exam(
             title=_title(wish, former),
         )
     except ValueError as error:
-        raise CannotExamine(f"{str(error).capitalize()}.") from error
+        raise CannotExamine(str(error)) from error
     _require_sense(exam, course)
     return exam
 
@@ -98,7 +99,7 @@ async def make_exam(
 def _profile(core: Core, course: Course, key: str) -> Profile:
     profile = core.campus.profiles.get(key)
     if profile is None or key not in course.offers.get(CourseRole.STUDENT, ()):
-        raise CannotExamine(f"The course offers its students no profile {key!r}.")
+        raise CannotExamine(say("The course offers its students no profile {key}.", key=repr(key)))
     return profile
 
 
@@ -116,7 +117,7 @@ def _fixed(
         raise CannotExamine(" ".join(reason.sentence for reason in chosen))
     image = image or chosen.image or ""
     if not _IMAGE.fullmatch(image):
-        raise CannotExamine("Say an image with its tag or digest: registry/name:tag.")
+        raise CannotExamine(say("Say an image with its tag or digest: registry/name:tag."))
     return options, image
 
 
@@ -124,7 +125,7 @@ def _times(wish: ExamWish, former: Exam | None) -> tuple[datetime, datetime]:
     starts = wish.starts or (former.starts if former is not None else None)
     ends = wish.ends or (former.ends if former is not None else None)
     if starts is None or ends is None:
-        raise CannotExamine("Say from when until when.")
+        raise CannotExamine(say("Say from when until when."))
     return starts, ends
 
 
@@ -133,7 +134,7 @@ def _title(wish: ExamWish, former: Exam | None) -> str:
         return former.title if former is not None else ""
     title = " ".join(wish.title.split())
     if len(title) > _TITLE:
-        raise CannotExamine(f"Its title is longer than {_TITLE} characters.")
+        raise CannotExamine(say("Its title is longer than {title} characters.", title=_TITLE))
     return title
 
 
@@ -143,7 +144,9 @@ async def _participants(
     """The keys of those who take part; None: all students of the course."""
     ways = [wish.participants is not None, wish.section is not None, wish.everybody]
     if sum(ways) > 1:
-        raise CannotExamine("It is for all students, for a section, or for those who are named.")
+        raise CannotExamine(
+            say("It is for all students, for a section, or for those who are named.")
+        )
     listed = former.participants if former is not None else None
     if wish.participants is not None:
         listed = frozenset(found[name] for name in wish.participants)
@@ -151,7 +154,7 @@ async def _participants(
         sections = await member_sections(core.roll, course.id)
         listed = frozenset(key for key, own in sections.items() if wish.section in own)
         if not listed:
-            raise CannotExamine("Nobody of the course is in this section.")
+            raise CannotExamine(say("Nobody of the course is in this section."))
     elif wish.everybody:
         listed = None
     if former is not None and former.phase(core.clock()) is not Phase.BEFORE:
@@ -163,12 +166,12 @@ def _require_no_fewer(before: frozenset[str] | None, after: frozenset[str] | Non
     if before == after:
         return
     if before is None or after is None or not before <= after:
-        raise CannotExamine("It has begun: participants can be added, and not taken out.")
+        raise CannotExamine(say("It has begun: participants can be added, and not taken out."))
 
 
 def _require_sense(exam: Exam, course: Course) -> None:
     if exam.length > _A_WEEK:
-        raise CannotExamine("It is longer than a week.")
+        raise CannotExamine(say("It is longer than a week."))
     last = exam.starts + exam.length
     if (course.starts and exam.starts < course.starts) or (course.ends and last > course.ends):
-        raise CannotExamine("It lies outside the course's dates.")
+        raise CannotExamine(say("It lies outside the course's dates."))

@@ -13,6 +13,7 @@ from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.exams import Exam, Phase
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry, AuditQuery, StoreError
 
 from .exam_records import Prepared, tag_of
@@ -57,7 +58,7 @@ class ExamChanged(Exception):
     """Somebody else has changed it since it was looked at, and it is left as it is now."""
 
     def __init__(self, now: Prepared) -> None:
-        super().__init__("Somebody else has changed it meanwhile.")
+        super().__init__(say("Somebody else has changed it meanwhile."))
         self.now = now
 
 
@@ -123,9 +124,9 @@ class Examining:
         """
         self.require_may()
         if wish.starts is None or wish.ends is None or wish.profile is None:
-            raise CannotExamine("Say from when until when, and which profile.")
+            raise CannotExamine(say("Say from when until when, and which profile."))
         if wish.starts < self._core.clock():
-            raise CannotExamine("It would have begun already.")
+            raise CannotExamine(say("It would have begun already."))
         course = self._core.campus.courses[self._course]
         exam = await make_exam(self._core, course, uuid.uuid4().hex, wish, None)
         self._require_allowed(exam)
@@ -143,7 +144,9 @@ class Examining:
             exam, now = await self.draft(wish), core.clock()
             waiting = [p for p in core.exams.of(self._course) if p.exam.phase(now) != Phase.OVER]
             if len(waiting) >= _MOST:
-                raise CannotExamine(f"The course has {_MOST} exams to come. Call some off.")
+                raise CannotExamine(
+                    say("The course has {most} exams to come. Call some off.", most=_MOST)
+                )
             prepared = Prepared(exam, self._actor.hub_name, now)
             await core.exams.save(prepared, self._entry("prepare-exam", exam))
         await self._look()
@@ -158,15 +161,17 @@ class Examining:
         former, now = self.find(id).exam, self._core.clock()
         phase = former.phase(now)
         if phase is Phase.OVER:
-            raise CannotExamine("It is over.")
+            raise CannotExamine(say("It is over."))
         if phase is not Phase.BEFORE:
             self._require_takes_nothing(former, wish)
         elif wish.starts is not None and wish.starts < now:
-            raise CannotExamine("It would have begun already.")
+            raise CannotExamine(say("It would have begun already."))
         course = self._core.campus.courses[self._course]
         exam = await make_exam(self._core, course, id, wish, former)
         if phase is not Phase.BEFORE and not self._leaves_time(former, exam):
-            raise CannotExamine(f"An exam that has begun ends no sooner than {self._soon()}.")
+            raise CannotExamine(
+                say("An exam that has begun ends no sooner than {soon}.", soon=self._soon())
+            )
         self._require_allowed(exam)
         return exam
 
@@ -192,7 +197,7 @@ class Examining:
         async with self._core.exams.turn:
             exam, now = self._find_as(id, seen).exam, self._core.clock()
             if exam.phase(now) is not Phase.BEFORE:
-                raise CannotExamine("It has begun.")
+                raise CannotExamine(say("It has begun."))
             exam = replace(exam, starts=now)
             self._require_allowed(exam)
             return await self._keep(exam, "begin-exam")
@@ -206,7 +211,7 @@ class Examining:
         async with self._core.exams.turn:
             exam, now = self._find_as(id, seen).exam, self._core.clock()
             if exam.phase(now) in (Phase.BEFORE, Phase.OVER):
-                raise CannotExamine("It does not go on: call it off, or leave it as it is.")
+                raise CannotExamine(say("It does not go on: call it off, or leave it as it is."))
             closed = now + min(self._core.campus.warn_at, default=timedelta(0))
             exam = replace(exam, closed=min(closed, exam.closed or closed))
             return await self._keep(exam, "end-exam")
@@ -221,7 +226,7 @@ class Examining:
         async with core.exams.turn:
             exam = self._find_as(id, seen).exam
             if exam.phase(core.clock()) is not Phase.BEFORE:
-                raise CannotExamine("It has begun: end it instead.")
+                raise CannotExamine(say("It has begun: end it instead."))
             await core.exams.drop(exam, self._entry("call-off-exam", exam))
         await self._look()
 
@@ -275,17 +280,20 @@ class Examining:
         if not self._may(within_ceiling=exam.length <= ceiling):
             minutes = ceiling // timedelta(minutes=1)
             raise ExamTooLong(
-                f"Teachers hold exams of at most {minutes} minutes, extra time included."
+                say(
+                    "Teachers hold exams of at most {minutes} minutes, extra time included.",
+                    minutes=minutes,
+                )
             )
 
     def _require_takes_nothing(self, former: Exam, wish: ExamWish) -> None:
         fixed: tuple[Any, ...] = (wish.starts, wish.profile, wish.image, wish.options)
         if any(one is not None for one in fixed):
             raise CannotExamine(
-                "It has begun: its end, extra time and more participants are left."
+                say("It has begun: its end, extra time and more participants are left.")
             )
         if former.closed is not None:
-            raise CannotExamine("It is being ended.")
+            raise CannotExamine(say("It is being ended."))
 
     def _leaves_time(self, former: Exam, exam: Exam) -> bool:
         """Whether nobody's own end comes sooner than a warning of it."""

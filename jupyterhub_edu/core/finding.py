@@ -13,6 +13,7 @@ from typing import Final, cast
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.pending import Waits
 from jupyterhub_edu.domain.people import Identity, Listed, Person, person_key
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import FinderSource, IdentitySource, Unavailable
 
 from .roll import Roll
@@ -211,7 +212,7 @@ class Finder:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 answer = await source.find(name)
         except TimeoutError:
-            answer = Unavailable("it takes too long")
+            answer = Unavailable(say("it takes too long"))
         except Exception as error:
             _log.exception("source %s failed", source.id)
             answer = Unavailable(f"{type(error).__name__}: {error}")

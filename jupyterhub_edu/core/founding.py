@@ -17,6 +17,7 @@ from jupyterhub_edu.domain.people import (
     Listed,
     Person,
 )
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry, CannotArrange, HandChanges
 
 from .adjustments import Weighed
@@ -135,7 +136,7 @@ class Founding:
             course,
         )
         if not is_admin and made.key.casefold() in core.campus.course_index:
-            raise CannotFound(f"There is a course {made.key!r} already.")
+            raise CannotFound(say("There is a course {key} already.", key=repr(made.key)))
         staff = await self._staff(original, wish, made.id, is_admin=is_admin)
         return await self._make(made, "copy-course", staff)
 
@@ -169,12 +170,12 @@ class Founding:
             raise CopyNotYours
         span = self._core.campus.terms.get(wish.term or "")
         if span is None:
-            raise CannotFound("Say into which term.")
+            raise CannotFound(say("Say into which term."))
         if span.ends <= self._core.clock():
-            raise CannotFound("This term is over.")
+            raise CannotFound(say("This term is over."))
         for one in self._family(original.id):
             if one.term == wish.term:
-                raise CannotFound(f"It is in this term already, as {one.key!r}.")
+                raise CannotFound(say("It is in this term already, as {key}.", key=repr(one.key)))
 
     def _family(self, course: str) -> list[Course]:
         """A course with all that it was copied from, and all copies of those."""
@@ -266,12 +267,12 @@ class Founding:
     ) -> OwnCourse:
         core = self._core
         if len(json.dumps(dict(made.written))) > _LARGEST:
-            raise CannotFound("That is more than the desk keeps of one course.")
+            raise CannotFound(say("That is more than the desk keeps of one course."))
         async with core.adjustments.turn:
             if core.own_courses.find(made.id) is not None or made.id in core.campus.courses:
-                raise CannotFound(f"There is a course {made.key!r} already.")
+                raise CannotFound(say("There is a course {key} already.", key=repr(made.key)))
             if len(core.own_courses.all()) >= _MOST:
-                raise CannotFound(f"The desk keeps {_MOST} courses already.")
+                raise CannotFound(say("The desk keeps {most} courses already.", most=_MOST))
             weighed = await self._weigh(made)
             enrolled = list(staff)
             entries = [

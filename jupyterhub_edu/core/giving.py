@@ -21,6 +21,7 @@ from jupyterhub_edu.domain.grants import (
     granted_hours,
 )
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry
 
 from .named import find_members, member_keys, member_sections
@@ -117,13 +118,15 @@ class Giving:
         last = ends or core.campus.courses[self._course].ends
         first = starts or now
         if last is None:
-            raise CannotGive("The course has no end, so say until when this holds.")
+            raise CannotGive(say("The course has no end, so say until when this holds."))
         if last <= max(now, first) or last > now + _TEN_YEARS:
             raise CannotGive(
-                "It ends before it begins, has ended, or ends in more than ten years."
+                say("It ends before it begins, has ended, or ends in more than ten years.")
             )
         if len(core.grants.of(self._course)) >= _MOST:
-            raise CannotGive(f"The course has {_MOST} grants already. Take some back.")
+            raise CannotGive(
+                say("The course has {most} grants already. Take some back.", most=_MOST)
+            )
         grant = Grant(
             id=uuid.uuid4().hex,
             course=self._course,
@@ -189,25 +192,27 @@ class Giving:
     def _require_sense(self, what: Lift) -> None:
         campus = self._core.campus
         if isinstance(what, Offer | Longest) and what.profile not in campus.profiles:
-            raise CannotGive(f"There is no profile {what.profile!r}.")
+            raise CannotGive(say("There is no profile {profile}.", profile=repr(what.profile)))
         if isinstance(what, Longest) and what.length <= timedelta(0):
-            raise CannotGive("A session is longer than that.")
+            raise CannotGive(say("A session is longer than that."))
         if isinstance(what, Hours) and what.amount <= 0:
-            raise CannotGive("Say how many hours.")
+            raise CannotGive(say("Say how many hours."))
         if isinstance(what, Cap):
             flavor = campus.flavors.get(what.flavor) if what.flavor is not None else None
             if what.flavor is not None and (flavor is None or flavor.device is None):
-                raise CannotGive(f"There is no flavor {what.flavor!r} with devices.")
+                raise CannotGive(
+                    say("There is no flavor {flavor} with devices.", flavor=repr(what.flavor))
+                )
             if what.most <= 0:
-                raise CannotGive("Say how many at a time.")
+                raise CannotGive(say("Say how many at a time."))
 
     async def _key(self, whom: Whom) -> str | None:
         if whom.person is not None and whom.section is not None:
-            raise CannotGive("A grant is for a person, a section, or everybody.")
+            raise CannotGive(say("A grant is for a person, a section, or everybody."))
         if whom.section is not None:
             sections = await member_sections(self._core.roll, self._course)
             if not any(whom.section in own for own in sections.values()):
-                raise CannotGive("Nobody of the course is in this section.")
+                raise CannotGive(say("Nobody of the course is in this section."))
         if whom.person is None:
             return None
         found = await find_members(self._core.roll, self._course, [whom.person])
@@ -254,31 +259,43 @@ def words(what: Lift) -> str:
     """What a grant gives, in a few words of text alone."""
     match what:
         case Hours(amount):
-            return f"{gpu_hours(amount)} GPU hours"
+            return say("{amount} GPU hours", amount=gpu_hours(amount))
         case Offer(profile):
-            return f"the profile {profile}"
+            return say("the profile {profile}", profile=profile)
         case Cap(most, None):
-            return f"{most} servers at a time"
+            return say("{most} servers at a time", most=most)
         case Cap(most, flavor):
-            return f"{most} devices of {flavor} at a time"
+            return say("{most} devices of {flavor} at a time", most=most, flavor=flavor)
         case Longest(profile, length):
-            return f"sessions of {profile} of {length // timedelta(minutes=1)} minutes"
+            return say(
+                "sessions of {profile} of {length} minutes",
+                profile=profile,
+                length=length // timedelta(minutes=1),
+            )
 
 
 def _ceiling(what: Lift, given: int, ceilings: Ceilings) -> str:
     match what:
         case Hours():
             most, so_far = gpu_hours(ceilings.hours), gpu_hours(given)
-            return (
-                f"Teachers give one student {most} GPU hours a term, of which {so_far} are given."
+            return say(
+                "Teachers give one student {most} GPU hours a term, of which {so_far} are given.",
+                most=most,
+                so_far=so_far,
             )
         case Offer(profile):
-            return f"Teachers do not offer the profile {profile} by a grant."
+            return say("Teachers do not offer the profile {profile} by a grant.", profile=profile)
         case Cap(_, None):
-            return f"Teachers let somebody have {ceilings.servers} servers at a time."
+            return say(
+                "Teachers let somebody have {servers} servers at a time.", servers=ceilings.servers
+            )
         case Cap(_, flavor):
             most_devices = ceilings.devices.get(flavor or "", 0)
-            return f"Teachers let somebody have {most_devices} devices of {flavor} at a time."
+            return say(
+                "Teachers let somebody have {most_devices} devices of {flavor} at a time.",
+                most_devices=most_devices,
+                flavor=flavor,
+            )
         case Longest():
             minutes = (ceilings.longest or timedelta(0)) // timedelta(minutes=1)
-            return f"Teachers let sessions last {minutes} minutes."
+            return say("Teachers let sessions last {minutes} minutes.", minutes=minutes)

@@ -15,6 +15,7 @@ from jupyterhub_edu.domain.people import (
     Person,
     SiteRole,
 )
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry, HandChanges
 
 from .by_hand import MOST_PENDING, ByHand, TooMany
@@ -187,12 +188,12 @@ class Importing:
             async with asyncio.timeout(_LONGEST_SECONDS):
                 await self._find_all(listing)
         except TimeoutError:
-            listing.failed = (
+            listing.failed = say(
                 "The sources take too long to say who everybody is. Try a shorter list."
             )
         except Exception:
             _log.exception("the list %s could not be looked at", listing.id)
-            listing.failed = "Something went wrong on the hub; its log says what."
+            listing.failed = say("Something went wrong on the hub; its log says what.")
 
     async def _find_all(self, listing: PeopleList) -> None:
         finder, silent, roll = self._core.finder, set[str](), self._core.roll

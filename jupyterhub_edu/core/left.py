@@ -9,6 +9,7 @@ from jupyterhub_edu.domain.allowances import Budget, gpu_hours, left_now
 from jupyterhub_edu.domain.grants import Grant, Lift, extras, lift, reaching
 from jupyterhub_edu.domain.people import EnrolmentState
 from jupyterhub_edu.domain.schedule import Period, period_span
+from jupyterhub_edu.domain.words import say
 
 from .glance import Glance
 
@@ -16,8 +17,8 @@ __all__ = ["Given", "HoursLeft", "given", "hours_left"]
 
 _PERIODS: Final = {
     Period.DAY: "today",
-    Period.WEEK: "this week",
-    Period.TERM: "this term",
+    Period.WEEK: say("this week"),
+    Period.TERM: say("this term"),
 }
 
 
@@ -41,10 +42,20 @@ class HoursLeft(NamedTuple):
     @property
     def words(self) -> str:
         """``3.5 of 10 GPU hours left this week``."""
-        whose = " for the whole course" if self.whose == "course" else ""
-        amounts = f"{gpu_hours(self.left)} of {gpu_hours(self.amount)}"
-        more = f", and {gpu_hours(self.granted)} granted" if self.granted else ""
-        return f"{amounts} GPU hours left {_PERIODS[self.period]}{whose}{more}"
+        whose = say(" for the whole course") if self.whose == "course" else ""
+        amounts = say(
+            "{left} of {amount}", left=gpu_hours(self.left), amount=gpu_hours(self.amount)
+        )
+        more = (
+            say(", and {granted} granted", granted=gpu_hours(self.granted)) if self.granted else ""
+        )
+        return say(
+            "{amounts} GPU hours left {periods}{whose}{more}",
+            amounts=amounts,
+            periods=_PERIODS[self.period],
+            whose=whose,
+            more=more,
+        )
 
     @property
     def percent(self) -> int:

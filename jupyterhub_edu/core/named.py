@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from jupyterhub_edu.domain.words import say
+
 from .finding import fold, names_of
 from .roll import Roll
 from .rosters import in_slices
@@ -16,7 +18,7 @@ class NotNamed(Exception):
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(names)
-        super().__init__(f"Not found: {', '.join(self.names)}.")
+        super().__init__(say("Not found: {names}.", names=", ".join(self.names)))
 
 
 async def member_keys(roll: Roll, course: str) -> dict[str, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.schedule import local_instant
+from jupyterhub_edu.domain.words import say
 
 __all__ = [
     "CellMistake",
@@ -61,16 +62,26 @@ def text_of(cell: str, column: str) -> str:
             1:
         ].strip()  # so that a spreadsheet takes it for text; our own export does it too
     elif text[:1] == "=":
-        raise CellMistake(f"In {column!r} stands a formula.", "Put its value there.")
+        raise CellMistake(
+            say("In {column} stands a formula.", column=repr(column)), say("Put its value there.")
+        )
     if text.startswith(_EXCEL_ERRORS):
-        what = f"In {column!r} stands {text[:20]!r}, an error of the spreadsheet."
-        raise CellMistake(what, "Mend the cell.")
+        what = say(
+            "In {column} stands {text}, an error of the spreadsheet.",
+            column=repr(column),
+            text=repr(text[:20]),
+        )
+        raise CellMistake(what, say("Mend the cell."))
     if not text.isprintable():
-        what = f"In {column!r} stands a sign that cannot be seen."
-        raise CellMistake(what, "Type the cell anew.")
+        what = say("In {column} stands a sign that cannot be seen.", column=repr(column))
+        raise CellMistake(what, say("Type the cell anew."))
     if len(text) > _LONGEST:
-        what = f"What stands in {column!r} is longer than {_LONGEST} letters."
-        raise CellMistake(what, "Shorten it.")
+        what = say(
+            "What stands in {column} is longer than {longest} letters.",
+            column=repr(column),
+            longest=_LONGEST,
+        )
+        raise CellMistake(what, say("Shorten it."))
     return text
 
 
@@ -81,16 +92,23 @@ def person_of(text: str) -> str:
         CellMistake: nothing that anybody is called, or a number that a spreadsheet has rounded.
     """
     if not any(map(str.isalnum, text)):
-        what = "It does not say who." if not text else f"{text!r} is nobody's number or login."
-        raise CellMistake(what, "Write a student number, a login, or take the line out.")
+        what = (
+            say("It does not say who.")
+            if not text
+            else say("{text} is nobody's number or login.", text=repr(text))
+        )
+        raise CellMistake(what, say("Write a student number, a login, or take the line out."))
     if _SHORTENED.fullmatch(text) and not text.isdigit():
         raise CellMistake(
-            f"{text!r} is a long number that the spreadsheet has shortened.",
-            "Make the column text in the spreadsheet, and put the numbers in anew.",
+            say("{text} is a long number that the spreadsheet has shortened.", text=repr(text)),
+            say("Make the column text in the spreadsheet, and put the numbers in anew."),
         )
     if _WITH_POINT.fullmatch(text):
         whole = re.split("[.,]", text)[0]
-        raise CellMistake(f"{text!r} is no student number.", f"Write {whole!r}.")
+        raise CellMistake(
+            say("{text} is no student number.", text=repr(text)),
+            say("Write {whole}.", whole=repr(whole)),
+        )
     return text
 
 
@@ -103,7 +121,10 @@ def role_of(text: str) -> CourseRole:
     role = _ROLES.get(text.casefold())
     if role is None:
         words = ", ".join(str(role) for role in sorted(CourseRole, reverse=True))
-        raise CellMistake(f"There is no role {text[:80]!r}.", f"Write one of {words}.")
+        raise CellMistake(
+            say("There is no role {text}.", text=repr(text[:80])),
+            say("Write one of {words}.", words=words),
+        )
     return role
 
 
@@ -115,8 +136,8 @@ def yes_of(text: str) -> bool:
     """
     folded = text.casefold()
     if folded not in _YES | _NO:
-        what = f"{text[:80]!r} does not say whether somebody is kept out."
-        raise CellMistake(what, "Write yes or no.")
+        what = say("{text} does not say whether somebody is kept out.", text=repr(text[:80]))
+        raise CellMistake(what, say("Write yes or no."))
     return folded in _YES
 
 
@@ -167,9 +188,11 @@ def _day(text: str) -> date | None:
 
 def _no_day(text: str) -> CellMistake:
     if text.isdigit():
-        what = f"{text[:80]!r} is how a spreadsheet counts days."
+        what = say("{text} is how a spreadsheet counts days.", text=repr(text[:80]))
     elif "/" in text:
-        what = f"{text[:80]!r} can be two days: the month may stand first or second."
+        what = say(
+            "{text} can be two days: the month may stand first or second.", text=repr(text[:80])
+        )
     else:
-        what = f"{text[:80]!r} is no day."
-    return CellMistake(what, "Write year-month-day: 2026-12-31.")
+        what = say("{text} is no day.", text=repr(text[:80]))
+    return CellMistake(what, say("Write year-month-day: 2026-12-31."))

@@ -17,6 +17,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.people import CourseRole
+from jupyterhub_edu.domain.words import say
 
 from .people_cells import CellMistake, first_of, last_of, person_of, role_of, text_of, yes_of
 
@@ -63,9 +64,9 @@ _UNREAD: Final = frozenset(
 )
 """Columns that other programs, and our own export, write beside; they are left unread, and said."""
 _NOT_TEXT: Final = (
-    (b"PK\x03\x04", "an Excel or LibreOffice workbook"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", say("an Excel or LibreOffice workbook")),
+    (b"\xd0\xcf\x11\xe0", say("an old Excel workbook")),
+    (b"%PDF", say("a PDF document")),
 )
 
 
@@ -146,24 +147,30 @@ def _decode(data: bytes) -> tuple[str, str]:
     if len(data) > MOST_BYTES:
         raise _CannotRead(
             1,
-            f"The file has more than {MOST_BYTES // 2**20} MiB.",
-            "Hand in the columns that are read alone, or the people in several files.",
+            say("The file has more than {most_bytes} MiB.", most_bytes=MOST_BYTES // 2**20),
+            say("Hand in the columns that are read alone, or the people in several files."),
         )
     for magic, what in _NOT_TEXT:
         if data.startswith(magic):
-            raise _CannotRead(1, f"This is {what}.", "Save it as CSV UTF-8 and hand in that.")
+            raise _CannotRead(
+                1, say("This is {what}.", what=what), say("Save it as CSV UTF-8 and hand in that.")
+            )
     encoding = _encoding(data)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        what = f"The byte 0x{data[error.start]:02x} is no letter in {encoding}."
-        raise _CannotRead(line, what, "Save the file as CSV UTF-8.") from error
+        what = say(
+            "The byte 0x{data} is no letter in {encoding}.",
+            data=f"{data[error.start]:02x}",
+            encoding=encoding,
+        )
+        raise _CannotRead(line, what, say("Save the file as CSV UTF-8.")) from error
     text = text.removeprefix("\ufeff")
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise _CannotRead(
-            line, "There is a NUL in it, so this is no text.", "Save it as CSV UTF-8."
+            line, say("There is a NUL in it, so this is no text."), say("Save it as CSV UTF-8.")
         )
     return text, encoding.removesuffix("-sig")
 
@@ -191,7 +198,9 @@ def _read(text: str, encoding: str, role: CourseRole, zone: ZoneInfo) -> Sheet |
         for line, cells in lines:
             if len(wishes) + len(mistakes) >= MOST_ROWS:
                 raise _CannotRead(
-                    line, f"There are more than {MOST_ROWS} people.", "Make several files of it."
+                    line,
+                    say("There are more than {most_rows} people.", most_rows=MOST_ROWS),
+                    say("Make several files of it."),
                 )
             try:
                 wish = _wish(line, cells, len(head), columns, role, zone)
@@ -206,8 +215,8 @@ def _read(text: str, encoding: str, role: CourseRole, zone: ZoneInfo) -> Sheet |
     except _CannotRead as error:
         mistakes.append(error.mistake)
     if not (mistakes or wishes):
-        what = "There is nobody in it: no line follows the one that names the columns."
-        mistakes.append(Mistake(head_line, what, "Write one person on each line."))
+        what = say("There is nobody in it: no line follows the one that names the columns.")
+        mistakes.append(Mistake(head_line, what, say("Write one person on each line.")))
     return mistakes or Sheet(wishes, frozenset(columns), unread, encoding)
 
 
@@ -235,8 +244,10 @@ def _lines(text: str, delimiter: str, skipped: int) -> Iterator[tuple[int, list[
         except csv.Error as error:
             raise _CannotRead(
                 skipped + max(reader.line_num, 1),
-                f"The quotation marks are not right ({error}).",
-                'A quotation mark inside a cell is written twice, and the cell between two: "say ""x""".',
+                say("The quotation marks are not right ({error}).", error=error),
+                say(
+                    'A quotation mark inside a cell is written twice, and the cell between two: "say ""x""".'
+                ),
             ) from error
         if cells is None:
             return
@@ -252,8 +263,12 @@ def _columns(line: int, head: Sequence[str]) -> tuple[dict[Column, int], tuple[s
     for at, title in enumerate(titles):
         column = _WORDS.get(title)
         if column is not None and column in found:
-            what = f"Two columns say the same: {head[found[column]]!r} and {head[at]!r}."
-            raise _CannotRead(line, what, "Take one of them out.")
+            what = say(
+                "Two columns say the same: {one} and {other}.",
+                one=repr(head[found[column]]),
+                other=repr(head[at]),
+            )
+            raise _CannotRead(line, what, say("Take one of them out."))
         if column is not None:
             found[column] = at
         elif title and title not in _PERSONS:
@@ -261,9 +276,11 @@ def _columns(line: int, head: Sequence[str]) -> tuple[dict[Column, int], tuple[s
             unread.append(head[at].strip())
     who = [titles.index(word) for word in _PERSONS if word in titles]
     if not who:
-        what = "The first line does not name a column that says who somebody is."
+        what = say("The first line does not name a column that says who somebody is.")
         raise _CannotRead(
-            line, what, "Write the names of the columns on the first line: person, role, ends."
+            line,
+            what,
+            say("Write the names of the columns on the first line: person, role, ends."),
         )
     found[Column.PERSON] = who[0]
     unread += [head[at].strip() for at in who[1:]]
@@ -275,8 +292,10 @@ def _require_harmless(line: int, spelt: str, title: str) -> None:
     if title in _UNREAD:
         return
     near = get_close_matches(title, [*_WORDS, *_PERSONS], 1, 0.75)
-    fix = f"Call it {near[0]!r}, or take it out." if near else "Take it out."
-    raise _CannotRead(line, f"There is no column {spelt.strip()[:80]!r}.", fix)
+    fix = (
+        say("Call it {near}, or take it out.", near=repr(near[0])) if near else say("Take it out.")
+    )
+    raise _CannotRead(line, say("There is no column {name}.", name=repr(spelt.strip()[:80])), fix)
 
 
 def _wish(
@@ -289,8 +308,12 @@ def _wish(
 ) -> Wish:
     if any(cell.strip() for cell in cells[width:]):
         raise CellMistake(
-            f"There are {len(cells)} cells, and {width} columns have names.",
-            "Put a text that holds the sign between cells into quotation marks.",
+            say(
+                "There are {cells} cells, and {width} columns have names.",
+                cells=len(cells),
+                width=width,
+            ),
+            say("Put a text that holds the sign between cells into quotation marks."),
         )
 
     def cell(column: Column) -> str:
@@ -304,10 +327,10 @@ def _wish(
     ends = last_of(cell(Column.ENDS), zone)
     if is_out and starts is not None:
         raise CellMistake(
-            "Whoever is kept out is kept out from now on.", "Leave the first day empty."
+            say("Whoever is kept out is kept out from now on."), say("Leave the first day empty.")
         )
     if starts is not None and ends is not None and ends <= starts:
-        raise CellMistake("It ends before it begins.", "Change one of the two days.")
+        raise CellMistake(say("It ends before it begins."), say("Change one of the two days."))
     its = None if is_out else role_of(said) if said else role
     return Wish(line, typed, its, starts, ends, cell(Column.WHY))
 
@@ -318,8 +341,12 @@ def _require_once(wish: Wish, first: dict[str, Wish]) -> None:
     mine = (wish.role, wish.starts, wish.ends, wish.why)
     if (former.role, former.starts, former.ends, former.why) != mine:
         raise CellMistake(
-            f"{wish.typed!r} stands on line {former.line} too, and differently.",
-            "Take one of the two lines out.",
+            say(
+                "{typed} stands on line {line} too, and differently.",
+                typed=repr(wish.typed),
+                line=former.line,
+            ),
+            say("Take one of the two lines out."),
         )
 
 

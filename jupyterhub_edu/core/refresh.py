@@ -11,6 +11,7 @@ from typing import Final
 
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.people import Identity, Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import (
     Answer,
     Clock,
@@ -78,9 +79,11 @@ class Refresher:
         title = source.title if source else person.source
         silent = health.failing_since.astimezone(campus.zone)
         known = person.answered_at.astimezone(campus.zone)
-        return (
-            f"{title} has not answered since {silent:%H:%M}; "
-            f"your courses are as of {known:%Y-%m-%d %H:%M}."
+        return say(
+            "{title} has not answered since {silent}; your courses are as of {known}.",
+            title=title,
+            silent=f"{silent:%H:%M}",
+            known=f"{known:%Y-%m-%d %H:%M}",
         )
 
     def heard(self, source: str, answer: object) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_edu.domain.acts import Act, decide_act
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry
 
 from .named import find_members
@@ -100,7 +101,7 @@ class Requesting:
         self.require_may_ask(course)
         core = self._core
         if len(json.dumps(dict(wish))) > _LARGEST:
-            raise CannotRequest("It is too long.")
+            raise CannotRequest(say("It is too long."))
         found = await find_members(core.roll, course, names_in(kind, wish))
         by, at = self._actor.hub_name, core.clock()
         asked = with_names(kind, wish, found)
@@ -108,7 +109,7 @@ class Requesting:
         async with core.requests.turn:
             known = core.requests.of(course)
             if sum(one.waits for one in known) >= _MOST:
-                raise CannotRequest(f"{_MOST} requests of the course wait already.")
+                raise CannotRequest(say("{most} requests of the course wait already.", most=_MOST))
             answered = [one for one in known if not one.waits]
             await core.requests.add(request, self._entry("ask", request), answered[_KEPT - 1 :])
         return request

@@ -15,6 +15,7 @@ from jupyterhub_edu.domain.people import FROM_FILE, MANUAL, EnrolmentState
 from jupyterhub_edu.domain.profiles import Profile
 from jupyterhub_edu.domain.reasons import ROWS, Code
 from jupyterhub_edu.domain.schedule import period_span
+from jupyterhub_edu.domain.words import join_words, say
 
 __all__ = ["Result", "RuleTold", "rules_told"]
 
@@ -76,52 +77,75 @@ def rules_told(
 
 
 def _enrolments(asked: _Asked) -> str:
-    titles = {**asked.facts.source_titles, FROM_FILE: "campus file", MANUAL: "by hand"}
+    titles = {**asked.facts.source_titles, FROM_FILE: say("campus file"), MANUAL: say("by hand")}
     found = [
-        f"{e.role} ({titles.get(e.origin, e.origin)}"
-        f"{'' if e.state(asked.at) is EnrolmentState.ACTIVE else f', {e.state(asked.at)}'})"
+        join_words(
+            [
+                e.role,
+                " (",
+                titles.get(e.origin, e.origin),
+                *([] if (state := e.state(asked.at)) is EnrolmentState.ACTIVE else [", ", state]),
+                ")",
+            ]
+        )
         for e in asked.facts.enrolments
     ]
-    return ", ".join(found) or "none"
+    return join_words(found, ", ") or say("none")
 
 
 def _freshness(asked: _Asked) -> str:
     heard = [e.answered_at for e in asked.facts.enrolments if e.answered_at is not None]
-    oldest = f"no older than {_length(asked.facts.stale_after)} counts"
+    oldest = say("no older than {length} counts", length=_length(asked.facts.stale_after))
     if len(heard) < len(asked.facts.enrolments):
-        return "by hand, or in the campus file"
-    return f"last answer {asked.when(max(heard))}; {oldest}" if heard else oldest
+        return say("by hand, or in the campus file")
+    return (
+        say("last answer {when}; {oldest}", when=asked.when(max(heard)), oldest=oldest)
+        if heard
+        else oldest
+    )
 
 
 def _dates(asked: _Asked) -> str:
     course = asked.course
-    starts = f"from {asked.when(course.starts)}" if course.starts else ""
-    ends = f"until {asked.when(course.ends)}" if course.ends else ""
-    dates = " ".join(filter(None, (starts, ends))) or "no dates"
-    return f"{course.state}, {dates}"
+    starts = say("from {when}", when=asked.when(course.starts)) if course.starts else ""
+    ends = say("until {when}", when=asked.when(course.ends)) if course.ends else ""
+    dates = join_words([one for one in (starts, ends) if one], " ") or say("no dates")
+    return join_words([course.state, dates], ", ")
 
 
 def _offers(asked: _Asked) -> str:
     key = asked.profile.key
-    roles = [str(role) for role, keys in asked.course.offers.items() if key in keys]
-    return f"offered to: {', '.join(roles)}" if roles else "offered to no role"
+    roles = [role for role, keys in asked.course.offers.items() if key in keys]
+    return (
+        say("offered to: {roles}", roles=join_words(roles, ", "))
+        if roles
+        else say("offered to no role")
+    )
 
 
 def _exams(asked: _Asked) -> str:
     on = [sitting for sitting in asked.facts.exams if sitting.is_on(asked.at)]
     if not on:
-        return "in no exam"
-    return f"in an exam until {asked.when(max(sitting.ends for sitting in on))}"
+        return say("in no exam")
+    return say("in an exam until {when}", when=asked.when(max(sitting.ends for sitting in on)))
 
 
 def _windows(asked: _Asked) -> str:
     hours = asked.facts.hours
     if hours is None:
-        return "no window restricts it"
+        return say("no window restricts it")
     change = f" {asked.when(hours.ends)}" if hours.ends is not None else ""
     if hours.is_open:
-        return f"a window is open until{change}" if change else "a window is open"
-    return f"shut; the next opens{change}" if change else "shut, and no window opens it"
+        return (
+            say("a window is open until{change}", change=change)
+            if change
+            else say("a window is open")
+        )
+    return (
+        say("shut; the next opens{change}", change=change)
+        if change
+        else say("shut, and no window opens it")
+    )
 
 
 def _caps(asked: _Asked) -> str:
@@ -129,22 +153,48 @@ def _caps(asked: _Asked) -> str:
     roles = {e.role for e in asked.facts.enrolments if e.state(asked.at) is EnrolmentState.ACTIVE}
     caps = [asked.course.caps.get(role, Caps()) for role in roles]
     parts = [
-        f"servers here: {held.servers} (may {_widest(one.servers for one in caps)})",
-        f"in all: {held.servers_all} (may {_most(campus.servers)})",
+        say(
+            "servers here: {servers} (may {widest})",
+            servers=held.servers,
+            widest=_widest(one.servers for one in caps),
+        ),
+        say(
+            "in all: {servers_all} (may {most})",
+            servers_all=held.servers_all,
+            most=_most(campus.servers),
+        ),
     ]
     if flavor.device is not None:
         here = _widest(one.devices.get(flavor.key) for one in caps)
         everywhere = _most(campus.devices.get(flavor.key))
-        parts.append(f"{flavor.title} here: {held.devices} (may {here})")
-        parts.append(f"in all: {held.devices_all} (may {everywhere})")
-    return ", ".join(parts)
+        parts.append(
+            say(
+                "{title} here: {devices} (may {here})",
+                title=flavor.title,
+                devices=held.devices,
+                here=here,
+            )
+        )
+        parts.append(
+            say(
+                "in all: {devices_all} (may {everywhere})",
+                devices_all=held.devices_all,
+                everywhere=everywhere,
+            )
+        )
+    return join_words(parts, ", ")
 
 
 def _quota(asked: _Asked) -> str:
     pool = asked.facts.pool
     if pool is None:
         return ""
-    return f"the course uses {pool.used_here}, owns {pool.nominal}, may hold {_most(pool.most)}"
+    return say(
+        "the course uses {used_here}, owns {nominal}, may hold {most}",
+        used_here=pool.used_here,
+        nominal=pool.nominal,
+        most=_most(pool.most),
+    )
 
 
 def _held_back(asked: _Asked) -> str:
@@ -152,8 +202,12 @@ def _held_back(asked: _Asked) -> str:
     if pool is None:
         return ""
     idle = pool.claimed - pool.used - max(0, pool.reserved - pool.used_here)
-    until = f" until {asked.when(pool.reserved_until)}" if pool.reserved_until and idle else ""
-    return f"{max(0, idle)} kept for others{until}"
+    until = (
+        say(" until {when}", when=asked.when(pool.reserved_until))
+        if pool.reserved_until and idle
+        else ""
+    )
+    return say("{idle} kept for others{until}", idle=max(0, idle), until=until)
 
 
 def _own_hours(asked: _Asked) -> str:
@@ -168,12 +222,18 @@ def _pooled_hours(asked: _Asked) -> str:
 
 def _hours(budget: Budget | None, at: datetime) -> str:
     if budget is None:
-        return "without limit"
+        return say("without limit")
     amount, period = budget.allowance
     taken = budget.taken.get(period_span(period, at, budget.zone, budget.term).starts, 0)
     extra = sum(one.amount for one in budget.extras)
-    granted = f", {gpu_hours(extra)} more granted" if extra else ""
-    return f"{gpu_hours(taken)} of {gpu_hours(amount)} GPU hours per {period} taken{granted}"
+    granted = say(", {extra} more granted", extra=gpu_hours(extra)) if extra else ""
+    return say(
+        "{taken} of {amount} GPU hours per {period} taken{granted}",
+        taken=gpu_hours(taken),
+        amount=gpu_hours(amount),
+        period=period,
+        granted=granted,
+    )
 
 
 def _capacity(asked: _Asked) -> str:
@@ -181,16 +241,19 @@ def _capacity(asked: _Asked) -> str:
     if pool is None or pool.stale_since is not None:
         return ""
     fullest = max(pool.nodes, default=0)
-    return (
-        f"{max(0, pool.room)} free, at most {fullest} on one machine, {pool.unseen} on their way"
+    return say(
+        "{free} free, at most {fullest} on one machine, {unseen} on their way",
+        free=max(0, pool.room),
+        fullest=fullest,
+        unseen=pool.unseen,
     )
 
 
 def _heard(asked: _Asked) -> str:
     pool = asked.facts.pool
     if pool is None or pool.stale_since is None:
-        return "the cluster is heard"
-    return f"not heard since {asked.when(pool.stale_since)}"
+        return say("the cluster is heard")
+    return say("not heard since {when}", when=asked.when(pool.stale_since))
 
 
 def _nothing(asked: _Asked) -> str:
@@ -199,20 +262,20 @@ def _nothing(asked: _Asked) -> str:
 
 _RULES: Final[Mapping[Code, tuple[str, Callable[[_Asked], str]]]] = MappingProxyType(
     {
-        Code.NOT_ENROLLED: ("enrolled in the course now", _enrolments),
-        Code.ROSTER_STALE: ("the source has confirmed it lately", _freshness),
-        Code.COURSE_CLOSED: ("the course is open", _dates),
-        Code.PROFILE_NOT_OFFERED: ("the profile is offered", _offers),
-        Code.OPTION_INVALID: ("the options can be chosen", _nothing),
-        Code.EXAM_RUNNING: ("no exam forbids it", _exams),
-        Code.OUTSIDE_WINDOW: ("a window is open", _windows),
-        Code.PERSON_CAP: ("below the person's caps", _caps),
-        Code.COURSE_QUOTA: ("within the course's quota", _quota),
-        Code.POOL_RESERVED: ("not held for another class", _held_back),
-        Code.PERSON_ALLOWANCE: ("the person's GPU hours", _own_hours),
-        Code.COURSE_ALLOWANCE: ("the course's GPU hours", _pooled_hours),
-        Code.NO_CAPACITY: ("a machine has room", _capacity),
-        Code.INVENTORY_STALE: ("the cluster is heard", _heard),
+        Code.NOT_ENROLLED: (say("enrolled in the course now"), _enrolments),
+        Code.ROSTER_STALE: (say("the source has confirmed it lately"), _freshness),
+        Code.COURSE_CLOSED: (say("the course is open"), _dates),
+        Code.PROFILE_NOT_OFFERED: (say("the profile is offered"), _offers),
+        Code.OPTION_INVALID: (say("the options can be chosen"), _nothing),
+        Code.EXAM_RUNNING: (say("no exam forbids it"), _exams),
+        Code.OUTSIDE_WINDOW: (say("a window is open"), _windows),
+        Code.PERSON_CAP: (say("below the person's caps"), _caps),
+        Code.COURSE_QUOTA: (say("within the course's quota"), _quota),
+        Code.POOL_RESERVED: (say("not held for another class"), _held_back),
+        Code.PERSON_ALLOWANCE: (say("the person's GPU hours"), _own_hours),
+        Code.COURSE_ALLOWANCE: (say("the course's GPU hours"), _pooled_hours),
+        Code.NO_CAPACITY: (say("a machine has room"), _capacity),
+        Code.INVENTORY_STALE: (say("the cluster is heard"), _heard),
     }
 )
 _OF_DEVICES: Final = frozenset(
@@ -231,14 +294,14 @@ _OF_DEVICES: Final = frozenset(
 def _widest(caps: Iterator[int | None]) -> str:
     known = list(caps)
     return (
-        "any number"
+        say("any number")
         if not known or None in known
         else str(max(one for one in known if one is not None))
     )
 
 
 def _most(cap: int | None) -> str:
-    return "any number" if cap is None else str(cap)
+    return say("any number") if cap is None else str(cap)
 
 
 def _length(length: timedelta) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry
 
 from .messages import Message, Whom
@@ -94,11 +95,16 @@ class Sending:
         self.require_may_send()
         core, line = self._core, " ".join(text.split())
         if not line or len(line) > LONGEST_TEXT or not line.isprintable():
-            raise CannotSend(f"A message is text of 1 to {LONGEST_TEXT} characters.")
+            raise CannotSend(
+                say(
+                    "A message is text of 1 to {longest_text} characters.",
+                    longest_text=LONGEST_TEXT,
+                )
+            )
         if not timedelta(minutes=1) <= lasts <= _LONGEST:
-            raise CannotSend("A message is shown for a minute to a week.")
+            raise CannotSend(say("A message is shown for a minute to a week."))
         if bool(to) != (whom in (Whom.PERSON, Whom.SECTION)):
-            raise CannotSend("A message is for a person, a section, who is on, or all.")
+            raise CannotSend(say("A message is for a person, a section, who is on, or all."))
         found = await self._found(whom, to)
         async with core.messages.turn:
             if (
@@ -144,7 +150,7 @@ class Sending:
         if whom is Whom.SECTION:
             sections = await member_sections(roll, self._course)
             if not any(to in own for own in sections.values()):
-                raise CannotSend("Nobody of the course is in this section.")
+                raise CannotSend(say("Nobody of the course is in this section."))
         return to
 
     def _entry(self, act: str, message: Message) -> AuditEntry:

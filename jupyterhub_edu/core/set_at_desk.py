@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.adjustments import Adjustment
 from jupyterhub_edu.domain.reasons import Code
+from jupyterhub_edu.domain.words import say
 
 from .adjustments import Adjustments
 from .explain import Explained
@@ -61,8 +62,17 @@ def _told(rule: RuleTold, set_here: list[Adjustment], zone: ZoneInfo) -> RuleTol
 def _words(rule: RuleTold, set_here: list[Adjustment], zone: ZoneInfo) -> Iterator[str]:
     for one in set_here:
         if any(_is(one.field, name) for name in _FIELDS.get(rule.code, ())):
-            until = f" until {one.ends.astimezone(zone):%Y-%m-%d %H:%M}" if one.ends else ""
-            yield f"{one.field} is set at the desk by {one.by}{until}"
+            until = (
+                say(" until {when}", when=f"{one.ends.astimezone(zone):%Y-%m-%d %H:%M}")
+                if one.ends
+                else ""
+            )
+            yield say(
+                "{field} is set at the desk by {by}{until}",
+                field=one.field,
+                by=one.by,
+                until=until,
+            )
 
 
 def _is(field: str, name: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.people import CourseRole, Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry
 
 from .class_starts import ClassStart
@@ -57,11 +58,13 @@ class StartingClass:
         starts, course = core.class_starts, core.campus.courses[self._course]
         former = starts.of(self._course)
         if former is not None and former.goes_on:
-            raise CannotStart("There is one already. Call it off first.")
+            raise CannotStart(say("There is one already. Call it off first."))
         if profile is not None and profile not in course.offers.get(CourseRole.STUDENT, ()):
-            raise CannotStart("The course does not offer this profile to its students.")
+            raise CannotStart(say("The course does not offer this profile to its students."))
         if at is not None and not now <= at <= now + _MOST_AHEAD:
-            raise CannotStart(f"Its time is past, or more than {_MOST_AHEAD.days} days ahead.")
+            raise CannotStart(
+                say("Its time is past, or more than {days} days ahead.", days=_MOST_AHEAD.days)
+            )
         start = ClassStart(
             self._course, profile, section, self._actor.hub_name, self._address, at or now
         )

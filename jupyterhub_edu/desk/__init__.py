@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from .languages import hub_words
+from .languages import hub_telling, hub_words
 from .line import line_note
 from .requests_pages import campus_note
 from .routes import desk_routes
@@ -22,6 +22,7 @@ TEMPLATE_VARS: Final[dict[str, Any]] = {
     "edu_ends": ends_note,
     "edu_line": line_note,
     "edu_said": said_note,
+    "edu_tell": hub_telling,
     "edu_text": hub_words,
 }
 """What our frame of the hub's pages asks for, for ``JupyterHub.template_vars``; the hub calls each with the account."""

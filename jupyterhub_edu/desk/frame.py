@@ -17,9 +17,10 @@ from tornado import web
 
 from jupyterhub_edu.core import current_core
 from jupyterhub_edu.domain.courses import Course
+from jupyterhub_edu.domain.words import Tongue, speaking
 
 from .base import Desk
-from .languages import catalog, choose_language
+from .languages import catalog, choose_language, telling, text_of
 from .tabs import tabs_for
 
 __all__ = ["DeskFiles", "Page"]
@@ -75,8 +76,11 @@ class Page(Desk, BaseHandler):
             **self.words,
         }
         ours = name if name.startswith("edu/") else "edu/error.html"
-        html = super().render_template(ours, sync, **{**common, **what})
-        return _from_files(html) if sync else _awaited(html)
+        tongue = catalog(self.language)
+        if not sync:
+            return _awaited(super().render_template(ours, sync, **{**common, **what}), tongue)
+        with speaking(tongue):
+            return _from_files(super().render_template(ours, sync, **{**common, **what}))
 
     @cached_property
     def language(self) -> str:
@@ -90,9 +94,10 @@ class Page(Desk, BaseHandler):
         found = catalog(self.language)
         return {
             "language": self.language,
-            "gettext": found.gettext,
+            "gettext": text_of(found),
             "ngettext": found.ngettext,
-            "edu_text": found.gettext,
+            "edu_text": text_of(found),
+            "edu_tell": telling(found),
         }
 
     async def show(self, template: str, **what: Any) -> None:
@@ -128,8 +133,9 @@ class Page(Desk, BaseHandler):
         return f"{path}?{urlencode(query)}" if query else path
 
 
-async def _awaited(html: Awaitable[str]) -> str:
-    return _from_files(await html)
+async def _awaited(html: Awaitable[str], tongue: Tongue) -> str:
+    with speaking(tongue):
+        return _from_files(await html)
 
 
 def _from_files(html: str) -> str:

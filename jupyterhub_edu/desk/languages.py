@@ -14,8 +14,19 @@ from pathlib import Path
 from typing import Final
 
 from jupyterhub_edu.core import current_core
+from jupyterhub_edu.domain.words import Tongue, Words, mark
 
-__all__ = ["CATALOGS", "ENGLISH", "catalog", "choose_language", "hub_words", "mark"]
+__all__ = [
+    "CATALOGS",
+    "ENGLISH",
+    "catalog",
+    "choose_language",
+    "hub_telling",
+    "hub_words",
+    "mark",
+    "telling",
+    "text_of",
+]
 
 CATALOGS: Final = Path(__file__).parent / "locale"
 """Folder of the catalogs: ``<language>/desk.mo``, beside each the text file that it is made from."""
@@ -24,11 +35,6 @@ _RANGE: Final = re.compile(
     r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", re.ASCII
 )
 _MOST_RANGES: Final = 20
-
-
-def mark(words: str) -> str:
-    """Words that are translated where they are shown; the extraction of catalogs knows this name."""
-    return words
 
 
 @cache
@@ -40,13 +46,38 @@ def catalog(language: str) -> NullTranslations:
         return GNUTranslations(file)
 
 
+def text_of(tongue: Tongue) -> Callable[[str], str]:
+    """What templates call ``_``: a text of ours in a language, be it known by its English or a sentence that was made."""
+
+    def text(words: str) -> str:
+        if isinstance(words, Words):
+            return words.told(tongue)
+        return tongue.gettext(words) if words else ""  # an empty message is the catalog's own head
+
+    return text
+
+
+def telling(tongue: Tongue) -> Callable[[str], str]:
+    """The same for a text that may be somebody else's: that stays as it is, whatever it says."""
+    return lambda words: words.told(tongue) if isinstance(words, Words) else words
+
+
 def hub_words(_account: object) -> Callable[[str], str]:
     """What translates our part of the hub's own pages: into the campus's language, as those ask no browser."""
+    return text_of(_of_campus())
+
+
+def hub_telling(_account: object) -> Callable[[str], str]:
+    """The same for texts that may be somebody else's."""
+    return telling(_of_campus())
+
+
+def _of_campus() -> Tongue:
     try:
         language = current_core().campus.language
     except RuntimeError:
         language = ""  # a page of a hub that has failed to set us up
-    return catalog(language or ENGLISH).gettext
+    return catalog(language or ENGLISH)
 
 
 def choose_language(accepted: str) -> str:

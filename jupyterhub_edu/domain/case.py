@@ -17,6 +17,7 @@ from .pools import Claim, Pool, classify
 from .profiles import Granted, Profile, choose
 from .reasons import Code, Reason
 from .windows import Stretch
+from .words import join_words, say
 
 __all__ = [
     "Carried",
@@ -48,19 +49,19 @@ class EndRule(StrEnum):
 
     words: str
 
-    LONGEST = "longest-session", "longest session"
-    WINDOW = "window-end", "the course's set time ends"
-    EXAM_START = "exam-start", "an exam begins"
-    ENROLMENT = "enrolment-end", "the enrolment ends"
-    COURSE = "course-end", "the course ends"
-    GRANT = "grant-end", "the grant ends"
-    ALLOWANCE = "allowance", "the GPU hours are used up"
-    EXAM = "exam-end", "the exam ends"
-    EXTENSION = "extension", "the extension ends"
-    LOST = "enrolment-lost", "no longer enrolled in the course"
-    IDLE = "idle", "its GPU has been idle"
-    UNUSED = "not-connected", "nobody has opened it"
-    RECLAIMED = "reclaimed", "its spare GPU is called back"
+    LONGEST = "longest-session", say("longest session")
+    WINDOW = "window-end", say("the course's set time ends")
+    EXAM_START = "exam-start", say("an exam begins")
+    ENROLMENT = "enrolment-end", say("the enrolment ends")
+    COURSE = "course-end", say("the course ends")
+    GRANT = "grant-end", say("the grant ends")
+    ALLOWANCE = "allowance", say("the GPU hours are used up")
+    EXAM = "exam-end", say("the exam ends")
+    EXTENSION = "extension", say("the extension ends")
+    LOST = "enrolment-lost", say("no longer enrolled in the course")
+    IDLE = "idle", say("its GPU has been idle")
+    UNUSED = "not-connected", say("nobody has opened it")
+    RECLAIMED = "reclaimed", say("its spare GPU is called back")
 
     @property
     def is_sooner(self) -> bool:
@@ -189,7 +190,7 @@ class Decision(NamedTuple):
     @property
     def sentence(self) -> str:
         """All reasons as plain text."""
-        return " ".join(reason.sentence for reason in self.reasons)
+        return join_words((reason.sentence for reason in self.reasons), " ")
 
 
 Carried = tuple[datetime, Drawn]

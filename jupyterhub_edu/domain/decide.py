@@ -16,6 +16,7 @@ from .people import CourseRole, Enrolment, EnrolmentState
 from .pools import Claim, fits_a_node, is_held_for_others
 from .reasons import Code, Reason
 from .schedule import Period, period_span
+from .words import say
 
 __all__ = [
     "Decision",
@@ -145,7 +146,7 @@ def _profile_not_offered(case: Case, course: Course) -> Sequence[Reason]:
     """Rule 4. What the catalogue does not have answers like what is not offered."""
     if case.allowing:
         return ()
-    asked = case.request.profile or "A server"
+    asked = case.request.profile or say("A server")
     values = {"profile": asked, "role": case.role, "title": course.title}
     return [Reason(Code.PROFILE_NOT_OFFERED, "", values, contact=case.facts.contact)]
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from .people import CourseRole
 from .profiles import Granted, Profile, choose
+from .words import say
 
 __all__ = [
     "Exam",
@@ -69,9 +70,9 @@ class Exam:
 
     def __post_init__(self) -> None:
         if self.starts.tzinfo is None or self.ends.tzinfo is None or self.ends <= self.starts:
-            raise ValueError("an exam ends after it begins, both aware instants")
+            raise ValueError(say("An exam ends after it begins, both aware instants."))
         if min(self.extra.values(), default=_NO_TIME) < _NO_TIME:
-            raise ValueError("extra time is not negative")
+            raise ValueError(say("Extra time is not negative."))
 
     @property
     def length(self) -> timedelta:

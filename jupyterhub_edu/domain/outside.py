@@ -8,13 +8,14 @@ from typing import Final
 
 from .courses import Course
 from .people import FROM_FILE, CourseRole, Enrolment, Person, SiteRole, source_origin
+from .words import say
 
 __all__ = ["SITE", "TITLE", "course_of", "enrolment_of"]
 
 SITE: Final = "site"
 """What stands in the place of a course's id where a server belongs to none; no course may be called so."""
 
-TITLE: Final = "Outside any course"
+TITLE: Final = say("Outside any course")
 """The same for people."""
 _STANDS_FOR: Final = MappingProxyType(
     {

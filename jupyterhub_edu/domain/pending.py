@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Final
 
 from .people import CourseRole
+from .words import say
 
-__all__ = ["WORDS", "Pending", "Waits", "Words"]
+__all__ = ["WORDS", "Pending", "WaitWords", "Waits"]
 
 
 class Waits(StrEnum):
@@ -26,39 +27,47 @@ class Waits(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class WaitWords:
     """A reason to wait in words: one sentence, and who can change it."""
 
     sentence: str
     who: str
 
 
-WORDS: Final[Mapping[Waits, Words]] = MappingProxyType(
+WORDS: Final[Mapping[Waits, WaitWords]] = MappingProxyType(
     {
-        Waits.NOBODY: Words(
-            "No source knows anybody by this. A login that no source can be asked about is recognised once its source "
-            "is named: SOURCE:LOGIN.",
+        Waits.NOBODY: WaitWords(
+            say(
+                "No source knows anybody by this. A login that no source can be asked about is recognised once its source "
+                "is named: SOURCE:LOGIN."
+            ),
             "whoever typed it",
         ),
-        Waits.ADDRESS: Words(
-            "An e-mail address does not say who somebody is; type a student number or a login.",
+        Waits.ADDRESS: WaitWords(
+            say(
+                "An e-mail address does not say who somebody is; type a student number or a login."
+            ),
             "whoever typed it",
         ),
-        Waits.NOT_COME: Words(
-            "They have not logged in yet; it is done when they do.",
+        Waits.NOT_COME: WaitWords(
+            say("They have not logged in yet; it is done when they do."),
             "nobody: it happens by itself",
         ),
-        Waits.SILENT: Words(
-            "A source that must be asked does not answer; it is asked again by itself. SOURCE:LOGIN of somebody who has "
-            "been here does not wait for that.",
+        Waits.SILENT: WaitWords(
+            say(
+                "A source that must be asked does not answer; it is asked again by itself. SOURCE:LOGIN of somebody who has "
+                "been here does not wait for that."
+            ),
             "an administrator",
         ),
-        Waits.SEVERAL: Words(
-            "Several people could be meant; take it back and write SOURCE:LOGIN.",
+        Waits.SEVERAL: WaitWords(
+            say("Several people could be meant; take it back and write SOURCE:LOGIN."),
             "whoever typed it",
         ),
-        Waits.NOT_YOURS: Words(
-            "Whoever typed it may not do this, or not any more; a teacher of the course may type it again.",
+        Waits.NOT_YOURS: WaitWords(
+            say(
+                "Whoever typed it may not do this, or not any more; a teacher of the course may type it again."
+            ),
             "the course's teacher",
         ),
     }

@@ -13,6 +13,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from .words import Words, join_words, say
+
 __all__ = ["EXTEND_ROWS", "ROWS", "Code", "ExtendCode", "Reason", "Row", "who_can_change"]
 
 
@@ -66,6 +68,12 @@ class Row:
     retry: str
     waitable: bool = False
     status: int = 403
+
+    @property
+    def way_out(self) -> str:
+        """What ``who`` says to do, as a sentence without its full stop; ``""`` where it names somebody."""
+        person, _, what = self.who.partition(": ")
+        return what[:1].upper() + what[1:] if person in {"you", "nobody"} else ""
 
 
 def _row(
@@ -279,7 +287,7 @@ class Reason(NamedTuple):
     @property
     def sentence(self) -> str:
         """One sentence for a person, the same on every surface. Plain text: escape it for HTML."""
-        return self.row.sentences[self.variant].format(**self.values)
+        return say(self.row.sentences[self.variant], **self.values)
 
     @property
     def who(self) -> str:
@@ -289,10 +297,10 @@ class Reason(NamedTuple):
     @property
     def way_out(self) -> str:
         """What to do, or who can change it, as a sentence without its full stop."""
-        person, colon, what = self.who.partition(": ")
-        if colon and person in {"you", "nobody"}:
-            return what[:1].upper() + what[1:]
-        return f"Who can change it: {self.who}"
+        way = self.row.way_out
+        if way:
+            return _with_contact(say(way), self.code, self.contact)
+        return say("Who can change it: {who}", who=self.who)
 
     @property
     def waitable(self) -> bool:
@@ -307,9 +315,13 @@ class Reason(NamedTuple):
 
 def who_can_change(code: Code | ExtendCode, contact: str = "") -> str:
     """Say who can change a refusal of this code, naming the campus's contact where staff must act."""
-    row = _row_of(code)
-    staff = "administrator" in row.who or "nobody" in row.who
-    return f"{row.who} ({contact})" if staff and contact else row.who
+    return _with_contact(say(_row_of(code).who), code, contact)
+
+
+def _with_contact(words: Words, code: Code | ExtendCode, contact: str) -> str:
+    who = _row_of(code).who
+    staff = "administrator" in who or "nobody" in who
+    return join_words([words, f" ({contact})"]) if staff and contact else words
 
 
 def _row_of(code: Code | ExtendCode) -> Row:

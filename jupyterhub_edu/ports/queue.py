@@ -10,6 +10,7 @@ from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.line import Estimate, Place
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.reasons import Reason
+from jupyterhub_edu.domain.words import say, say_count
 
 __all__ = ["Phase", "Queue", "Standing"]
 
@@ -29,13 +30,13 @@ class Phase(StrEnum):
 
     words: str
 
-    WAITING = "waiting", "In line"
-    STARTING = "starting", "Your turn has come"
+    WAITING = "waiting", say("In line")
+    STARTING = "starting", say("Your turn has come")
     """The hub starts the server."""
-    SOON = "soon", "Starting soon"
+    SOON = "soon", say("Starting soon")
     """The turn has come; the hub starts as many servers as it may at a time, and is asked again by itself."""
-    STARTED = "started", "Your server has started"
-    STRUCK = "struck", "You are out of the line"
+    STARTED = "started", say("Your server has started")
+    STRUCK = "struck", say("You are out of the line")
     """Out of the line, or not started; the reasons say why."""
 
     @property
@@ -67,18 +68,21 @@ class Standing(NamedTuple):
         if self.phase is not Phase.WAITING:
             return self.phase.words
         if not self.ahead:
-            return "You are next"
-        return (
-            "1 person is before you" if self.ahead == 1 else f"{self.ahead} people are before you"
-        )
+            return say("You are next")
+        return say_count(self.ahead, "1 person is before you", "{n} people are before you")
 
     @property
     def note(self) -> str:
         """The same where it stands among other things; empty for those of whom no server is still to come."""
         if not self.phase.goes_on:
             return ""
-        words = self.words
-        return f"In line: {words[0].lower()}{words[1:]}" if self.phase is Phase.WAITING else words
+        if self.phase is not Phase.WAITING:
+            return self.words
+        if not self.ahead:
+            return say("In line: you are next")
+        return say_count(
+            self.ahead, "In line: 1 person is before you", "In line: {n} people are before you"
+        )
 
 
 class Queue(Protocol):
