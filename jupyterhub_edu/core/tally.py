@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
+from typing import Final
 
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.balance import Share, State
@@ -14,6 +15,8 @@ from jupyterhub_edu.domain.prospect import lent
 from jupyterhub_edu.ports import Stock
 
 __all__ = ["Tally"]
+
+_FEW: Final = 64
 
 
 class Tally:
@@ -66,7 +69,12 @@ class Tally:
         if (holding := self.holdings.get(admission.id)) is not None:
             self.holdings[admission.id] = holding._replace(ends_at=admission.ends_at)
         if admission.ends_at is not None:
-            heapq.heappush(self._ends, (admission.ends_at, admission.id))
+            if len(self._ends) > 2 * len(self._open) + _FEW:
+                # Of those that ended sooner than planned or were moved: nobody else would take them out for hours.
+                self._ends = [(at, id) for id, at in self._open.items() if at is not None]
+                heapq.heapify(self._ends)
+            else:
+                heapq.heappush(self._ends, (admission.ends_at, admission.id))
 
     def see(self, admission: Admission, node: str) -> None:
         """The inventory shows it on a node now, so its devices are no longer among that node's free ones."""

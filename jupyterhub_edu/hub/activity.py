@@ -13,10 +13,11 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 from jupyterhub.utils import make_ssl_context, url_path_join
 
+from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.ports import Activity, Clock, utc_now
 
 from .running import attached
-from .tables import find_account
+from .tables import drop_token, find_account
 
 __all__ = ["HubWatching", "read_activity"]
 
@@ -49,14 +50,26 @@ class _Door(NamedTuple):
     pod: str
 
 
+class _Key(NamedTuple):
+    """What opens a server.
+
+    Attributes:
+        until: how long it is shown, where it was made here; None: it is the server's own.
+    """
+
+    token: str
+    until: datetime | None
+
+
 class HubWatching:
     """Implements ``ports.Watching`` by Jupyter Server's REST API.
 
     Always holds:
         - asking is no activity: neither for the server (``no_track_activity``), nor for the hub's proxy, past which it goes,
           nor for the hub (the token's note is that of a server's own);
-        - a server is shown a token that opens this very server and nothing else, for an hour; no redirect is followed, so
-          that nobody else is shown it;
+        - a server is shown the token that the hub gave it at its start; where that is not known any more, or does not open
+          it, one that opens this very server and nothing else, for an hour and no longer than its session; no redirect is
+          followed, so that nobody else is shown it;
         - at most 16 servers are asked at once, ten seconds each, with at most 256 KiB read of each answer; nothing is
           unpacked, and no cookie is kept.
     """
@@ -64,7 +77,7 @@ class HubWatching:
     def __init__(self, clock: Clock = utc_now, within: float = _WITHIN) -> None:
         self._clock, self._within = clock, within
         self._turns = asyncio.Semaphore(_AT_ONCE)
-        self._tokens: dict[str, tuple[str, datetime]] = {}
+        self._keys: dict[str, _Key] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def activity(self, admission: str, hub_name: str, server: str) -> Activity | None:
@@ -80,12 +93,14 @@ class HubWatching:
                 why = f"no answer within {self._within:g} s"
             except (_Garbled, aiohttp.ClientError, OSError, ValueError) as error:
                 why = f"{type(error).__name__}: {error}"
-                if isinstance(
-                    error, _Shut
-                ):  # a new one is made for the next look, for no other failure
-                    self._tokens.pop(admission, None)
+                if isinstance(error, _Shut):
+                    self._refused(admission)
             _log.debug("whether the server of %s is in use is not known: %s", hub_name, why)
             return None
+
+    def forget(self, ended: Admission) -> None:
+        """A session has ended: nothing shall be left that was made to look at it."""
+        _drop(self._keys.pop(ended.id, None))
 
     async def close(self) -> None:
         """Let the connections go."""
@@ -140,18 +155,26 @@ class HubWatching:
         )
 
     def _token(self, admission: str, account: Any, spawner: Any) -> str:
-        """One for this server alone, kept for half of its time."""
-        now = self._clock()
-        self._tokens = {id: kept for id, kept in self._tokens.items() if kept[1] > now}
-        if admission not in self._tokens:
+        """The server's own; else one for it alone, shown for half of its time."""
+        now, key = self._clock(), self._keys.get(admission)
+        if key is None and spawner.api_token:
+            key = _Key(spawner.api_token, None)
+        elif key is None or (key.until is not None and key.until <= now):
+            _drop(key)
             token: str = account.orm_user.new_api_token(
                 # The hub takes what bears such a note for a server's own token, and its use for nobody's activity.
                 note=f"Server at {spawner.server.base_url}, asked by the hub whether it is in use",
                 scopes=[f"access:servers!server={account.name}/{spawner.name}"],
                 expires_in=int(_TOKEN_LASTS.total_seconds()),
             )
-            self._tokens[admission] = token, now + _TOKEN_LASTS / 2
-        return self._tokens[admission][0]
+            key = _Key(token, now + _TOKEN_LASTS / 2)
+        self._keys[admission] = key
+        return key.token
+
+    def _refused(self, admission: str) -> None:
+        """A server has refused what it was shown: a new token is made for the next look, and for no other failure."""
+        if (key := self._keys.get(admission)) is not None:
+            self._keys[admission] = _Key(key.token if key.until is not None else "", self._clock())
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -163,6 +186,12 @@ class HubWatching:
                 headers={"Accept-Encoding": "identity"},
             )
         return self._session
+
+
+def _drop(key: _Key | None) -> None:
+    """Let what was made here open nothing any more."""
+    if key is not None and key.until is not None and key.token:
+        drop_token(key.token)
 
 
 def _certificates() -> ssl.SSLContext | bool:

@@ -16,6 +16,7 @@ from .running import attached
 __all__ = [
     "HubAccounts",
     "HubGroups",
+    "drop_token",
     "find_account",
     "find_activities",
     "groups_beside",
@@ -160,3 +161,11 @@ def remember_options(spawner: Any, options: object) -> None:
     """
     spawner.orm_spawner.user_options = options
     attached().app.db.commit()
+
+
+def drop_token(token: str) -> None:
+    """Let an API token of the hub open nothing any more."""
+    database = attached().app.db
+    if (found := orm.APIToken.find(database, token)) is not None:
+        database.delete(found)
+        database.commit()

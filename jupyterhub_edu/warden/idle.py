@@ -103,6 +103,8 @@ class Idle:
 
     async def _look_at(self, admission: Admission, worked: Mapping[str, bool] | None) -> None:
         told = await self._watching.activity(admission.id, admission.hub_name, admission.server)
+        if self._core.book.admission(admission.id) is None:
+            return  # it has ended meanwhile, and what is kept of it has been forgotten
         now, known = self._core.clock(), self._watched[admission.id]
         known.asked_at = now
         look = self._look(admission, told, worked, now)

@@ -102,8 +102,10 @@ class Hub:
 
     def __init__(self, url: str) -> None:
         self.tokens: list[dict[str, Any]] = []
+        self.dropped: list[str] = []
         self.spawner = SimpleNamespace(
             name="",
+            api_token="",
             ready=True,
             granted={"admission": "a1"},
             server=SimpleNamespace(url=url, base_url="/user/ada/"),
@@ -128,7 +130,12 @@ def hub(server: AServer, monkeypatch: pytest.MonkeyPatch) -> Hub:
     monkeypatch.setattr(activity, "attached", lambda: SimpleNamespace(app=app))
     accounts = {"ada": hub.account}
     monkeypatch.setattr(activity, "find_account", lambda users, name: accounts.get(name))
+    monkeypatch.setattr(activity, "drop_token", hub.dropped.append)
     return hub
+
+
+def ended(id: str = "a1") -> Any:
+    return SimpleNamespace(id=id)
 
 
 @pytest.fixture
@@ -152,7 +159,44 @@ async def test_an_ordinary_server_says_when_it_worked_and_is_not_disturbed(
     assert {query for _, _, query in paths} == {"no_track_activity=1"}
 
 
-async def test_it_is_shown_a_token_for_itself_alone_and_the_same_for_a_while(
+async def test_it_is_shown_the_token_that_it_has_itself(
+    server: AServer, hub: Hub, watching: HubWatching
+) -> None:
+    server.jupyter()
+    hub.spawner.api_token = "its-own"
+    assert await watching.activity("a1", "ada", "") is not None
+    assert all("Authorization: token its-own" in head for head in server.heads)
+    watching.forget(ended())
+    assert (hub.tokens, hub.dropped) == ([], [])
+
+
+async def test_a_server_that_refuses_its_own_token_is_shown_another(
+    server: AServer, hub: Hub, watching: HubWatching
+) -> None:
+    server.jupyter(status=refusal(403))
+    hub.spawner.api_token = "its-own"
+    await watching.activity("a1", "ada", "")
+    server.jupyter()
+    for _ in range(2):
+        assert await watching.activity("a1", "ada", "") is not None
+    assert "token token-1" in server.heads[-1]
+    assert (len(hub.tokens), hub.dropped) == (1, [])
+
+
+async def test_nothing_that_was_made_for_a_session_is_left_when_it_has_ended(
+    server: AServer, hub: Hub, watching: HubWatching
+) -> None:
+    server.jupyter()
+    for number in range(20):
+        hub.spawner.granted = {"admission": f"a{number}"}
+        hub.spawner.api_token = "its-own" * (number % 2)
+        assert await watching.activity(f"a{number}", "ada", "") is not None
+        watching.forget(ended(f"a{number}"))
+    assert hub.dropped == [f"token-{number}" for number in range(1, 11)]
+    assert watching._keys == {}
+
+
+async def test_without_its_own_it_is_shown_a_token_for_itself_alone_and_the_same_for_a_while(
     server: AServer, hub: Hub, watching: HubWatching
 ) -> None:
     server.jupyter()
@@ -233,6 +277,7 @@ async def test_a_token_that_opens_no_more_is_not_shown_again(
     server.jupyter()
     await watching.activity("a1", "ada", "")
     assert "token token-2" in server.heads[-1]
+    assert hub.dropped == ["token-1"]
 
 
 async def test_a_server_that_answers_nonsense_costs_no_new_token_at_each_look(

@@ -63,6 +63,19 @@ def test_the_sums_are_those_worked_out_anew(steps: list[tuple[str, Any, Any]]) -
     walk(steps)
 
 
+def test_of_sessions_that_ended_sooner_than_planned_nothing_is_kept() -> None:
+    tally, first = Tally("t4"), an_admission("first", ends_at=NOW + timedelta(hours=1))
+    tally.add(first)
+    kept = []
+    for number in range(1000):
+        one = an_admission(str(number), ends_at=NOW + timedelta(hours=8))
+        tally.add(one)
+        tally.remove(one)
+        kept.append(len(tally._ends))
+    assert max(kept) < 100
+    assert tally.frees_at() == first.ends_at
+
+
 def test_seeing_a_pod_twice_counts_once() -> None:
     tally, admission = Tally("t4"), an_admission("a", devices=2)
     tally.add(admission)

@@ -25,6 +25,7 @@ from jupyterhub_edu.hub import (
     is_ours,
     run_checks,
     running,
+    tables,
     unshare,
 )
 
@@ -351,3 +352,11 @@ async def test_an_account_that_is_none_has_no_sessions(database: Database) -> No
     await HubAccounts().end_sessions("eve")
     await HubAccounts().log_out("eve")
     assert len(database.tokens("ada")) == 3
+
+
+def test_a_token_that_is_dropped_opens_nothing_and_no_other_goes(database: Database) -> None:
+    token = database.user("ada").new_api_token(note="for a look", scopes=[])
+    for _ in range(2):
+        tables.drop_token(token)
+        assert orm.APIToken.find(database.db, token) is None
+    assert database.tokens("ada") == ["browser", "Server at /user/ada/", "mine"]

@@ -31,10 +31,14 @@ class AWatch:
         self.asked: list[str] = []
         self.broken = False
 
+    async def meanwhile(self, admission: str) -> None:
+        """What happens while a server is asked."""
+
     async def activity(self, admission: str, hub_name: str, server: str) -> Activity | None:
         self.asked.append(hub_name)
         if self.broken:
             raise RuntimeError("the hub's database is locked")
+        await self.meanwhile(admission)
         return self.said.get(admission)
 
 
@@ -174,6 +178,15 @@ async def test_devices_that_are_measured_and_not_known_are_not_idle(world):
     world.meters.say = {}
     await world.looks(2 * IDLE_AFTER)
     assert world.by(session) is session.ends_by
+
+
+async def test_of_a_session_that_ends_while_it_is_asked_nothing_is_kept(world):
+    session = await world.begin()
+    world.watch.meanwhile = world.core.book.end
+    await world.looks()
+    assert world.watch.asked == ["ada"]
+    assert world.core.looks.of(session.id) is None
+    assert world.core.counts._looked == {}
 
 
 async def test_nobody_asks_servers_without_devices_nor_those_of_an_exam(world):
