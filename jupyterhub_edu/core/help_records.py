@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import Record
 
 from .kept import instant, reading, text
@@ -36,15 +37,15 @@ class Over(StrEnum):
     @property
     def words(self) -> str:
         """For the audit."""
-        return _WORDS.get(self, "ended by hand")
+        return _WORDS.get(self, say("ended by hand"))
 
 
 _WORDS: Final = {
-    Over.TIME: "its time is over",
-    Over.STOPPED: "the server has stopped",
-    Over.LEFT: "who helped may no longer",
-    Over.EXAM: "an exam has begun",
-    Over.DOMAINS: "servers have no domains of their own any more",
+    Over.TIME: say("its time is over"),
+    Over.STOPPED: say("the server has stopped"),
+    Over.LEFT: say("who helped may no longer"),
+    Over.EXAM: say("an exam has begun"),
+    Over.DOMAINS: say("servers have no domains of their own any more"),
 }
 
 

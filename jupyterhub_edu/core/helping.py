@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry, ServersError, Visits
 
 from .help_records import HELPED, HELPS, KEPT, Help, Helped, Over, read_help, read_helped
@@ -195,11 +196,11 @@ class Helps:
                 "An administrator can give them some (subdomain_host)."
             )
         if any(one.key == admission.person for one in core.roll.identities(actor)):
-            raise CannotHelp("It is your own server.")
+            raise CannotHelp(say("It is your own server."))
         if admission.stage not in _ON:
-            raise CannotHelp("The server is not running.")
+            raise CannotHelp(say("The server is not running."))
         if admission.granted.exam is not None or self._is_examined(admission):
-            raise CannotHelp("Its owner takes part in an exam now.")
+            raise CannotHelp(say("Its owner takes part in an exam now."))
 
     async def _open(self, actor: Person, admission: Admission, address: str) -> Help:
         now, owner, server = self._core.clock(), admission.hub_name, admission.server
@@ -221,7 +222,7 @@ class Helps:
         self._kept[help.id] = help
         try:
             if why := self._why_over(help):  # meanwhile
-                raise CannotHelp(f"It is over before it began: {why.words}.")
+                raise CannotHelp(say("It is over before it began: {why}.", why=why.words))
             if help.ours:
                 self._visits.let_in(help.helper, owner, server)
         except (CannotHelp, ServersError) as error:
