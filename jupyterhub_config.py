@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import jupyterhub_edu
 
@@ -11,6 +12,7 @@ HERE = Path(__file__).parent
 STATE = Path(os.environ.get("DEMO_STATE", HERE / ".demo"))
 ON_CLUSTER = "DEMO_NAMESPACE" in os.environ  # `make demo-cluster` says so
 ADDRESS = os.environ.get("DEMO_URL", "http://127.0.0.1:8000")
+HOST, PORT = urlsplit(ADDRESS).hostname, urlsplit(ADDRESS).port or 80
 
 jupyterhub_edu.setup(
     c,
@@ -22,6 +24,12 @@ jupyterhub_edu.setup(
 (STATE / "homes").mkdir(parents=True, exist_ok=True)
 c.JupyterHub.bind_url = ADDRESS
 c.JupyterHub.hub_ip = "127.0.0.1"
+c.JupyterHub.hub_port = PORT + 81  # the usual ones beside 8000, so that two demos can run
+c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{PORT + 1}"
+if (
+    HOST == "localhost"
+):  # browsers find every name below it on this machine: a domain for each person's servers
+    c.JupyterHub.subdomain_host = ADDRESS
 c.JupyterHub.db_url = f"sqlite:///{STATE / 'jupyterhub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(STATE / "cookie_secret")
 c.ConfigurableHTTPProxy.pid_file = str(STATE / "proxy.pid")
@@ -50,6 +58,7 @@ print(
     asa    assistant in Machine Learning
     stu, sue, sam    students of Machine Learning: two GPUs for the three of them
     ian    teacher of Programming for All        ina    a student there
+    vera   teacher of Computer Vision, which was last term
     ola    may look on in Machine Learning       nils   is in no course
     admin  site administrator
 

@@ -1,4 +1,4 @@
-"""``make demo-cluster``: the demo's hub on a Kubernetes of its own with two pretend GPUs, until Ctrl-C."""
+"""``make demo-cluster``: the demo's hub on a Kubernetes of its own with four pretend GPUs, until Ctrl-C."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tests.cluster.kubernetes import STOCK_HUB_RULES
 from tests.cluster.places import REPOSITORY
 
 NAMESPACE = "demo"
-GPUS = 2
+GPUS = 4
 RBAC = REPOSITORY / "deploy" / "z2jh" / "rbac.yaml"
 
 

@@ -25,7 +25,7 @@ def test_a_teacher_holds_an_exam(start_hub: Callable[..., Hub], tmp_path: Path) 
     campus = DEMO.read_text()
     for file in ("people.csv", "passwords.txt"):
         campus = campus.replace(f": {file}", f": {DEMO.parent / file}")
-    campus = f"warn_at: [2s]\nceilings: {{grant: {{hours: 5}}}}\n{campus}"
+    campus = f"warn_at: [2s]\n{campus}"
     (tmp_path / "campus.yaml").write_text(campus)
     config = CONFIG.replace(repr(str(DEMO)), repr(str(tmp_path / "campus.yaml")))
     hub = start_hub(config + SHARING)

@@ -31,7 +31,7 @@ c.JupyterHub.concurrent_spawn_limit = 1
 
 def one_device(folder: Path) -> str:
     """A configuration with the demo's campus, one pretend GPU in it, and servers that start at once."""
-    campus = DEMO.read_text().replace("count: 2", "count: 1").replace("nominal: 2", "nominal: 1")
+    campus = DEMO.read_text().replace("count: 4", "count: 1").replace("nominal: 2", "nominal: 1")
     campus = campus.replace("two: {title: Two GPUs, devices: 2, course_roles: [teacher]}", "")
     for name in ("people.csv", "passwords.txt"):
         campus = campus.replace(f": {name}", f": {DEMO.parent / name}")
