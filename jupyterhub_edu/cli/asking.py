@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 import typer
@@ -14,10 +14,11 @@ import typer
 from .hub import HubSaysNo, ask_hub, is_a_hub_named
 from .output import BAD, say, say_json
 
-__all__ = ["Impossible", "address", "at", "clock", "finish", "named", "pairs"]
+__all__ = ["Impossible", "address", "all_of", "at", "clock", "finish", "named", "pairs"]
 
 _T = TypeVar("_T")
 _FAILED = 2
+_ROWS = 500
 
 
 class Impossible(Exception):
@@ -40,6 +41,18 @@ async def clock(path: str, *times: str | None) -> tuple[ZoneInfo | None, list[st
         return None, list(times)
     zone = ZoneInfo((await ask_hub("GET", path))["time_zone"])
     return zone, [_instant(time, zone) if time is not None else None for time in times]
+
+
+async def all_of(path: str, key: str, **query: Any) -> Any:
+    """A list that comes a page at a time, whole: the first answer, with the rows of all under ``key``."""
+    found: Any = None
+    cursor: dict[str, str] = {}
+    while found is None or cursor:
+        asked = urlencode({"limit": _ROWS, **query, **cursor})
+        page = await ask_hub("GET", f"{path}?{asked}")
+        found = page if found is None else {**found, key: [*found[key], *page[key]]}
+        cursor = {"cursor": page["next"]} if page["next"] is not None else {}
+    return {**found, "next": None}
 
 
 def _instant(time: str, zone: ZoneInfo) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .asking import Impossible, address, at, clock, finish, named, pairs
+from .asking import Impossible, address, all_of, at, clock, finish, named, pairs
 from .grant import Course, Json
 from .hub import ask_hub
 from .output import BAD, DIM, GOOD, HEAD, NOTE, say
@@ -71,7 +71,7 @@ def list_exams(course: Course, as_json: Json = False) -> None:
         for one in found["exams"]:
             _show(one, found["time_zone"])
 
-    finish(lambda: ask_hub("GET", address(course, "exams")), show, as_json=as_json)
+    finish(lambda: all_of(address(course, "exams"), "exams"), show, as_json=as_json)
 
 
 @exam.command("prepare")

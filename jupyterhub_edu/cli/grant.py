@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .asking import Impossible, address, at, clock, finish, named
+from .asking import Impossible, address, all_of, at, clock, finish, named
 from .hub import ask_hub
 from .output import DIM, GOOD, HEAD, say
 
@@ -32,7 +32,7 @@ def list_grants(course: Course, as_json: Json = False) -> None:
         for one in found["grants"]:
             _show(one, zone)
 
-    finish(lambda: ask_hub("GET", address(course, "grants")), show, as_json=as_json)
+    finish(lambda: all_of(address(course, "grants"), "grants"), show, as_json=as_json)
 
 
 @grant.command("give")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 
-from .asking import address, clock, finish, named
+from .asking import address, all_of, clock, finish, named
 from .grant import Course, Json
 from .hub import ask_hub
 from .output import DIM, GOOD, NOTE, say
@@ -41,16 +40,6 @@ def list_people(
 ) -> None:
     """Say who is in a course, who is kept out, and what waits."""
 
-    async def ask() -> Any:
-        asked = {"limit": 500, **({"q": search} if search else {})}
-        found = await _page(course, asked)
-        following = found["next"]
-        while following is not None:
-            page = await _page(course, {**asked, "cursor": following})
-            found["people"] += page["people"]
-            following = page["next"]
-        return {**found, "next": None}
-
     def show(found: dict[str, Any]) -> None:
         for one in found["people"]:
             say(named(one), f", {one['role'] or 'not in it now'}")
@@ -59,7 +48,8 @@ def list_people(
         for one in found["pending"]:
             say(f"{one['typed']} waits: {one['reason']['sentence']}", (f"  {one['id']}", DIM))
 
-    finish(ask, show, as_json=as_json)
+    asked = {"q": search} if search else {}
+    finish(lambda: all_of(address(course, "people"), "people", **asked), show, as_json=as_json)
 
 
 @people.command("add")
@@ -98,11 +88,6 @@ def take_back(course: Course, name: Name, as_json: Json = False) -> None:
         lambda _: say(("taken back", GOOD)),
         as_json=as_json,
     )
-
-
-async def _page(course: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = await ask_hub("GET", f"{address(course, 'people')}?{urlencode(asked)}")
-    return found
 
 
 async def _put(course: str, wish: Mapping[str, Any], starts: str | None, until: str | None) -> Any:

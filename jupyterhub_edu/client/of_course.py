@@ -10,8 +10,8 @@ from urllib.parse import quote
 from jupyterhub_edu.wire.board import Sweep, SweepWish
 from jupyterhub_edu.wire.course_sync import CourseSync
 from jupyterhub_edu.wire.courses import Course, Session
-from jupyterhub_edu.wire.exams import Exam, Exams, ExamWish, OnlyRehearsal, Protocol, RehearsedExam
-from jupyterhub_edu.wire.grants import Grant, Grants, GrantWish
+from jupyterhub_edu.wire.exams import Exam, ExamWish, OnlyRehearsal, Protocol, RehearsedExam
+from jupyterhub_edu.wire.grants import Ceilings, Grant, GrantWish
 from jupyterhub_edu.wire.imports import Applied, Import, ImportWish, Undone
 from jupyterhub_edu.wire.limits import Windows, WindowWish
 from jupyterhub_edu.wire.people import Done, Member, MembersQuery, PeopleWish, PersonWish
@@ -47,6 +47,9 @@ class CourseClient:
         path = "/".join(["courses", *(quote(part, safe="") for part in (self.id, *parts))])
         return self._caller.call(method, path, body, **how)
 
+    def _pages(self, what: str, query: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        return pages(self._caller, f"courses/{quote(self.id, safe='')}/{what}", query, what)
+
     def about(self) -> Course:
         """The course as whoever asks sees it."""
         return cast(Course, self.call("GET"))
@@ -75,8 +78,7 @@ class CourseClient:
 
     def people(self, query: MembersQuery | None = None) -> Iterator[Member]:
         """Who is in the course."""
-        path = f"courses/{quote(self.id, safe='')}/people"
-        return pages(self._caller, path, query, "people")
+        return self._pages("people", query)
 
     def put(self, wish: PeopleWish) -> Done:
         """Enrol somebody with a role, or exclude them."""
@@ -112,9 +114,13 @@ class CourseClient:
 
     # -- grants ------------------------------------------------------------------------------------------------------
 
-    def grants(self) -> Grants:
-        """Every grant, and what teachers give alone."""
-        return cast(Grants, self.call("GET", "grants"))
+    def grants(self) -> Iterator[Grant]:
+        """Every grant by its start, ended ones too."""
+        return self._pages("grants")
+
+    def ceilings(self) -> Ceilings:
+        """What teachers give alone."""
+        return cast(Ceilings, self.call("GET", "grants", query={"limit": 1})["ceilings"])
 
     def give(self, wish: GrantWish) -> Grant:
         """Give one thing."""
@@ -126,9 +132,9 @@ class CourseClient:
 
     # -- exams -------------------------------------------------------------------------------------------------------
 
-    def exams(self) -> Exams:
-        """Every exam."""
-        return cast(Exams, self.call("GET", "exams"))
+    def exams(self) -> Iterator[Exam]:
+        """Every exam by its start."""
+        return self._pages("exams")
 
     def exam(self, id: str) -> RehearsedExam:
         """One exam, and what would happen to whom."""

@@ -31,6 +31,7 @@ from .exam_views import exam_row, protocol_sheet, rehearsal_row, seat_rows
 from .exams import EXAM_REFUSALS, read_wish
 from .frame import Page
 from .local_times import CannotRead
+from .paging import page_number
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 from .sheets import sheet
@@ -89,12 +90,6 @@ class _Exams(Page):
         """What stands in the form; of a field that the form does not have, what was before."""
         return read_fields(before, self.get_body_argument)
 
-    def page(self) -> int:
-        """Which page of the people is asked for, from 0."""
-        text = self.get_query_argument("page", "1")
-        is_number = text.isascii() and text.isdigit() and len(text) < 4
-        return max(0, int(text) - 1) if is_number else 0
-
     async def show_exam(
         self, core: Core, course: Course, examining: Examining, known: Prepared, wrong: str = ""
     ) -> None:
@@ -106,7 +101,7 @@ class _Exams(Page):
             sat = await done(examining.protocol(known.exam.id), EXAM_REFUSALS)
             seats = await seat_rows(core, known.exam, sat)
         listed: Sequence[Any] = rehearsal.people if rehearsal is not None else seats
-        page = self.page()
+        page = page_number(self.get_query_argument("page", ""))
         first = page * _AT_ONCE
         await self.show_tab(
             "exams",
@@ -180,12 +175,18 @@ class ExamsPage(_Exams):
         """Every exam of the course, those first that are to come."""
         core, course, _ = await self.examining(course_id)
         rows = [exam_row(core, one) for one in core.exams.of(course.id)]
+        ahead = [one for one in rows if one.phase != Phase.OVER]
+        over = [one for one in reversed(rows) if one.phase == Phase.OVER]
+        page = page_number(self.get_query_argument("page", ""))
+        shown = slice(page * _AT_ONCE, (page + 1) * _AT_ONCE)
         await self.show_tab(
             "exams",
             "exams.html",
             course,
-            ahead=[one for one in rows if one.phase != Phase.OVER],
-            over=[one for one in reversed(rows) if one.phase == Phase.OVER],
+            ahead=ahead[shown],
+            over=over[shown],
+            page=page + 1,
+            more=max(len(ahead), len(over)) > shown.stop,
             zone=str(core.campus.zone),
         )
 

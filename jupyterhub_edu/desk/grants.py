@@ -18,17 +18,17 @@ from jupyterhub_edu.core.giving import (
     words,
 )
 from jupyterhub_edu.core.named import NotNamed
-from jupyterhub_edu.core.rosters import in_slices
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.allowances import GPU_HOUR, gpu_hours
 from jupyterhub_edu.domain.grants import Cap, Grant, Hours, Lift, Longest, Offer
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.wire import grants as wire
-from jupyterhub_edu.wire.shapes import Named
+from jupyterhub_edu.wire.shapes import Named, Paged
 
 from .api import API
 from .operations import operation
+from .paging import page_of
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 from .wishes import done, instant
@@ -62,12 +62,13 @@ class GrantsAPI(_GivingAPI):
 
     @operation(
         READ,
-        does="Every grant of the course, ended ones too, and what teachers give alone.",
+        does="The grants of the course by their start, ended ones too, and what teachers give alone.",
+        query=Paged,
         answers={200: wire.Grants},
         refuses={Code.NO_SUCH_COURSE, Code.NOT_YOUR_GRANTS},
         act=Act.GRANT,
     )
-    async def get(self, course_id: str) -> None:
+    async def get(self, course_id: str, *, asked: Paged) -> None:
         """For whoever may give."""
         core, giving, course = await self.giving(course_id)
         try:
@@ -75,7 +76,9 @@ class GrantsAPI(_GivingAPI):
         except GivingNotYours as error:
             raise DeskError(Code.NOT_YOUR_GRANTS) from error
         taken = core.spared.most(core.book.admissions(course))
-        grants = [_shown(core, one, taken) async for one in in_slices(core.grants.of(course))]
+        rows, more = page_of(
+            core.grants.of(course), asked, lambda one: (one.starts.isoformat(), one.id)
+        )
         ceilings = core.campus.ceilings
         longest = ceilings.longest // _MINUTE if ceilings.longest is not None else None
         answer: wire.Grants = {
@@ -87,7 +90,8 @@ class GrantsAPI(_GivingAPI):
                 "devices": dict(ceilings.devices),
                 "longest": longest,
             },
-            "grants": grants,
+            "grants": [_shown(core, one, taken) for one in rows],
+            "next": more,
         }
         self.show(answer)
 

@@ -13,7 +13,7 @@ from jupyterhub_edu.wire.shapes import Paged
 
 from .refusals import Code, DeskError
 
-__all__ = ["PAGE", "page_of"]
+__all__ = ["PAGE", "page_number", "page_of"]
 
 _T = TypeVar("_T")
 PAGE: Final = 100
@@ -36,6 +36,12 @@ def page_of(
     left = (row for row in rows if after is None or key(row) > after)
     found = nsmallest(size + 1, left, key=key)
     return found[:size], _write(key(found[size - 1])) if len(found) > size else None
+
+
+def page_number(text: str) -> int:
+    """Which page of a list that a page of the desk shows is meant, from 0; the first for what is no number."""
+    is_number = text.isascii() and text.isdigit() and len(text) < 4
+    return max(0, int(text) - 1) if is_number else 0
 
 
 def _write(key: tuple[str, ...]) -> str:

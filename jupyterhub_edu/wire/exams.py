@@ -83,11 +83,12 @@ class Exam(TypedDict):
 
 
 class Exams(TypedDict):
-    """Every exam of a course, by its start; ``longest`` is in minutes."""
+    """Exams of a course, by their start; ``longest`` is in minutes, ``next`` is null at the end of the list."""
 
     time_zone: str
     longest: int
     exams: list[Exam]
+    next: str | None
 
 
 class Told(TypedDict):

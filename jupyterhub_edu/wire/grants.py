@@ -76,8 +76,9 @@ class Ceilings(TypedDict):
 
 
 class Grants(TypedDict):
-    """Every grant of a course, ended ones too."""
+    """Grants of a course by their start, ended ones too; ``next`` is null at the end of the list."""
 
     time_zone: str
     ceilings: Ceilings
     grants: list[Grant]
+    next: str | None

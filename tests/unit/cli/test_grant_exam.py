@@ -23,6 +23,7 @@ GRANT = {
     "approved": False,
     "taken": 1.5,
 }
+SECTION = {**GRANT, "id": "g2", "person": None, "section": "A"}
 CEILINGS = {"hours": 10.0, "offer": ["big"], "servers": 0, "devices": {"t4": 2}, "longest": 480}
 EXAM = {
     "id": "e1",
@@ -71,10 +72,18 @@ PROTOCOL = {
 }
 ZONE = {"time_zone": "Europe/Oslo"}
 ANSWERS: dict[tuple[str, str], Any] = {
-    ("GET", "grants"): {**ZONE, "ceilings": CEILINGS, "grants": [GRANT]},
+    ("GET", "grants"): ZONE,
+    ("GET", "grants?limit=500"): {
+        **ZONE,
+        "ceilings": CEILINGS,
+        "grants": [GRANT],
+        "next": "more",
+    },
+    ("GET", "grants?limit=500&cursor=more"): {"grants": [SECTION], "next": None},
     ("POST", "grants"): GRANT,
     ("DELETE", "grants/g1"): None,
-    ("GET", "exams"): {**ZONE, "exams": [EXAM]},
+    ("GET", "exams"): ZONE,
+    ("GET", "exams?limit=500"): {**ZONE, "exams": [EXAM], "next": None},
     ("POST", "exams"): {**EXAM, "rehearsal": REHEARSAL},
     ("GET", "exams/e1"): {**EXAM, "rehearsal": REHEARSAL},
     ("PATCH", "exams/e1"): EXAM,
@@ -146,6 +155,7 @@ def test_grants_are_listed_with_what_is_used(run: Any, asked: list[Any]) -> None
     assert "10 GPU hours to one student a term; the profile big; 2 t4 at a time" in result.stdout
     assert "5 GPU hours, of which 1.5 are used or reserved to ada (Ada)" in result.stdout
     assert "2026-11-03 11:00 to 2026-11-10 11:00" in result.stdout
+    assert "to section A" in result.stdout  # of the second page
 
 
 def test_a_grant_is_taken_back(run: Any, asked: list[Any]) -> None:
@@ -221,7 +231,7 @@ def test_exams_and_a_protocol_are_told_in_the_campus_s_time(run: Any, asked: lis
 
 def test_a_name_of_a_course_leads_nowhere_else(run: Any, asked: list[Any]) -> None:
     run("exam", "list", "../sources?x=")
-    assert asked[0][1] == "courses/..%2Fsources%3Fx%3D/exams"
+    assert asked[0][1] == "courses/..%2Fsources%3Fx%3D/exams?limit=500"
 
 
 def test_what_the_hub_refuses_is_told_and_the_command_fails(

@@ -98,6 +98,20 @@ def test_a_list_is_read_a_page_at_a_time(hub: FakeHub, client: Client) -> None:
     assert hub.asked[1][1].endswith("/edu/courses?cursor=a+b")
 
 
+def test_grants_and_exams_come_a_page_at_a_time_too(hub: FakeHub, client: Client) -> None:
+    course = client.course("ml")
+    hub.answer(200, {"grants": [{"id": "g1"}], "next": "x", "ceilings": {}})
+    hub.answer(200, {"grants": [{"id": "g2"}], "next": None, "ceilings": {}})
+    hub.answer(200, {"exams": [{"id": "e1"}], "next": None})
+    hub.answer(200, {"grants": [], "next": None, "ceilings": {"hours": 5}})
+    assert [grant["id"] for grant in course.grants()] == ["g1", "g2"]
+    assert [exam["id"] for exam in course.exams()] == ["e1"]
+    assert course.ceilings()["hours"] == 5
+    assert [path.rpartition("/ml/")[2] for _, path, _ in hub.asked] == [
+        *("grants", "grants?cursor=x", "exams", "grants?limit=1"),
+    ]
+
+
 def test_a_refusal_has_its_reasons(hub: FakeHub, client: Client) -> None:
     reason = {"code": "too-often", "sentence": "No.", "who": "nobody", "retry_at": None}
     hub.answer(429, {"status": 429, "message": "No.", "reasons": [reason]}, Retry_After="7")
@@ -189,7 +203,8 @@ def test_every_method_asks_for_a_call_that_is_documented(
             continue
         one: Any = client if kind is Client else client.course("ml")
         needed = [*inspect.signature(method).parameters][1:]
-        hub.answer(200, {"items": [], "people": [], "next": None})
+        lists: dict[str, Any] = {key: [] for key in ("items", "people", "grants", "exams")}
+        hub.answer(200, {**lists, "ceilings": {}, "next": None})
         told = getattr(one, name)(**{key: _SOME[key] for key in needed if key in _SOME})
         if inspect.isgenerator(told):
             list(told)

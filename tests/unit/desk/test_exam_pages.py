@@ -75,6 +75,19 @@ async def test_a_teacher_prepares_an_exam_and_is_shown_what_would_happen(world: 
     assert listed.page.find("img") is None
 
 
+async def test_many_exams_come_a_page_at_a_time(world: World, monkeypatch):
+    monkeypatch.setattr("jupyterhub_edu.desk.exam_pages._AT_ONCE", 2)
+    ids = [
+        await prepared(world, starts=f"2026-11-0{day}T13:00", ends=f"2026-11-0{day}T14:00")
+        for day in (4, 5, 6)
+    ]
+    seen = []
+    for asked in ("1", "2"):
+        reply = await ask(ExamsPage, world.core, "tea", "ml", query={"page": asked})
+        seen += [row.a["href"].rpartition("/")[2] for row in reply.page.select("tbody tr")]
+    assert seen == ids
+
+
 async def test_a_rehearsal_keeps_nothing_and_what_was_typed(world: World):
     await world.start(profile="notebook")
     reply = await page(world, NewExamPage, **FORM, do="rehearse")

@@ -255,6 +255,22 @@ async def test_a_grant_that_cannot_be_keeps_what_was_typed(world, changed):
     assert world.core.grants.of("ml") == ()
 
 
+async def test_many_grants_come_a_page_at_a_time(world, monkeypatch):
+    monkeypatch.setattr("jupyterhub_edu.desk.limits_pages._AT_ONCE", 2)
+    for _ in range(3):
+        await page(world, **{**GIVE, "hours": "1"})
+
+    shown = await page(world)
+    (way,) = shown.page.select('a[rel="next"]')
+    rest = await ask(LimitsPage, world.core, "tea", "ml", query={"page": "2"})
+
+    assert way["href"] == "/hub/edu/courses/ml/limits?page=2"
+    assert not shown.page.select('a[rel="prev"]')
+    assert [len(one.page.select('[name="grant"]')) for one in (shown, rest)] == [2, 1]
+    assert rest.page.select('a[rel="prev"]')
+    assert not rest.page.select('a[rel="next"]')
+
+
 async def test_ended_grants_are_listed_apart(world):
     ends = NOW + timedelta(hours=1)
     await page(world, **GIVE, until="2026-11-03T12:00")
