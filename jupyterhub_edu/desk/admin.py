@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.privacy import CannotErase, Dossier, erase, find_dossier
 from jupyterhub_edu.domain.people import Person, SiteRole
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.wire import sources as wire
 
@@ -70,7 +71,9 @@ class SyncAPI(AdminAPI):
         if not has_rosters_of(core, source):
             raise DeskError(Code.NO_SUCH_SOURCE)
         if accept and (course is None or dry):
-            raise DeskError(Code.UNREADABLE, "Accept goes with one course, and without dry_run.")
+            raise DeskError(
+                Code.UNREADABLE, say("Accept goes with one course, and without dry_run.")
+            )
         if not dry:
             address = self.request.remote_ip or ""
             await write_sync_down(core, admin, source, course, address, accept=accept)

@@ -12,9 +12,11 @@ from typing import Any, Final
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.schedule import local_instant
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditQuery, Filed
 from jupyterhub_edu.wire import audit as wire
 
+from .dates import dated
 from .refusals import Code, DeskError
 from .views import Moment
 from .wishes import instant
@@ -76,7 +78,7 @@ def read_asked(asked: wire.AuditAsked) -> tuple[AuditQuery, int | None]:
     """
     cursor = asked.get("cursor")
     if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        raise DeskError(Code.UNREADABLE, "cursor: take the next of an answer.")
+        raise DeskError(Code.UNREADABLE, say("cursor: take the next of an answer."))
     query = AuditQuery(
         course=asked.get("course"),
         act=asked.get("act"),
@@ -121,7 +123,7 @@ def row_of(core: Core, filed: Filed) -> AuditRow:
     there = entry.at.astimezone(core.campus.zone)
     return AuditRow(
         number=filed.number,
-        at=Moment(entry.at.isoformat(), f"{there:%-d %b %Y %H:%M:%S}"),
+        at=Moment(entry.at.isoformat(), dated(there, "{day} {month} {year} {seconds}")),
         actor=entry.actor,
         act=str(entry.act),
         course=entry.course,

@@ -14,6 +14,7 @@ from jupyterhub_edu.core.looks import Seen
 from jupyterhub_edu.core.messages import Message, Whom
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.balance import Share
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import Phase, Standing
 
 from . import views
@@ -259,8 +260,8 @@ def _whom_words(whom: Whom, to: str) -> str:
         case Whom.PERSON:
             return to
         case Whom.SECTION:
-            return f"section {to}"
+            return say("section {section}", section=to)
         case Whom.ON:
-            return "those who were on"
+            return say("those who were on")
         case Whom.ALL:
-            return "everybody in the course"
+            return say("everybody in the course")

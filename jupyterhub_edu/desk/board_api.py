@@ -12,6 +12,7 @@ from jupyterhub_edu.core.sending import USUALLY, Sending
 from jupyterhub_edu.core.starting_for import StartingFor
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import refusal
 from jupyterhub_edu.wire import board as wire
 
@@ -89,7 +90,7 @@ class SweepsAPI(_CourseAPI):
             raise DeskError(Code.NOT_ALLOWED)
         section = wish.get("section", "")
         if bool(section) is wish.get("all", False):
-            raise DeskError(Code.UNREADABLE, "Say section, or all.")
+            raise DeskError(Code.UNREADABLE, say("Say section, or all."))
         sweep = await require_sweep(core, viewer, course_id, section, self.from_where)
         self.show(sweep_json(sweep_row(core, sweep)), 202)
 
@@ -210,7 +211,7 @@ def _whom(wish: wire.MessageWish) -> tuple[Whom, str]:
         (whom, wish.get(str(whom))) for whom in Whom if wish.get(str(whom))
     ]
     if len(named) != 1:
-        raise DeskError(Code.UNREADABLE, "Say one of person, section, on, or all.")
+        raise DeskError(Code.UNREADABLE, say("Say one of person, section, on, or all."))
     whom, to = named[0]
     return whom, to if isinstance(to, str) else ""
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.profiles import Flavor, Profile
+from jupyterhub_edu.domain.words import say
 
 from .local_times import CannotRead, read_day
 
@@ -84,7 +85,7 @@ def read_fields(core: Core, course: Course, argument: Callable[[str, str], str])
         name: argument(name, "").replace("\r\n", "\n").strip() for name in _names(core, course)
     }
     if max(map(len, typed.values())) > _MOST:
-        raise CannotRead("This is longer than anybody types.")
+        raise CannotRead(say("This is longer than anybody types."))
     return typed
 
 
@@ -98,11 +99,11 @@ def window_of(typed: Fields) -> dict[str, Any]:
     if typed["how"] == "weekly":
         found["days"] = [day for day in DAYS if typed[f"day:{day}"]]
         if not found["days"]:
-            raise CannotRead("Say on which days of the week.")
+            raise CannotRead(say("Say on which days of the week."))
     else:
         found["dates"] = [_day(text).isoformat() for text in _lines(typed["dates"])]
         if not found["dates"]:
-            raise CannotRead("Say on which days.")
+            raise CannotRead(say("Say on which days."))
     found["from"], found["until"] = (_time(typed[name]) for name in ("from", "until"))
     found["except"] = [_range(text) for text in _lines(typed["except"])]
     return {key: value for key, value in {**found, **limits_of(typed)}.items() if value}
@@ -121,7 +122,7 @@ def limits_of(typed: Fields) -> dict[str, Any]:
         found["lead_time"] = f"{_number(typed['lead'])}m"
     if not found["only"] and not found["reserve"]:
         raise CannotRead(
-            "Say which profiles are for this time alone, or which devices are kept for it."
+            say("Say which profiles are for this time alone, or which devices are kept for it.")
         )
     return {key: value for key, value in found.items() if value}
 
@@ -162,7 +163,7 @@ def _lines(text: str) -> list[str]:
 def _day(text: str) -> date:
     day = read_day(text)
     if day is None:
-        raise CannotRead("Write a day as 2026-12-10.")
+        raise CannotRead(say("Write a day as 2026-12-10."))
     return day
 
 
@@ -179,11 +180,11 @@ def _range_text(value: Any) -> str:
 
 def _time(text: str) -> str:
     if text and not _TIME.fullmatch(text):
-        raise CannotRead(f"Write a time as 10:15, and not {text[:20]!r}.")
+        raise CannotRead(say("Write a time as 10:15, and not {text}.", text=repr(text[:20])))
     return text or "00:00"
 
 
 def _number(text: str) -> int:
     if not _NUMBER.fullmatch(text):
-        raise CannotRead(f"Write a number, and not {text[:20]!r}.")
+        raise CannotRead(say("Write a number, and not {text}.", text=repr(text[:20])))
     return int(text)

@@ -13,8 +13,10 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.schedule import Span
 from jupyterhub_edu.domain.windows import Dated, Weekly, joined, local_span
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.wire.limits import WindowWish
 
+from .dates import dated
 from .local_times import CannotRead
 from .reading import read_body
 from .refusals import Code, DeskError
@@ -74,9 +76,9 @@ def read_times(
     try:
         found = [span for span in parse_calendar(content, zone, *days) if span.ends > now]
     except CalendarError as error:
-        raise CannotRead(f"The file {error}.") from error
+        raise CannotRead(say("The file {error}.", error=error)) from error
     if not found:
-        raise CannotRead("Nothing in the file begins on a day of the course that is to come.")
+        raise CannotRead(say("Nothing in the file begins on a day of the course that is to come."))
     return found
 
 
@@ -97,8 +99,11 @@ def windows_from(
         hours = time(starts.hour, starts.minute), time(ends.hour, ends.minute)
         if local_span(starts.date(), *hours, zone) != span:
             raise CannotRead(
-                f"What begins on {starts:%-d %b %Y} at {starts:%H:%M} is longer than a day, or begins or ends "
-                "within a minute or where the clock changes: no window can be so."
+                say(
+                    "What begins on {when} is longer than a day, or begins or ends within a minute or where the clock "
+                    "changes: no window can be so.",
+                    when=dated(starts, "{day} {month} {year} at {time}"),
+                )
             )
         found.setdefault(hours, []).append(starts.date().isoformat())
     return [
@@ -172,5 +177,9 @@ def _until(times: Weekly | Dated, core: Core, last: date) -> Iterable[Span]:
 
 def _words(span: Span, zone: ZoneInfo) -> str:
     starts, ends = (at.astimezone(zone) for at in span)
-    until = f"{ends:%H:%M}" if ends.date() == starts.date() else f"{ends:%a %H:%M}"
-    return f"{starts:%a %-d %b %Y, %H:%M} to {until}"
+    is_one_day = ends.date() == starts.date()
+    return say(
+        "{starts} to {ends}",
+        starts=dated(starts, "{weekday} {day} {month} {year}, {time}"),
+        ends=f"{ends:%H:%M}" if is_one_day else dated(ends, "{weekday} {time}"),
+    )

@@ -13,6 +13,7 @@ from tornado import web
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.adjusting import Adjusting
 from jupyterhub_edu.domain.courses import Course
+from jupyterhub_edu.domain.words import say
 
 from .calendar_forms import Fields, blank_fields, devices_of, limits_of, profiles_of, read_fields
 from .calendar_import import (
@@ -70,18 +71,20 @@ class UploadPage(Windows):
         """The windows that the file makes."""
         if not typed["title"]:
             raise CannotRead(
-                "Say what these windows are called: the next import takes their place."
+                say("Say what these windows are called: the next import takes their place.")
             )
         like = {"title": typed["title"], **limits_of(typed)}
         files = self.request.files.get("file", [])
         if len(files) != 1 or not files[0].body:
-            raise CannotRead("Choose a file.")
+            raise CannotRead(say("Choose a file."))
         content, zone = files[0].body, core.campus.zone
         if len(content) > LARGEST:
-            raise CannotRead("The file is larger than 1 MiB.")
+            raise CannotRead(say("The file is larger than 1 MiB."))
         known = core.adjustments.windows(course.id).values()
         if any(one.get("ical") and one.get("title") == typed["title"] for one in known):
-            raise CannotRead("The campus file has a calendar of this title: choose another one.")
+            raise CannotRead(
+                say("The campus file has a calendar of this title: choose another one.")
+            )
         days = dates_of(core, course)
         now = core.clock()
 

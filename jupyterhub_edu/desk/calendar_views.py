@@ -14,7 +14,9 @@ from jupyterhub_edu.domain.exams import Exam
 from jupyterhub_edu.domain.schedule import Span
 from jupyterhub_edu.domain.week import Day, Piece, lay_out, reached
 from jupyterhub_edu.domain.windows import Window
+from jupyterhub_edu.domain.words import Words, join_words, say
 
+from .dates import dated
 from .languages import mark
 
 __all__ = ["DayRow", "EntryRow", "WindowRow", "week_rows", "window_rows"]
@@ -126,7 +128,7 @@ def _window_row(
         _titles(campus, window.get("only") or ()),
         reserve,
         _minutes(lead) if lead is not None and reserve else "",
-        ", ".join(_range(one) for one in window.get("except") or ()),
+        join_words((_range(one) for one in window.get("except") or ()), ", "),
         in_file,
         str(window.get("ical") or ""),
     )
@@ -135,18 +137,23 @@ def _window_row(
 def _when(window: Mapping[str, Any]) -> str:
     if window.get("ical"):
         return ""
-    hours = f"{window.get('from') or '00:00'} to {window.get('until') or '00:00'}"
+    begins, ends = (window.get(name) or "00:00" for name in ("from", "until"))
+    hours = say("{starts} to {ends}", starts=begins, ends=ends)
     if window.get("days"):
-        return f"{', '.join(map(str, window['days']))}, {hours}"
+        return join_words([*(_DAYS.get(day, day) for day in window["days"]), hours], ", ")
     dates = sorted(map(str, window.get("dates") or ()))
     named = ", ".join(dates[:_SOME])
-    more = f" and {len(dates) - _SOME} days more" if len(dates) > _SOME else ""
-    return f"{named}{more}, {hours}"
+    if len(dates) > _SOME:
+        more = len(dates) - _SOME
+        return say("{days} and {more} days more, {hours}", days=named, more=more, hours=hours)
+    return join_words([named, hours], ", ")
 
 
 def _range(value: Any) -> str:
     """Days of an exception: one, or from the first to the last."""
-    return f"{value['from']} to {value['until']}" if isinstance(value, Mapping) else str(value)
+    if not isinstance(value, Mapping):
+        return str(value)
+    return say("{starts} to {ends}", starts=value["from"], ends=value["until"])
 
 
 def _windows(core: Core, course: Course, monday: date) -> Iterator[tuple[_Thing, Span]]:
@@ -161,9 +168,11 @@ def _windows(core: Core, course: Course, monday: date) -> Iterator[tuple[_Thing,
 
 def _window(campus: Campus, id: str, window: Window) -> _Thing:
     facts = (
-        [f"only then: {', '.join(_titles(campus, sorted(window.only)))}"] if window.only else []
+        [say("only then: {profiles}", profiles=", ".join(_titles(campus, sorted(window.only))))]
+        if window.only
+        else []
     )
-    facts += [f"{one} reserved" for one in _reserve(campus, window.reserve)]
+    facts += [say("{what} reserved", what=one) for one in _reserve(campus, window.reserve)]
     kind = "reserve" if window.reserve else "window"
     return _Thing(kind, id, window.title, facts, window.lead_time if window.reserve else None)
 
@@ -172,9 +181,11 @@ def _exams(core: Core, course: Course, monday: date) -> Iterator[tuple[_Thing, S
     for prepared in core.exams.of(course.id):
         exam = prepared.exam
         profile = core.campus.profiles.get(exam.profile)
-        facts = [f"with {profile.title if profile is not None else exam.profile}"]
+        facts = [
+            say("with {profile}", profile=profile.title if profile is not None else exam.profile)
+        ]
         if _last(exam) != exam.ends_for(()):
-            facts.append("extra time included")
+            facts.append(say("extra time included"))
         if exam.starts < _last(exam):
             yield _Thing("exam", exam.id, exam.title, facts, None), Span(exam.starts, _last(exam))
 
@@ -188,7 +199,7 @@ def _day_row(campus: Campus, course: Course, day: Day[_Thing], today: date) -> D
     changes = hours != 24
     return DayRow(
         day.date.isoformat(),
-        f"{day.date:%A %-d %B}",
+        dated(day.date, "{weekday_name} {day} {month_name}"),
         day.date == today,
         [name for name, (first, last) in campus.holidays.items() if first <= day.date <= last],
         hours if changes else None,
@@ -198,6 +209,15 @@ def _day_row(campus: Campus, course: Course, day: Day[_Thing], today: date) -> D
     )
 
 
+_DAYS: Final[Mapping[object, Words]] = {
+    "Mon": say("Mon"),
+    "Tue": say("Tue"),
+    "Wed": say("Wed"),
+    "Thu": say("Thu"),
+    "Fri": say("Fri"),
+    "Sat": say("Sat"),
+    "Sun": say("Sun"),
+}
 _KINDS: Final = {
     "window": mark("Window"),
     "reserve": mark("Reservation"),
@@ -212,7 +232,7 @@ def _entry(zone: ZoneInfo, day: Day[_Thing], piece: Piece[_Thing], *, changes: b
     ends = part.ends.astimezone(zone)
     facts = [*thing.facts]
     if thing.lead is not None and piece.begins:
-        facts.append(f"kept from {_at(whole.starts - thing.lead, zone, day.date)}")
+        facts.append(say("kept from {when}", when=_at(whole.starts - thing.lead, zone, day.date)))
     return EntryRow(
         thing.kind,
         _KINDS[thing.kind],
@@ -229,7 +249,9 @@ def _entry(zone: ZoneInfo, day: Day[_Thing], piece: Piece[_Thing], *, changes: b
 
 def _at(at: datetime, zone: ZoneInfo, day: date) -> str:
     there = at.astimezone(zone)
-    return f"{there:%H:%M}" if there.date() == day else f"{there:%a %-d %b %H:%M}"
+    if there.date() == day:
+        return f"{there:%H:%M}"
+    return dated(there, "{weekday} {day} {month} {time}")
 
 
 def _reserve(campus: Campus, reserve: Mapping[str, int]) -> list[str]:
@@ -245,4 +267,4 @@ def _titles(campus: Campus, keys: Sequence[str]) -> list[str]:
 
 
 def _minutes(length: timedelta) -> str:
-    return f"{length // timedelta(minutes=1)} min"
+    return say("{minutes} min", minutes=length // timedelta(minutes=1))

@@ -15,6 +15,7 @@ from jupyterhub_edu.core.rosters import Comparison
 from jupyterhub_edu.core.sync import CourseSync, LastChange
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.campus import SourceInfo
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.wire import campus as wire
 
 from .admins import AdminPage, Admins
@@ -180,16 +181,16 @@ def _is_held(core: Core, source: str, course: str) -> bool:
 def _error(core: Core, source: str, found: Sequence[CourseSync]) -> str:
     """Why a reading gave nothing, or ``""``."""
     if not found:
-        return core.syncer.state(source).error or "The source has no such course now."
+        return core.syncer.state(source).error or say("The source has no such course now.")
     return found[0].error
 
 
 def _moves(comparison: Comparison) -> list[tuple[str, int, list[str]]]:
     """Who goes, comes and changes: in words, how many, and the first of them by name."""
     kinds = (
-        ("would leave", comparison.gone),
-        ("would come", comparison.added),
-        ("would change", comparison.changed),
+        (say("would leave"), comparison.gone),
+        (say("would come"), comparison.added),
+        (say("would change"), comparison.changed),
     )
     return [
         (words, len(moves), [f"{one.name} ({one.login})" for one in list(moves)[:_SHOWN]])
@@ -237,8 +238,10 @@ def _roster(core: Core, state: CourseSync) -> _Roster:
 def _age(age: timedelta) -> str:
     minutes = max(0, round(age / timedelta(minutes=1)))
     if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"
+        return say("{minutes} min", minutes=minutes)
+    if minutes < 48 * 60:
+        return say("{hours} h", hours=minutes // 60)
+    return say("{days} d", days=minutes // 1440)
 
 
 def campus_routes() -> Sequence[tuple[str, type]]:

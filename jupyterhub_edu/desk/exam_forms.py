@@ -13,6 +13,7 @@ from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.exams import Exam
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.profiles import Profile
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.wire import exams as wire
 
 from .grants import names_json
@@ -78,7 +79,7 @@ def read_fields(before: Fields, argument: Callable[[str, str], str]) -> Fields:
     """
     typed = {name: argument(name, value).replace("\r\n", "\n") for name, value in before.items()}
     if max(map(len, typed.values())) > _MOST:
-        raise CannotRead("This is longer than anybody types.")
+        raise CannotRead(say("This is longer than anybody types."))
     return typed
 
 
@@ -146,7 +147,7 @@ def _whom(typed: Fields) -> dict[str, object]:
     match typed["who"]:
         case "section":
             if not typed["section"]:
-                raise CannotRead("Say which section.")
+                raise CannotRead(say("Say which section."))
             return {"section": typed["section"]}
         case "named":
             names = [name.strip() for name in _BETWEEN.split(typed["people"])]
@@ -160,7 +161,10 @@ def _extra(text: str) -> dict[str, int]:
         name, _, minutes = line.rpartition(" ")
         if not name or not re.fullmatch(r"[0-9]{1,6}", minutes) or int(minutes) > _LONGEST:
             raise CannotRead(
-                f"Extra time is a name and minutes, such as “ada 30”, and not {line!r}."
+                say(
+                    "Extra time is a name and minutes, such as “ada 30”, and not {line}.",
+                    line=repr(line),
+                )
             )
         found[name.strip()] = int(minutes)
     return found

@@ -22,6 +22,7 @@ from jupyterhub_edu.core.set_at_desk import with_authors
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.pending import WORDS, Waits
 from jupyterhub_edu.domain.people import Listed, Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.wire import explain as wire
 
 from . import views
@@ -147,7 +148,7 @@ async def find_asked(core: Core, text: str) -> Person:
     try:
         found = await core.finder.find(core.finder.parse(text))
     except Unreadable as error:
-        raise Unanswerable("write a hub account, or SOURCE:LOGIN") from error
+        raise Unanswerable(say("write a hub account, or SOURCE:LOGIN")) from error
     if isinstance(found, Waits):
         raise Unanswerable(f"{text}: {WORDS[found].sentence}")
     listed = core.roll.rosters.listed(found.key) or found.listed

@@ -16,6 +16,7 @@ from jupyterhub_edu.core.rules_told import RuleTold
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.outside import SITE, TITLE
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import join_words, say
 
 from .admins import CAMPUS_PAGES, is_admin
 from .explain import explain_for
@@ -29,8 +30,8 @@ __all__ = ["CourseExplainPage", "ExplainPage", "explain_page_routes"]
 
 _LONGEST: Final = 500
 _CAPACITY: Final = {
-    "live": "with the sessions and the devices of this moment",
-    "then": "with every device idle; who is on then, what is free and who waits is not known",
+    "live": say("with the sessions and the devices of this moment"),
+    "then": say("with every device idle; who is on then, what is free and who waits is not known"),
 }
 
 
@@ -211,10 +212,17 @@ def _gives(answer: Answer) -> list[str]:
     if start is None:
         return []
     granted = start.granted
-    found = [str(granted.amounts.cpu_limit), f"{granted.amounts.memory_limit} of memory"]
+    found = [
+        str(granted.amounts.cpu_limit),
+        say("{amount} of memory", amount=granted.amounts.memory_limit),
+    ]
     if granted.amounts.devices:
-        ground = "the course's own" if start.own else "spare, on loan"
-        found.append(f"{granted.amounts.devices} × {answer.profile.flavor.title} ({ground})")
+        ground = say("the course's own") if start.own else say("spare, on loan")
+        found.append(
+            join_words(
+                [f"{granted.amounts.devices} × {answer.profile.flavor.title} (", ground, ")"]
+            )
+        )
     return [*found, *([granted.image] if granted.image else [])]
 
 

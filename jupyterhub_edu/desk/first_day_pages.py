@@ -17,6 +17,7 @@ from jupyterhub_edu.core.doorkeeping import Doorkeeper
 from jupyterhub_edu.domain.courses import Course, Joining
 from jupyterhub_edu.domain.joining import JoinRequest
 from jupyterhub_edu.domain.schedule import local_instant
+from jupyterhub_edu.domain.words import say
 
 from . import views
 from .first_day import arrivals, class_start_json, code_json, profiles_of, request_json
@@ -156,7 +157,7 @@ class CodePage(FirstDayPage):
                 ends = _after(core, self.get_body_argument("until", ""))
                 most = _number(self.get_body_argument("most", ""))
                 if ends is None:
-                    raise DeskError(Code.UNREADABLE, "Say until when it is good.")
+                    raise DeskError(Code.UNREADABLE, say("Say until when it is good."))
                 act = door.make_code(ends, most, section)
         except DeskError as error:
             await self.refused(course_id, error)
@@ -279,7 +280,7 @@ def _at(core: Core, typed: str) -> datetime | None:
 
 def _number(typed: str) -> int:
     if not _NUMBER.fullmatch(typed):
-        raise DeskError(Code.UNREADABLE, "It is no number.")
+        raise DeskError(Code.UNREADABLE, say("It is no number."))
     return int(typed)
 
 

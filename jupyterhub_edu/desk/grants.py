@@ -22,6 +22,7 @@ from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.allowances import GPU_HOUR, gpu_hours
 from jupyterhub_edu.domain.grants import Cap, Grant, Hours, Lift, Longest, Offer
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.wire import grants as wire
 from jupyterhub_edu.wire.shapes import Named, Paged
@@ -155,7 +156,7 @@ def read_lift(wish: wire.GrantWish) -> Lift:
             return Cap(most, flavor)
         case {"longest": int() as longest, "profile": str() as profile, **rest} if not rest:
             return Longest(profile, longest * _MINUTE)
-    raise DeskError(Code.UNREADABLE, "Say one thing to give.")
+    raise DeskError(Code.UNREADABLE, say("Say one thing to give."))
 
 
 def _shown(core: Core, grant: Grant, taken: Mapping[str, int]) -> wire.Grant:

@@ -16,6 +16,7 @@ from jupyterhub_edu.core.rosters import in_slices
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.pending import WORDS
 from jupyterhub_edu.domain.people import CourseRole
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.wire import imports as wire
 
 from .api import API
@@ -145,10 +146,12 @@ class ImportAPI(_ImportsAPI):
         _, lists = await self.staff(course_id)
         listing = await find(lists, id)
         if not listing.is_ready:
-            raise DeskError(Code.CANNOT_LOOK, listing.failed or "People are still looked for.")
+            raise DeskError(
+                Code.CANNOT_LOOK, listing.failed or say("People are still looked for.")
+            )
         seen = self.request.headers.get("If-Match", "").strip().strip('"')
         if not seen:
-            raise DeskError(Code.UNREADABLE, "If-Match: the ETag of what was shown.")
+            raise DeskError(Code.UNREADABLE, say("If-Match: the ETag of what was shown."))
         try:
             applied = await done(lists.apply(listing, seen), IMPORT_REFUSALS)
         except ListChanged as changed:

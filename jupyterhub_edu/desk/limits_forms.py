@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.profiles import Flavor
+from jupyterhub_edu.domain.words import join_words, say, say_count
 
-from .languages import mark
 from .local_times import CannotRead, read_day
 
 __all__ = ["Typed", "device_flavors", "fields_of_value", "read_value", "words_of"]
@@ -21,8 +21,8 @@ _HOURS: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?", re.ASCII)
 _PERIODS: Final = ("day", "week", "term")
 _STATES: Final = ("open", "suspended", "archived")
 _JOINS: Final = {
-    "ask": mark("by asking a teacher"),
-    "code": mark("by a join code"),
+    "ask": say("by asking a teacher"),
+    "code": say("by a join code"),
 }
 
 
@@ -83,14 +83,14 @@ def _read_offers(core: Core, typed: Typed) -> Any:
     ticked, first = set(typed["profiles"]), typed["first"]
     keys = [key for key in core.campus.profiles if key in ticked]
     if ticked - set(keys):
-        raise CannotRead("There is no such profile any more.")
+        raise CannotRead(say("There is no such profile any more."))
     return sorted(keys, key=lambda key: key != first)
 
 
 def _offer_words(core: Core, value: Any) -> str:
     profiles = core.campus.profiles
     titles = (profiles[key].title if key in profiles else str(key) for key in value or ())
-    return ", ".join(titles) or mark("nothing")
+    return ", ".join(titles) or say("nothing")
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------
@@ -110,10 +110,12 @@ def _read_caps(core: Core, typed: Typed) -> Any:
 
 def _cap_words(core: Core, value: Any) -> str:
     caps = dict(value or {})
-    parts = [_counted(caps.pop("servers"), "server", "servers")] if "servers" in caps else []
+    parts: list[str] = []
+    if "servers" in caps:
+        parts.append(say_count(caps.pop("servers"), "{n} server", "{n} servers"))
     flavors = core.campus.flavors
     parts += [f"{n} × {flavors[key].title if key in flavors else key}" for key, n in caps.items()]
-    return ", ".join(parts) or mark("as many as there are")
+    return join_words(parts, ", ") or say("as many as there are")
 
 
 def _quota_fields(core: Core, value: Any) -> dict[str, Any]:
@@ -128,10 +130,12 @@ def _read_quota(core: Core, typed: Typed) -> Any:
 
 def _quota_words(core: Core, value: Any) -> str:
     fields = _quota_fields(core, value)
-    own, borrow = f"{fields['nominal'] or 0} of its own", fields["borrow"]
+    own, borrow = fields["nominal"] or 0, fields["borrow"]
     if not borrow:
-        return own
-    return f"{own}, no spare ones" if borrow == "0" else f"{own}, and at most {borrow} spare ones"
+        return say("{own} of its own", own=own)
+    if borrow == "0":
+        return say("{own} of its own, no spare ones", own=own)
+    return say("{own} of its own, and at most {borrow} spare ones", own=own, borrow=borrow)
 
 
 def _allowance_fields(core: Core, value: Any) -> dict[str, Any]:
@@ -144,29 +148,27 @@ def _read_allowance(core: Core, typed: Typed) -> Any:
     if not hours:
         return None
     if not _HOURS.fullmatch(hours) or period not in _PERIODS:
-        raise CannotRead("Write hours as 10 or 2.5, and choose day, week or term.")
+        raise CannotRead(say("Write hours as 10 or 2.5, and choose day, week or term."))
     return f"{hours}h per {period}"
 
 
 def _allowance_words(core: Core, value: Any) -> str:
     hours, _, period = str(value or "").partition("h per ")
-    return f"{hours} GPU hours per {period}" if hours else mark("without limit")
+    if not hours:
+        return say("without limit")
+    return say("{amount} GPU hours per {period}", amount=hours, period=say(period))
 
 
 def _number(text: str) -> int | None:
     if not text:
         return None
     if not _NUMBER.fullmatch(text):
-        raise CannotRead("Write a whole number, or leave the field empty.")
+        raise CannotRead(say("Write a whole number, or leave the field empty."))
     return int(text)
 
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
 
 
 # -- words -----------------------------------------------------------------------------------------------------------
@@ -181,7 +183,7 @@ def _read_text(core: Core, typed: Typed) -> Any:
 
 
 def _text_words(core: Core, value: Any) -> str:
-    return _text(value) or mark("nothing")
+    return _text(value) or say("nothing")
 
 
 def _read_date(core: Core, typed: Typed) -> Any:
@@ -191,20 +193,20 @@ def _read_date(core: Core, typed: Typed) -> Any:
 
 def _read_state(core: Core, typed: Typed) -> Any:
     if typed["text"] not in _STATES:
-        raise CannotRead("Choose one of the states.")
+        raise CannotRead(say("Choose one of the states."))
     return typed["text"]
 
 
 def _date_words(core: Core, value: Any) -> str:
-    return _text(value) or mark("that of its term, if it has one")
+    return _text(value) or say("that of its term, if it has one")
 
 
 def _state_words(core: Core, value: Any) -> str:
-    return _text(value) or mark("open")
+    return _text(value) or say("open")
 
 
 def _image_words(core: Core, value: Any) -> str:
-    return _text(value) or mark("those of the profiles")
+    return _text(value) or say("those of the profiles")
 
 
 def _join_fields(core: Core, value: Any) -> dict[str, Any]:
@@ -216,7 +218,8 @@ def _read_join(core: Core, typed: Typed) -> Any:
 
 
 def _join_words(core: Core, value: Any) -> str:
-    return ", ".join(_JOINS.get(way, str(way)) for way in value or ()) or mark("not by themselves")
+    ways = (_JOINS.get(way, str(way)) for way in value or ())
+    return join_words(ways, ", ") or say("not by themselves")
 
 
 def _switch_fields(core: Core, value: Any) -> dict[str, Any]:
@@ -228,7 +231,7 @@ def _read_switch(core: Core, typed: Typed) -> Any:
 
 
 def _switch_words(core: Core, value: Any) -> str:
-    return mark("yes") if value else mark("no")
+    return say("yes") if value else say("no")
 
 
 def _no_fields(core: Core, value: Any) -> dict[str, Any]:
@@ -236,11 +239,11 @@ def _no_fields(core: Core, value: Any) -> dict[str, Any]:
 
 
 def _read_nothing(core: Core, typed: Typed) -> Any:
-    raise CannotRead("Windows are changed on the page of the calendar.")
+    raise CannotRead(say("Windows are changed on the page of the calendar."))
 
 
 def _window_words(core: Core, value: Any) -> str:
-    return _counted(len(value), "window", "windows") if value else mark("none")
+    return say_count(len(value), "{n} window", "{n} windows") if value else say("none")
 
 
 _SORTS: Final[Mapping[str, _Sort]] = {

@@ -19,6 +19,7 @@ from jupyterhub_edu.core.rosters import in_slices
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.wire.grants import GrantWish
 
 from .exam_forms import sections_of
@@ -262,13 +263,13 @@ def _wish(core: Core, typed: Mapping[str, str]) -> dict[str, Any]:
         case "longest":
             wish = {"longest": int(_number(typed["minutes"])), "profile": typed["profile"]}
         case _:
-            raise CannotRead("Say what to give.")
+            raise CannotRead(say("Say what to give."))
     if typed["who"] == "person":
         wish["person"] = typed["person"]
     elif typed["who"] == "section":
         wish["section"] = typed["section"]
     elif typed["who"] != "all":
-        raise CannotRead("Say for whom it is.")
+        raise CannotRead(say("Say for whom it is."))
     ends = read_local(typed["until"], core.campus.zone)
     if ends is not None:
         wish["ends"] = ends.isoformat()
@@ -281,7 +282,7 @@ def _number(typed: str) -> float:
     except ValueError:
         number = -1
     if not 0 <= number <= 1_000_000:
-        raise CannotRead("Write a number.")
+        raise CannotRead(say("Write a number."))
     return number
 
 

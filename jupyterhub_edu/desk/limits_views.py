@@ -13,6 +13,7 @@ from jupyterhub_edu.core.giving import words
 from jupyterhub_edu.domain.adjustments import Adjustment, Reach, reach_of
 from jupyterhub_edu.domain.allowances import gpu_hours
 from jupyterhub_edu.domain.grants import Grant, Hours
+from jupyterhub_edu.domain.words import say
 
 from .grants import names_json
 from .languages import mark
@@ -222,7 +223,7 @@ def grant_row(core: Core, grant: Grant, taken: Mapping[str, int]) -> GrantRow:
     state = "holds" if grant.holds(now) else "comes" if now < grant.starts else "over"
     whom = mark("everybody")
     if grant.section is not None:
-        whom = f"section {grant.section}"
+        whom = say("section {section}", section=grant.section)
     if grant.person is not None:
         named = names_json(core, grant.person)
         name, user = named["name"], named["user"]

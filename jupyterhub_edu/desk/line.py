@@ -13,6 +13,7 @@ from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.domain.idle import CONNECT_WITHIN
 from jupyterhub_edu.domain.line import Estimate
 from jupyterhub_edu.domain.reasons import Reason
+from jupyterhub_edu.domain.words import say, say_count
 from jupyterhub_edu.hub import reasons_json
 from jupyterhub_edu.ports import Phase, Standing
 
@@ -22,9 +23,13 @@ from .views import Moment
 __all__ = ["NO_PLACE", "LineView", "Why", "line_json", "line_note", "line_view", "way_on"]
 
 _SENTENCES: Final = {
-    Phase.STARTING: "Your server is being made ready. This page goes on to it by itself.",
-    Phase.SOON: "The hub starts many servers just now. Yours is started by itself as soon as the hub takes more; nothing need be done.",
-    Phase.STARTED: "If you do not see it yet, go on to it here. If it has stopped since, start it again.",
+    Phase.STARTING: say("Your server is being made ready. This page goes on to it by itself."),
+    Phase.SOON: say(
+        "The hub starts many servers just now. Yours is started by itself as soon as the hub takes more; nothing need be done."
+    ),
+    Phase.STARTED: say(
+        "If you do not see it yet, go on to it here. If it has stopped since, start it again."
+    ),
 }
 
 
@@ -61,7 +66,7 @@ class LineView(NamedTuple):
     open_within: int = 0
 
 
-NO_PLACE: Final = LineView("none", "You stand in no line", again=True)
+NO_PLACE: Final = LineView("none", say("You stand in no line"), again=True)
 
 
 def line_view(core: Core, standing: Standing | None) -> LineView:
@@ -141,12 +146,18 @@ def _estimate_json(core: Core, estimate: Estimate) -> dict[str, object]:
 def _expected(core: Core, estimate: Estimate | None) -> str:
     """When it may start, and what that rests on."""
     if estimate is None or estimate.at is None:
-        return "cannot be told: of the sessions that must end first, too few have a planned end"
+        return say(
+            "cannot be told: of the sessions that must end first, too few have a planned end"
+        )
     if not estimate.ends:
-        return "at any moment"
-    ends = "1 session is" if estimate.ends == 1 else f"{estimate.ends} sessions are"
+        return say("at any moment")
     at = _about(estimate.at, core)
-    return f"about {at}, when {ends} planned to end"
+    return say_count(
+        estimate.ends,
+        "about {at}, when 1 session is planned to end",
+        "about {at}, when {n} sessions are planned to end",
+        at=at,
+    )
 
 
 def _about(at: datetime, core: Core) -> str:
@@ -163,14 +174,20 @@ def _what(core: Core, standing: Standing) -> str:
     if place.devices:
         parts.append(f"{place.devices} × {flavor.title if flavor else place.flavor}")
     where = course.title if course else place.request.course
-    return f"{', '.join(part for part in parts if part)} in {where}"
+    return say("{what} in {where}", what=", ".join(part for part in parts if part), where=where)
 
 
 def _struck(core: Core, standing: Standing) -> str:
     if standing.reasons:
-        return "Your server was not started, and your place is given up:"
-    asked = f"ask {core.campus.contact}" if core.campus.contact else "ask an administrator"
-    return f"Your server did not start. Try it once more; if that fails too, {asked}."
+        return say("Your server was not started, and your place is given up:")
+    asked = (
+        say("ask {contact}", contact=core.campus.contact)
+        if core.campus.contact
+        else say("ask an administrator")
+    )
+    return say(
+        "Your server did not start. Try it once more; if that fails too, {asked}.", asked=asked
+    )
 
 
 def _why(core: Core, reason: Reason) -> Why:

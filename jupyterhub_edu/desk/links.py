@@ -16,6 +16,7 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.joining import Newcomer
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.people import CourseRole, Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import public_address
 
 from . import views
@@ -47,7 +48,7 @@ def lab_path(typed: str) -> str:
     parts = typed.strip("/").split("/") if typed.strip("/") else []
     wrong = any(part in {"", ".", ".."} or "\\" in part for part in parts)
     if wrong or len(typed) > _LONGEST or not typed.isprintable():
-        raise DeskError(Code.UNREADABLE, "path: it names no file in somebody's home folder.")
+        raise DeskError(Code.UNREADABLE, say("path: it names no file in somebody's home folder."))
     return "/".join(["lab/tree", *(quote(part, safe="") for part in parts)]) if parts else ""
 
 
@@ -60,7 +61,9 @@ def course_link(
         DeskError: the course does not offer this profile to its students, or the path is none.
     """
     if profile and profile not in course.offers.get(CourseRole.STUDENT, ()):
-        raise DeskError(Code.UNREADABLE, "profile: the course offers its students no such one.")
+        raise DeskError(
+            Code.UNREADABLE, say("profile: the course offers its students no such one.")
+        )
     lab_path(path)
     wanted = {"profile": profile, "path": path.strip("/")}
     query = urlencode({name: value for name, value in wanted.items() if value})

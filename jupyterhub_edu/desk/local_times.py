@@ -8,6 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.schedule import local_instant
+from jupyterhub_edu.domain.words import say
 
 __all__ = ["CannotRead", "local_text", "read_day", "read_local"]
 
@@ -35,7 +36,9 @@ def read_local(text: str, zone: ZoneInfo) -> datetime | None:
     with suppress(ValueError):
         at = datetime.fromisoformat(text.strip())
     if at is None or at.tzinfo is not None or at.year not in _YEARS:
-        raise CannotRead(f"Write day and time as 2026-12-10T09:00, and not {_short(text)}.")
+        raise CannotRead(
+            say("Write day and time as 2026-12-10T09:00, and not {text}.", text=_short(text))
+        )
     return local_instant(at.date(), at.time(), zone)
 
 
@@ -51,7 +54,7 @@ def read_day(text: str) -> date | None:
         day = date.fromisoformat(text.strip())
         if day.year in _YEARS:
             return day
-    raise CannotRead(f"Write a day as 2026-12-10, and not {_short(text)}.")
+    raise CannotRead(say("Write a day as 2026-12-10, and not {text}.", text=_short(text)))
 
 
 def _short(text: str) -> str:

@@ -12,6 +12,7 @@ from tornado import web
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.courses import Course
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditQuery, Filed, StoreError
 from jupyterhub_edu.wire import counts as wire
 from jupyterhub_edu.wire.shapes import Page as PageOf
@@ -75,7 +76,7 @@ class _Log(Desk):
             DeskError: the cursor is none, or the store does not answer.
         """
         if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= _DIGITS):
-            raise DeskError(Code.UNREADABLE, "cursor: take the next of an answer.")
+            raise DeskError(Code.UNREADABLE, say("cursor: take the next of an answer."))
         query = AuditQuery(course=course.id, act=act or None, about=about or None)
         before = int(cursor) if cursor else None
         try:

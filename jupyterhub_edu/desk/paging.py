@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from heapq import nsmallest
 from typing import Any, Final, TypeVar
 
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.wire.shapes import Paged
 
 from .refusals import Code, DeskError
@@ -54,5 +55,5 @@ def _read(cursor: str) -> tuple[str, ...]:
     except (ValueError, binascii.Error, RecursionError):
         key = None
     if not isinstance(key, list) or not all(isinstance(part, str) for part in key):
-        raise DeskError(Code.UNREADABLE, "cursor: take the next of an answer.")
+        raise DeskError(Code.UNREADABLE, say("cursor: take the next of an answer."))
     return tuple(key)

@@ -19,6 +19,7 @@ from jupyterhub_edu.core.finding import Unreadable
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import CourseRole, Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.wire import people as wire
 
@@ -134,9 +135,9 @@ class PersonOfCourseAPI(_ByHandAPI):
             wish.get("why", ""),
         )
         if ("exclude" in wish) is ("role" in wish) or ("exclude" in wish and "starts" in wish):
-            raise DeskError(Code.UNREADABLE, "Say a role, or exclude.")
+            raise DeskError(Code.UNREADABLE, say("Say a role, or exclude."))
         if starts is not None and ends is not None and ends <= starts:
-            raise DeskError(Code.UNREADABLE, "It ends before it begins.")
+            raise DeskError(Code.UNREADABLE, say("It ends before it begins."))
         self.require_unchanged(row.hand.as_json())
         staff = ByHand(core, viewer, course_id, self.request.remote_ip or "", row.hand.tag)
         role = _ROLES[wish["role"]] if "role" in wish else None
@@ -179,7 +180,7 @@ def _instant(value: object) -> datetime | None:
     """
     at = instant(value)
     if at is not None and at.year not in _YEARS:
-        raise DeskError(Code.UNREADABLE, "That is too far away.")
+        raise DeskError(Code.UNREADABLE, say("That is too far away."))
     return at
 
 

@@ -18,6 +18,7 @@ from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.pending import WORDS, Pending
 from jupyterhub_edu.domain.people import CourseRole, Person, SiteRole
 from jupyterhub_edu.domain.schedule import local_instant
+from jupyterhub_edu.domain.words import say
 
 from .frame import Page
 from .local_times import CannotRead, read_day
@@ -228,7 +229,7 @@ class PersonPage(PeopleTab):
         starts = kept(first, first_day(typed["starts"], zone), zone)
         role = role_of(typed["role"])
         if starts is not None and ends is not None and ends <= starts:
-            raise CannotRead("It ends before it begins.")
+            raise CannotRead(say("It ends before it begins."))
         await staff.change(row.key, role, starts=starts, ends=ends, why=why)
 
     async def _row(self, core: Core, viewer: Person, course: Course, key: str) -> MemberRow:
@@ -316,7 +317,7 @@ def short(text: str) -> str:
         CannotRead: it is longer, or has signs that cannot be seen.
     """
     if len(text) > _LONGEST or not text.isprintable():
-        raise CannotRead("Write less than 500 letters, on one line.")
+        raise CannotRead(say("Write less than 500 letters, on one line."))
     return text
 
 
@@ -327,7 +328,7 @@ def role_of(word: str) -> CourseRole:
         CannotRead: it is none.
     """
     if word not in _ROLES:
-        raise CannotRead("Say as what.")
+        raise CannotRead(say("Say as what."))
     return _ROLES[word]
 
 

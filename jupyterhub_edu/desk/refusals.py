@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from tornado import web
 
+from jupyterhub_edu.domain.words import join_words, say
+
 __all__ = ["ROWS", "Code", "DeskError"]
 
 
@@ -311,7 +313,7 @@ class DeskError(web.HTTPError):
             current: for ``stale``: what is there now, as JSON.
         """
         row = ROWS[code]
-        sentence = f"{row.sentence} {more}".strip()
+        sentence = join_words([say(row.sentence), *([more] if more else [])], " ")
         # The reason is the phrase of the HTTP status and a label of metrics; our words go into the message.
         super().__init__(row.status, "%s", sentence, reason=responses[row.status])
         self.jupyterhub_message = sentence

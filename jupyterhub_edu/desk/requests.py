@@ -29,6 +29,7 @@ from jupyterhub_edu.core.requesting import (
 )
 from jupyterhub_edu.core.requests import Kind, Request, names_in
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.wire import requests as wire
 from jupyterhub_edu.wire.exams import ExamWish
@@ -202,8 +203,14 @@ def _name(core: Core, key: str) -> str:
 
 def _say_grant(core: Core, wish: GrantWish) -> str:
     person, section = wish.get("person"), wish.get("section")
-    whom = _name(core, person) if person else f"section {section}" if section else "everybody"
-    return f"{words(read_lift(wish))}, for {whom}"
+    whom = (
+        _name(core, person)
+        if person
+        else say("section {section}", section=section)
+        if section
+        else say("everybody")
+    )
+    return say("{words}, for {whom}", words=words(read_lift(wish)), whom=whom)
 
 
 async def _give(core: Core, admin: Person, request: Request, address: str) -> None:
@@ -220,8 +227,12 @@ async def _give(core: Core, admin: Person, request: Request, address: str) -> No
 def _say_exam(core: Core, wish: ExamWish) -> str:
     starts, ends = instant(wish.get("starts")), instant(wish.get("ends"))
     if starts is None or ends is None:
-        return "an exam"
-    return f"an exam from {moment(starts, core).text} until {moment(ends, core).text}"
+        return say("an exam")
+    return say(
+        "an exam from {starts} until {ends}",
+        starts=moment(starts, core).text,
+        ends=moment(ends, core).text,
+    )
 
 
 async def _hold(core: Core, admin: Person, request: Request, address: str) -> None:
@@ -243,14 +254,19 @@ def _say_window(core: Core, wish: WindowWish) -> str:
     window = wish["window"]
     days = window.get("days") or window.get("dates") or []
     on = ", ".join(map(str, days)) if isinstance(days, list) else str(days)
-    times = f"{window.get('from', '00:00')} to {window.get('until', '00:00')}"
+    times = say(
+        "{starts} to {ends}", starts=window.get("from", "00:00"), ends=window.get("until", "00:00")
+    )
     reserve = window.get("reserve")
     held = (
-        ", reserving " + ", ".join(f"{most} × {flavor}" for flavor, most in reserve.items())
+        say(
+            ", reserving {devices}",
+            devices=", ".join(f"{most} × {flavor}" for flavor, most in reserve.items()),
+        )
         if isinstance(reserve, dict) and reserve
         else ""
     )
-    return f"a window on {on}, {times}{held}"
+    return say("a window on {on}, {times}{held}", on=on, times=times, held=held)
 
 
 async def _open(core: Core, admin: Person, request: Request, address: str) -> None:

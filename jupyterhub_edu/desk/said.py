@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from jupyterhub_edu.core import Core, current_core
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.wire import session as wire
 
 from .board import MessageRow, message_row
@@ -45,7 +46,10 @@ def said_to(core: Core, person: Person) -> list[SaidRow]:
 
 def _let_in(row: HelpRow) -> str:
     """Somebody learns at once who may open their server."""
-    return f"I may open your server until {row.until.text} to help you. You can end that under My courses."
+    return say(
+        "I may open your server until {when} to help you. You can end that under My courses.",
+        when=row.until.text,
+    )
 
 
 def _said(core: Core, row: MessageRow) -> SaidRow:

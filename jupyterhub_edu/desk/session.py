@@ -10,6 +10,7 @@ from jupyterhub.user import User
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.admissions import Admission
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.wire import session as wire
 
 from . import views
@@ -118,7 +119,7 @@ def _extend_json(core: Core, admission: Admission) -> wire.Longer | None:
         sentence = " ".join(reason.sentence for reason in extension.reasons)
         return {"allowed": False, "label": "", "sentence": sentence}
     until = views.instant(extension.ends_at, core)
-    return {"allowed": True, "label": f"Go on until {until.text}", "sentence": ""}
+    return {"allowed": True, "label": say("Go on until {when}", when=until.text), "sentence": ""}
 
 
 def session_routes() -> Sequence[tuple[str, type]]:

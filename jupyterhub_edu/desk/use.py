@@ -15,6 +15,7 @@ from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.grants import Cap, Grant, Hours, Lift, Longest, Offer
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, charge, sum_usage, usage_json
+from jupyterhub_edu.domain.words import say, say_count
 
 from . import views
 from .base import STOPS
@@ -195,7 +196,7 @@ def _longer(core: Core, admission: Admission) -> str:
     extension = core.extending.may_extend(admission) if core.campus.extend_times else None
     if extension is None or extension.ends_at is None:
         return ""
-    return f"Go on until {instant(extension.ends_at, core).text}"
+    return say("Go on until {when}", when=instant(extension.ends_at, core).text)
 
 
 def left_rows(core: Core, person: Person) -> list[LeftRow]:
@@ -231,17 +232,25 @@ def _grants(core: Core, person: Person) -> list[GrantRow]:
 def _grant_words(campus: Campus, what: Lift) -> str:
     match what:
         case Hours(amount):
-            return f"{gpu_hours(amount)} GPU hours more"
+            return say("{amount} GPU hours more", amount=gpu_hours(amount))
         case Offer(profile):
             return _profile_title(campus, profile)
         case Cap(most, None):
-            return f"up to {most} servers at a time"
+            return say_count(most, "up to {n} server at a time", "up to {n} servers at a time")
         case Cap(most, flavor):
             known = campus.flavors.get(flavor or "")
-            return f"up to {most} {known.title if known else flavor} at a time"
+            return say(
+                "up to {most} {flavor} at a time",
+                most=most,
+                flavor=known.title if known else flavor,
+            )
         case Longest(profile, length):
             hours = f"{length / timedelta(hours=1):g}"
-            return f"{_profile_title(campus, profile)}: sessions of up to {hours} hours"
+            return say(
+                "{profile}: sessions of up to {hours} hours",
+                profile=_profile_title(campus, profile),
+                hours=hours,
+            )
 
 
 def _profile_title(campus: Campus, profile: str) -> str:

@@ -25,6 +25,9 @@ from jupyterhub_edu.domain.people import (
     Person,
     SiteRole,
 )
+from jupyterhub_edu.domain.words import say
+
+from .dates import dated
 
 __all__ = [
     "CourseRow",
@@ -310,9 +313,9 @@ def bare_row(
 def stop_sentence(core: Core, admission: Admission) -> str:
     """When a session stops, and why, for the person whose session it is."""
     if admission.ends_at is None or admission.ends_by is None:
-        return "Nothing stops this server by itself."
+        return say("Nothing stops this server by itself.")
     at, why = instant(admission.ends_at, core).text, admission.ends_by.words
-    return f"This server stops at {at} ({why}). Save your work before."
+    return say("This server stops at {at} ({why}). Save your work before.", at=at, why=why)
 
 
 def newest(core: Core, hub_name: str, server: str) -> Admission | None:
@@ -358,13 +361,13 @@ def membership(core: Core, enrolment: Enrolment, now: datetime) -> Membership:
 
 def _origin_words(core: Core, enrolment: Enrolment) -> str:
     if enrolment.origin == FROM_FILE:
-        return "in the campus file"
+        return say("in the campus file")
     title = core.campus.source_titles.get(enrolment.origin)
     if title is not None:
-        return f"from {title}"
+        return say("from {title}", title=title)
     if enrolment.origin.startswith("source:"):
-        return f"from {enrolment.origin.removeprefix('source:')}"
-    return f"added by {enrolment.by}" if enrolment.by else "added by hand"
+        return say("from {title}", title=enrolment.origin.removeprefix("source:"))
+    return say("added by {by}", by=enrolment.by) if enrolment.by else say("added by hand")
 
 
 def _share(admission: Admission, borrowed: Callable[[str], frozenset[str]]) -> str:
@@ -391,8 +394,9 @@ def _devices(core: Core, course: Course, now: datetime) -> list[DeviceRow]:
 def instant(at: datetime, core: Core) -> Moment:
     """The time of day; with the date where it is not today."""
     there, today = at.astimezone(core.campus.zone), core.clock().astimezone(core.campus.zone)
-    pattern = "%H:%M" if there.date() == today.date() else "%a %-d %b %H:%M"
-    return Moment(at.isoformat(), there.strftime(pattern))
+    if there.date() == today.date():
+        return Moment(at.isoformat(), f"{there:%H:%M}")
+    return Moment(at.isoformat(), dated(there, "{weekday} {day} {month} {time}"))
 
 
 def _first_day(starts: datetime | None, zone: ZoneInfo) -> Moment | None:
@@ -407,4 +411,4 @@ def _last_day(ends: datetime | None, zone: ZoneInfo) -> Moment | None:
 
 
 def _day(at: datetime) -> str:
-    return f"{at:%-d %b %Y}"
+    return dated(at, "{day} {month} {year}")
