@@ -15,9 +15,11 @@ from jinja2 import Template
 from jupyterhub.utils import url_path_join
 from markupsafe import Markup
 
+from jupyterhub_edu.domain.words import speaking
+
 from .board import BoardRow
 from .frame import Page
-from .languages import catalog, mark
+from .languages import catalog, mark, text_of
 from .live import GROUPS, Rest, Rights
 from .parts import Change
 from .views import SessionRow
@@ -113,7 +115,7 @@ class HtmlFace:
     def __init__(
         self, page: Page, course_id: str, rights: Rights, zone: ZoneInfo, language: str
     ) -> None:
-        words = catalog(language)
+        self._tongue = words = catalog(language)
         base_url = page.hub.base_url
         self._zone = zone
         self._words = {name: words.gettext(english) for name, english in _WORDS.items()}
@@ -133,7 +135,7 @@ class HtmlFace:
             "rights": rights,
             "base_url": base_url,
             "address": partial(_address, base_url),
-            "gettext": words.gettext,
+            "gettext": text_of(words),
             "ngettext": words.ngettext,
         }
         self._row = page.get_template("edu/now_row.html", sync=True)
@@ -150,7 +152,8 @@ class HtmlFace:
             below.append(self._server.replace("%(server)s", session.server))
         if row.sections:
             below.append(", ".join(row.sections))
-        shown = self._row.render(
+        return self._rendered(
+            self._row,
             row=row,
             session=session,
             w=self._words,
@@ -158,7 +161,6 @@ class HtmlFace:
             below=" · ".join(below),
             acts=list(self._acts(session)),
         )
-        return _line(shown)
 
     def _acts(self, session: SessionRow) -> Iterator[_Act]:
         name, user = session.name or session.user, quote(session.user, safe="")
@@ -170,7 +172,11 @@ class HtmlFace:
 
     def group(self, name: str, rest: Rest) -> str:
         """What stands in one of the groups' places."""
-        return _line(self._groups[name].render(**self._common, rest=rest))
+        return self._rendered(self._groups[name], **self._common, rest=rest)
+
+    def _rendered(self, template: Template, **what: Any) -> str:
+        with speaking(self._tongue):
+            return _line(template.render(**what))
 
     def page(self, parts: dict[str, str]) -> dict[str, Markup]:
         """What the page begins with, escaped already: ``rows`` and each group."""
@@ -184,7 +190,7 @@ class HtmlFace:
 
     def farewell(self) -> str:
         """The page says that there is nothing more to see, in the place of the board and its stream."""
-        said = _SWAP.format("board", "outerHTML", _line(self._over.render(**self._common)))
+        said = _SWAP.format("board", "outerHTML", self._rendered(self._over, **self._common))
         return f"data: {said}\n\n"
 
     def _parts(self, change: Change[Any], at: datetime) -> Iterator[str]:

@@ -21,9 +21,11 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.domain.words import speaking
 from jupyterhub_edu.ports import Phase, Standing, StoreError
 
 from .frame import Page
+from .languages import catalog, text_of
 from .line import line_view, way_on
 from .line_api import LineAPI
 from .refusals import Code, DeskError
@@ -199,10 +201,13 @@ class LineEvents(_LineWords):
         """What is told of a standing, and whether nothing more will be."""
         view, on = line_view(core, standing), self.where_on(standing)
         is_last = bool(on) or view.again
+        tongue = catalog(self.language)
+        with speaking(tongue):
+            html = self._now.render(line=view, base_url=self.hub.base_url, **self.words)
         told = {
             "phase": view.phase,
-            "title": view.heading,
-            "html": self._now.render(line=view, base_url=self.hub.base_url, **self.words),
+            "title": text_of(tongue)(view.heading),
+            "html": html,
             "leave": view.may_leave,
             "go": on,
             "done": is_last,
