@@ -78,6 +78,11 @@ def keep(options: object) -> object:
     return {_KEPT: options} if options and not _is_kept(options) else options
 
 
+def unkept(options: object) -> object:
+    """``user_options`` as they came, of what ``keep`` made of them."""
+    return options[_KEPT] if _is_kept(options) else options
+
+
 def parse_wish(value: object) -> Wish:
     """Read ``user_options`` as they came by REST, as ``keep`` left them or out of ``parse_fields``.
 
@@ -91,8 +96,7 @@ def parse_wish(value: object) -> Wish:
     Raises:
         Unreadable: it is not ``{"course": text, "profile": text, "options": {text: text}}``, each key optional.
     """
-    if _is_kept(value):
-        value = value[_KEPT]
+    value = unkept(value)
     if value is None:
         return Wish()
     if not isinstance(value, Mapping):

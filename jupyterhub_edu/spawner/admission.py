@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Final
 
 from jupyterhub.utils import maybe_future, url_path_join
 from tornado import web
-from traitlets import HasTraits, default
+from traitlets import HasTraits, default, validate
 
 from jupyterhub_edu import hub
 from jupyterhub_edu.core import Core, Refused, current_core, request_of
 from jupyterhub_edu.core.asking import nowhere
-from jupyterhub_edu.core.choices import Unreadable, Wish, keep, parse_fields, parse_wish
+from jupyterhub_edu.core.choices import Unreadable, Wish, keep, parse_fields, parse_wish, unkept
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.decide import Decision
@@ -116,8 +116,10 @@ class AdmissionMixin(HasTraits):
     async def start(self) -> Any:
         """Decide again, reserve in the same step, keep it durable, then start."""
         self._put_back()
-        if self.orm_spawner is not None:
-            hub.remember_options(self, keep(self.orm_spawner.user_options))
+        # Our pages hand the hub what it shall remember; whoever else starts a server does not.
+        remembered = self.orm_spawner.user_options if self.orm_spawner is not None else None
+        if remembered != keep(remembered):
+            hub.remember_options(self, keep(remembered))
         admission, campus = await self._admit()
         self._held, self._granted = admission.id, _describe(admission)
         self._apply(admission, campus)
@@ -184,6 +186,11 @@ class AdmissionMixin(HasTraits):
     def _default_apply_user_options(self) -> Any:
         # start() reads them itself; without a hook of its own the hub would warn of them at every start.
         return lambda spawner, options: None
+
+    @validate("user_options")
+    def _plain_options(self, proposal: Any) -> Any:
+        # The hub hands on what it remembers; hooks of the administrator's read what was chosen.
+        return unkept(proposal["value"])
 
     def _options_of_fields(self, formdata: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -21,7 +21,7 @@ from tornado import web
 
 from jupyterhub_edu import hub
 from jupyterhub_edu.core import Core, Refused, request_of
-from jupyterhub_edu.core.choices import Unreadable, parse_wish
+from jupyterhub_edu.core.choices import Unreadable, keep, parse_wish
 from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.domain.reasons import Code
 
@@ -67,6 +67,8 @@ class _Asking:
             if request is not None and not decision.waitable:
                 core.counts.refuse(request.course, decision.reasons)
             raise hub.refusal(decision)
+        if "options" in kwargs:
+            kwargs["options"] = keep(kwargs["options"])
         return await super().spawn_single_user(user, server_name, *args, **kwargs)  # type: ignore[misc]
 
     async def _prepare(self, user: Any, server_name: str) -> None:

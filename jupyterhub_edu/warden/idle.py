@@ -19,6 +19,8 @@ __all__ = ["Idle"]
 
 _log = logging.getLogger(__name__)
 _AT_ONCE: Final = 16
+_SETTLES: Final = timedelta(minutes=2)
+"""How long a new session is not asked: where a class begins, the hub has better to do."""
 _SELDOM: Final = timedelta(minutes=5)
 """The longest pause between two questions to one server."""
 _RULES: Final = (EndRule.UNUSED, EndRule.IDLE)
@@ -94,12 +96,16 @@ class Idle:
     def _is_due(self, admission: Admission, now: datetime) -> bool:
         known = self._watched[admission.id]
         asked, running_at = known.asked_at, admission.running_at or now
-        if asked is None or any(self._core.sooner.wanted(admission.id, by) for by in _RULES):
+        if any(self._core.sooner.wanted(admission.id, by) for by in _RULES):
             return True
+        if asked is None:
+            return now - running_at >= _SETTLES
         if not known.opened and now - running_at < 2 * CONNECT_WITHIN:
             return True
-        pause = min(_SELDOM, (self._core.campus.idle_after or _SELDOM) / 6)
-        return now - asked >= pause
+        idle_after = self._core.campus.idle_after
+        if idle_after is not None and now - known.worked_at >= idle_after:
+            return True
+        return now - asked >= min(_SELDOM, (idle_after or _SELDOM) / 6)
 
     async def _look_at(self, admission: Admission, worked: Mapping[str, bool] | None) -> None:
         told = await self._watching.activity(admission.id, admission.hub_name, admission.server)

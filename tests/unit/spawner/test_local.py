@@ -106,6 +106,21 @@ async def test_what_the_hub_remembers_is_committed_before_the_start_waits(core, 
     assert committed == [{"edu": {"profile": "gpu"}}]
 
 
+async def test_what_the_hub_remembers_as_it_shall_is_not_written_again(core, make, monkeypatch):
+    committed = []
+    orm_spawner = SimpleNamespace(name="", user_options={"edu": {"profile": "gpu"}}, server=None)
+    database = SimpleNamespace(commit=lambda: committed.append(orm_spawner.user_options))
+    monkeypatch.setattr(
+        "jupyterhub_edu.hub.running._attached", Attached(SimpleNamespace(db=database))
+    )
+    spawner = make(orm_spawner=orm_spawner)
+
+    await spawn(spawner, {"edu": {"profile": "gpu"}})
+
+    assert committed == []
+    assert spawner.user_options == {"profile": "gpu"}
+
+
 async def test_a_server_that_dies_gives_back_when_the_hub_notices(core, make):
     spawner = make()
     await spawn(spawner)

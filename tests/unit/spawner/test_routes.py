@@ -72,13 +72,13 @@ async def refusal(user, options, server=""):
     return refused.value
 
 
-async def test_what_is_allowed_goes_on_to_the_hub_as_it_came(world):
+async def test_what_is_allowed_goes_on_to_the_hub_as_it_shall_remember_it(world):
     await world()
     handler = Asking()
 
     assert await handler.spawn_single_user(an_account(), "two", options={"profile": "gpu"})
 
-    assert handler.begun == [("ada", "two", {"profile": "gpu"})]
+    assert handler.begun == [("ada", "two", {"edu": {"profile": "gpu"}})]
 
 
 async def test_without_options_the_remembered_ones_are_decided_on(world):

@@ -13,6 +13,7 @@ from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.decide import EndRule, StartRequest
 from jupyterhub_edu.ports import Activity
 from jupyterhub_edu.warden.deadlines import Deadlines
+from jupyterhub_edu.warden.idle import _SETTLES as SETTLES
 from jupyterhub_edu.warden.idle import Idle
 from jupyterhub_edu.warden.metrics import metrics_in
 from tests.fakes.campus import enrol
@@ -183,7 +184,7 @@ async def test_devices_that_are_measured_and_not_known_are_not_idle(world):
 async def test_of_a_session_that_ends_while_it_is_asked_nothing_is_kept(world):
     session = await world.begin()
     world.watch.meanwhile = world.core.book.end
-    await world.looks()
+    await world.looks(SETTLES)
     assert world.watch.asked == ["ada"]
     assert world.core.looks.of(session.id) is None
     assert world.core.counts._looked == {}
@@ -258,8 +259,10 @@ async def test_a_hub_that_begins_anew_gives_everybody_their_time_but_for_those_w
 
 async def test_a_server_is_asked_now_and_then_and_more_often_once_it_is_warned(world):
     await world.begin()
-    await world.looks(timedelta(minutes=20))
-    assert len(world.watch.asked) == 5
+    await world.looks(SETTLES - timedelta(minutes=1))
+    assert world.watch.asked == []
+    await world.looks(timedelta(minutes=19))
+    assert len(world.watch.asked) == 4
     await world.looks(timedelta(minutes=10))
     world.watch.asked.clear()
     await world.looks(timedelta(minutes=4))
@@ -270,6 +273,7 @@ async def test_a_session_that_cannot_be_looked_at_keeps_nobody_from_it(world):
     await world.begin()
     await world.begin("bob")
     world.watch.broken = True
+    world.clock.pass_(minutes=2)
     with pytest.raises(ExceptionGroup, match="2 sessions"):
         await world.idle()
     assert sorted(world.watch.asked) == ["ada", "bob"]
