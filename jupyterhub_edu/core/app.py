@@ -55,6 +55,8 @@ from .roll import NameTaken, Roll
 from .settling import Settler, Tries
 from .sooner import Sooner
 from .spared import Spared
+from .stops import Stops
+from .sweeps import Sweeps
 from .sync import Syncer
 
 __all__ = ["Core", "current_core", "provide"]
@@ -134,6 +136,7 @@ class Core:
         self.boards = Boards(self.book, self.line, self.looks)
         self.joins, self.join_tries = Joins(store), JoinTries.of(clock)
         self.class_starts = ClassStarts(self)
+        self.stops, self.sweeps = Stops(self), Sweeps(self)
         self.helps = Helps(self, visits)
         self.revocation = Revocation(
             self.roll, self.book, accounts, servers, lambda admission: self.stop("", admission)
@@ -176,6 +179,7 @@ class Core:
             self._ready.cancel()
             await asyncio.gather(self._ready, return_exceptions=True)
         await self.class_starts.close()
+        await self.sweeps.close()
         await self.line.close()
         await self.inventory.close()
         await self.refresher.close()
@@ -336,6 +340,7 @@ class Core:
         await self.messages.load()
         await self.joins.load()
         await self.class_starts.load()
+        await self.sweeps.load()
         await self.requests.load()
         await self.exams.load()
         await self.spared.load()

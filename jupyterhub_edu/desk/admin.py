@@ -134,6 +134,7 @@ class PersonAPI(AdminAPI):
         core.exams.forget(found.keys, found.hub_name, stand_in)
         core.joins.forget(found.keys, found.hub_name, stand_in)
         core.class_starts.forget(found.keys, found.hub_name, stand_in)
+        core.sweeps.forget(found.hub_name, stand_in)
         core.requests.forget(found.keys, found.hub_name, stand_in)
         core.own_courses.forget(found.hub_name, stand_in)
         self.show({"erased_as": stand_in})

@@ -16,7 +16,7 @@ from jupyterhub_edu.wire.shapes import Page, Paged
 from jupyterhub_edu.wire.tags import tag_of
 
 from . import views
-from .base import STOPS, Desk
+from .base import Desk
 from .models import course_json, session_json
 from .operations import operation
 from .paging import page_of
@@ -133,7 +133,7 @@ class ServersAPI(API):
         core = await self.ready_core()
         viewer = self.require_person(core)
         self.require_course(core, viewer, course_id)
-        found = await views.sessions(core, viewer, course_id, STOPS.is_stopping)
+        found = await views.sessions(core, viewer, course_id, core.stops.is_stopping)
         rows, more = page_of(found, asked, lambda row: (row.since.iso, row.admission))
         self.show({"items": [session_json(row) for row in rows], "next": more})
 
@@ -183,7 +183,7 @@ class ServerAPI(API):
         until = instant(wish["until"])
         asked = core.extending.extend_for(viewer, admission, until, self.request.remote_ip or "")
         longer = await self.require_extended(core, admission, asked)
-        row = views.session_row(core, viewer, longer, STOPS.is_stopping)
+        row = views.session_row(core, viewer, longer, core.stops.is_stopping)
         self.show(session_json(row))
 
 

@@ -21,17 +21,13 @@ from jupyterhub_edu.ports import ServersError, StoreError
 
 from . import views
 from .refusals import Code, DeskError
-from .stops import Stops
 
-__all__ = ["STOPS", "Desk"]
+__all__ = ["Desk"]
 
 _log = logging.getLogger(__name__)
 _READY_WITHIN: Final = 10.0
 _STOP_WITHIN: Final = 5.0
 """Seconds that somebody waits for a stop; it goes on without them."""
-
-STOPS: Final = Stops()
-"""The stops of this hub process."""
 
 
 class Desk:
@@ -121,7 +117,7 @@ class Desk:
         """
         address = self.request.remote_ip or ""
         try:
-            return await STOPS.stop(core, viewer.hub_name, admission, address, _STOP_WITHIN)
+            return await core.stops.stop(viewer.hub_name, admission, address, _STOP_WITHIN)
         except StoreError as error:
             raise self._logged(Code.NOT_WRITTEN, admission, error) from error
         except ServersError as error:

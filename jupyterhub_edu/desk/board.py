@@ -18,7 +18,6 @@ from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import Phase, Standing
 
 from . import views
-from .base import STOPS
 from .views import Moment, SessionRow, instant
 
 __all__ = [
@@ -128,7 +127,7 @@ def board_row(
     seen = core.looks.of(admission.id)
     use, idle_since = _use(core, seen)
     return BoardRow(
-        session=views.bare_row(core, admission, STOPS.is_stopping, borrowed),
+        session=views.bare_row(core, admission, core.stops.is_stopping, borrowed),
         sections=sections_of(core, admission) if person is not None else (),
         active=instant(active, core) if active is not None else None,
         use=use,

@@ -9,15 +9,14 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.named import NotNamed
 from jupyterhub_edu.core.sending import CannotSend, NoSuchMessage, SendingNotYours, SentTooMany
 from jupyterhub_edu.core.starting_for import StartingNotYours
+from jupyterhub_edu.core.sweeps import Sweep
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.ports import StoreError
 
-from .base import STOPS
 from .board import sections_of
 from .refusals import Code, DeskError
-from .sweeps import SWEEPS, Sweep
 from .views import newest
 
 __all__ = ["SENDING", "STARTING", "require_sweep", "sessions_meant"]
@@ -48,7 +47,7 @@ def sessions_meant(core: Core, actor: Person, course: str, section: str) -> list
         one
         for one in core.book.admissions(course)
         if (stops_all or core.may(Act.STOP, actor, course, about=one.person))
-        and not STOPS.is_stopping(one.id)
+        and not core.stops.is_stopping(one.id)
         and newest(core, one.hub_name, one.server) is one
         and (not section or section in sections_of(core, one))
     ]
@@ -79,6 +78,6 @@ async def require_sweep(
     if not meant:
         raise DeskError(Code.NOBODY_TO_STOP)
     try:
-        return await SWEEPS.begin(core, actor, course, section, meant, address)
+        return await core.sweeps.begin(actor, course, section, meant, address)
     except StoreError as error:
         raise DeskError(Code.NOT_WRITTEN) from error

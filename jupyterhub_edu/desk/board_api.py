@@ -25,7 +25,7 @@ from .live import LIVE
 from .operations import operation
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
-from .sweeps import SWEEPS, sweep_row
+from .sweeps import sweep_row
 from .wishes import done
 
 __all__ = ["board_routes"]
@@ -109,7 +109,7 @@ class SweepAPI(_CourseAPI):
         """For whoever sees the board."""
         core, viewer = await self.course_of(course_id)
         require_rights(core, viewer.hub_name, course_id)
-        sweep = SWEEPS.find(core, course_id, stop)
+        sweep = core.sweeps.find(course_id, stop)
         if sweep is None:
             raise DeskError(Code.NO_SUCH_STOPS)
         self.show(sweep_json(sweep_row(core, sweep)))

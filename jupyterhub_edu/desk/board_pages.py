@@ -25,7 +25,6 @@ from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.ports import StoreError
 
 from . import views
-from .base import STOPS
 from .board import message_row
 from .board_acts import SENDING, STARTING, require_sweep, sessions_meant
 from .board_html import HtmlFace
@@ -70,7 +69,9 @@ class CoursePage(Page):
                     "courses", course_id, "now", "stream", since=found.mark
                 )
         else:
-            shown["sessions"] = await views.sessions(core, viewer, course_id, STOPS.is_stopping)
+            shown["sessions"] = await views.sessions(
+                core, viewer, course_id, core.stops.is_stopping
+            )
         await self.show_tab(
             "now",
             "now.html",
@@ -100,7 +101,7 @@ class CoursePage(Page):
             return None
         if not core.may(Act.SEE, viewer, course_id, about=found.person):
             return None
-        return views.session_row(core, viewer, found, STOPS.is_stopping)
+        return views.session_row(core, viewer, found, core.stops.is_stopping)
 
     def _started(self, core: Core, viewer: Person, course_id: str) -> tuple[str, str] | None:
         """For whom a server was started, and how they stand now; as above."""
@@ -198,7 +199,7 @@ class StopManyPage(_Act):
             course,
             section=section,
             sections=await _sections(core, course.id),
-            meant=[views.bare_row(core, one, STOPS.is_stopping) for one in meant],
+            meant=[views.bare_row(core, one, core.stops.is_stopping) for one in meant],
             **more,
         )
 
@@ -247,7 +248,7 @@ class ExtendPage(_Act):
             for minutes in (_LONGER if admission.ends_at is not None else ())
             if admission.ends_at is not None
         ]
-        session = views.bare_row(core, admission, STOPS.is_stopping)
+        session = views.bare_row(core, admission, core.stops.is_stopping)
         await self.ask(course, session=session, choices=choices, failed=failed)
 
 

@@ -14,7 +14,6 @@ from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.people import Person
 
 from . import views
-from .base import STOPS
 from .frame import Page
 from .helps import HELPING, help_rows, require_help
 from .refusals import Code, DeskError
@@ -67,7 +66,7 @@ class HelpPage(Page):
             "help.html",
             **{"failed": "", **more},
             course=core.campus.courses[admission.course],
-            session=views.session_row(core, viewer, admission, STOPS.is_stopping),
+            session=views.session_row(core, viewer, admission, core.stops.is_stopping),
             rows=help_rows(core, mine),
             are_offered=core.helps.are_offered,
             minutes=int(LASTS.total_seconds()) // 60,

@@ -31,7 +31,7 @@ from .board import (
     message_rows,
 )
 from .parts import Change, Parts
-from .sweeps import SWEEPS, SweepRow, sweep_row
+from .sweeps import SweepRow, sweep_row
 
 __all__ = [
     "GROUPS",
@@ -368,7 +368,7 @@ class LiveBoard:
         if news:
             rest = rest._replace(
                 messages=tuple(message_rows(core, self.course)),
-                sweeps=tuple(sweep_row(core, one) for one in SWEEPS.of(core, self.course)),
+                sweeps=tuple(sweep_row(core, one) for one in core.sweeps.of(self.course)),
             )
         return rest
 

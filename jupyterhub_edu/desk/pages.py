@@ -13,7 +13,6 @@ from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.people import Person, SiteRole
 
 from . import views
-from .base import STOPS
 from .frame import DeskFiles, Page
 from .helps import help_rows, helped_rows
 from .mine import my_parts
@@ -91,7 +90,7 @@ class StopPage(Page):
         await self.show(
             "stop.html",
             course=core.campus.courses[admission.course],
-            session=views.session_row(core, viewer, admission, STOPS.is_stopping),
+            session=views.session_row(core, viewer, admission, core.stops.is_stopping),
             failed=failed,
         )
 

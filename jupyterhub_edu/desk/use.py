@@ -18,7 +18,6 @@ from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, charge, sum_usage
 from jupyterhub_edu.domain.words import say, say_count
 
 from . import views
-from .base import STOPS
 from .helps import HelpedRow, helped_json, helped_rows
 from .models import session_json
 from .views import Moment, SessionRow, instant
@@ -179,7 +178,7 @@ def ends_note(user: Any) -> list[RunningRow]:
 
 
 def _running_row(core: Core, person: Person, admission: Admission) -> RunningRow:
-    row = views.session_row(core, person, admission, STOPS.is_stopping)
+    row = views.session_row(core, person, admission, core.stops.is_stopping)
     ends_at, warn_at = admission.ends_at, core.campus.warn_at
     seconds = (ends_at - core.clock()) // timedelta(seconds=1) if ends_at is not None else None
     return RunningRow(

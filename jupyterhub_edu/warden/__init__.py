@@ -56,6 +56,7 @@ def default_timers(
         Timer("groups", 10, GroupKeeper(core)),
         Timer("helps", 5, core.helps.tend),
         Timer("class-starts", 5, core.class_starts.tend),
+        Timer("sweeps", 5, core.sweeps.tend),
         Timer("joins", 900, partial(tidy_joins, core)),
         Timer("counts", 60, core.counts.tend),
         # Sources that have no rosters are asked again by this alone.

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.desk import sweeps
 from jupyterhub_edu.desk.board_pages import (
     CoursePage,
     ExtendPage,
@@ -18,7 +17,6 @@ from jupyterhub_edu.desk.board_pages import (
 )
 from jupyterhub_edu.desk.live import LIVE
 from jupyterhub_edu.desk.refusals import Code
-from jupyterhub_edu.desk.sweeps import SWEEPS
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
@@ -76,7 +74,6 @@ class World:
 async def world():
     world = await World().fill()
     yield world
-    await SWEEPS.close()
     await LIVE.close()
     await world.core.close()
 
@@ -165,7 +162,7 @@ async def test_a_message_that_is_refused_comes_back_as_it_was_typed(world):
 
 
 async def test_stops_of_several_ask_first_and_say_who(world, monkeypatch):
-    monkeypatch.setattr(sweeps, "_PAUSE", 0.0)
+    monkeypatch.setattr("jupyterhub_edu.core.sweeps._PAUSE", 0.0)
     nobody = await world.page(StopManyPage, section="blue")
     assert "Nobody is on" in nobody.words
     asked = await world.page(StopManyPage, section="red")

@@ -6,15 +6,15 @@ import asyncio
 
 import pytest
 
-from jupyterhub_edu.core import Core
-from jupyterhub_edu.desk import sweeps
-from jupyterhub_edu.desk.base import STOPS
+from jupyterhub_edu.core import Core, sweeps
+from jupyterhub_edu.core.sweeps import Sweep
 from jupyterhub_edu.desk.board_acts import require_sweep, sessions_meant
 from jupyterhub_edu.desk.refusals import Code, DeskError
-from jupyterhub_edu.desk.sweeps import Sweep, Sweeps, sweep_row
+from jupyterhub_edu.desk.sweeps import sweep_row
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
-from jupyterhub_edu.ports import ServersError, StoreError
+from jupyterhub_edu.ports import Record, ServersError, StoreError
+from jupyterhub_edu.store.memory import MemoryStore
 from tests.eventually import eventually
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
 from tests.fakes.world import AClock, FakeHub
@@ -30,8 +30,11 @@ class Hub(FakeHub):
         super().__init__()
         self.at_once = self.most = 0
         self.fails: set[str] = set()
+        self.hangs: set[str] = set()
 
     async def stop(self, hub_name: str, server: str) -> None:
+        if hub_name in self.hangs:
+            await asyncio.Event().wait()
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         for _ in range(5):
@@ -45,13 +48,10 @@ class Hub(FakeHub):
 class World:
     """A course with eight students on, two of them in section red, and a student of another course."""
 
-    def __init__(self, made: Sweeps) -> None:
-        self.sweeps = made
-
     async def fill(self) -> World:
-        self.hub, self.clock = Hub(), AClock(NOW)
-        courses = [a_course("ml"), a_course("db")]
-        self.core: Core = a_core(a_campus(courses=courses), hub=self.hub, clock=self.clock)
+        self.hub, self.clock, self.store = Hub(), AClock(NOW), MemoryStore()
+        self.core = self.a_hub()
+        await self.core.ready()
         await enrol(self.core, "tea", ml=TEACHER)
         for login in ON:
             person = await enrol(self.core, login)
@@ -62,6 +62,10 @@ class World:
         await enrol(self.core, "cleo", db=STUDENT)
         await self.start("cleo", "db")
         return self
+
+    def a_hub(self) -> Core:
+        campus = a_campus(courses=[a_course("ml"), a_course("db")])
+        return a_core(campus, hub=self.hub, clock=self.clock, store=self.store)
 
     async def start(self, login: str, course: str) -> str:
         person = self.core.roll.by_hub_name(login)
@@ -78,6 +82,15 @@ class World:
         assert found is not None
         return found
 
+    async def end(self, login: str) -> None:
+        (session,) = self.core.book.held_by(login)
+        await self.core.book.end(session.id)
+
+    async def restart(self) -> None:
+        await self.core.close()
+        self.core = self.a_hub()
+        await self.core.ready()
+
     def stopped(self) -> set[str]:
         return {name for name, _ in self.hub.stopped}
 
@@ -85,12 +98,8 @@ class World:
 @pytest.fixture
 async def world(monkeypatch):
     monkeypatch.setattr(sweeps, "_PAUSE", 0.0)
-    made = Sweeps()
-    monkeypatch.setattr("jupyterhub_edu.desk.board_acts.SWEEPS", made)
-    monkeypatch.setattr(STOPS, "_tasks", {})
-    world = await World(made).fill()
+    world = await World().fill()
     yield world
-    await made.close()
     await world.core.close()
 
 
@@ -162,14 +171,14 @@ async def test_where_nobody_is_meant_nothing_begins(world, section, asked):
     with pytest.raises(DeskError) as refused:
         await world.sweep(section, asked)
     assert refused.value.code is Code.NOBODY_TO_STOP
-    assert world.sweeps.of(world.core, "ml") == []
+    assert world.core.sweeps.of("ml") == []
 
 
 async def test_what_cannot_be_written_down_is_not_begun(world, monkeypatch):
     async def broken(*_, **__):
         raise StoreError("the disk is full")
 
-    monkeypatch.setattr(world.core.store, "append_audit", broken)
+    monkeypatch.setattr(world.core.store, "save_records", broken)
     with pytest.raises(DeskError) as refused:
         await world.sweep()
     assert refused.value.code is Code.NOT_WRITTEN
@@ -179,7 +188,54 @@ async def test_what_cannot_be_written_down_is_not_begun(world, monkeypatch):
 async def test_progress_is_shown_for_a_while_and_only_in_its_course(world):
     sweep = await world.sweep("red")
     await eventually(lambda: sweep.over_at)
-    assert world.sweeps.find(world.core, "ml", sweep.id) is sweep
-    assert world.sweeps.find(world.core, "db", sweep.id) is None
+    assert world.core.sweeps.find("ml", sweep.id) is sweep
+    assert world.core.sweeps.find("db", sweep.id) is None
     world.clock.pass_(minutes=6)
-    assert world.sweeps.of(world.core, "ml") == []
+    assert world.core.sweeps.of("ml") == []
+
+
+async def test_a_restart_of_the_hub_does_not_end_it(world):
+    world.hub.hangs = set(ON[3:])
+    sweep = await world.sweep()
+    await eventually(lambda: sweep.stopped == 3)
+    for login in ON[:3]:
+        await world.end(login)
+    await world.restart()
+    later = await world.start("s0", "ml")
+    (cut,) = world.core.sweeps.of("ml")
+    assert (cut.id, cut.by, cut.meant, cut.over_at) == (sweep.id, "tea", sweep.meant, None)
+
+    world.hub.hangs = set()
+    await world.core.sweeps.tend()
+    await world.core.sweeps.tend()  # what goes on is not begun again
+    await eventually(lambda: cut.over_at)
+    assert (cut.stopped, cut.failed) == (8, 0)
+    assert [name for name, _ in world.hub.stopped].count("s0") == 1
+    assert world.core.book.admission(later) is not None
+    await eventually(lambda: not world.core.sweeps._tasks)
+    assert await world.store.load_records("sweep") == []
+
+
+async def test_after_a_restart_too_only_who_may_stops_others(world):
+    world.hub.hangs = set(ON)
+    await world.sweep()
+    await world.restart()
+    await world.core.roll.remove_manual(an_enrolment(world.tea.key, "ml", role=TEACHER))
+    world.hub.hangs = set()
+    await world.core.sweeps.tend()
+    (cut,) = world.core.sweeps.of("ml")
+    await eventually(lambda: cut.over_at)
+    assert (cut.stopped, cut.failed, world.stopped()) == (0, 8, set())
+
+
+async def test_of_who_asked_and_was_erased_a_stand_in_is_shown(world):
+    sweep = await world.sweep("red")
+    await eventually(lambda: sweep.over_at)
+    world.core.sweeps.forget("tea", "erased-1")
+    assert [one.by for one in world.core.sweeps.of("ml")] == ["erased-1"]
+
+
+async def test_a_record_that_cannot_be_read_names_itself(world):
+    await world.store.save_records([Record("sweep", "odd", {})])
+    with pytest.raises(StoreError, match="'odd'"):
+        await world.core.sweeps.load()

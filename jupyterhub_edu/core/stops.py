@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
 
-from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.admissions import Admission
+
+if TYPE_CHECKING:
+    from .app import Core
 
 __all__ = ["Stops"]
 
@@ -21,7 +24,8 @@ class Stops:
         - nobody going away (a closed page) cancels a stop; one that fails later is logged.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, core: Core) -> None:
+        self._core = core
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def is_stopping(self, admission: str) -> bool:
@@ -29,9 +33,7 @@ class Stops:
         task = self._tasks.get(admission)
         return task is not None and not (task.done() and (task.cancelled() or task.exception()))
 
-    async def stop(
-        self, core: Core, actor: str, admission: Admission, address: str, within: float
-    ) -> bool:
+    async def stop(self, actor: str, admission: Admission, address: str, within: float) -> bool:
         """Stop a session and wait at most ``within`` seconds for it.
 
         Returns:
@@ -44,16 +46,16 @@ class Stops:
         self._tasks = {
             id: task
             for id, task in self._tasks.items()
-            if not task.done() or core.book.admission(id) is not None
+            if not task.done() or self._core.book.admission(id) is not None
         }
         if not self.is_stopping(admission.id):
             task = asyncio.create_task(
-                core.stop(actor, admission, address), name=f"stop-{admission.id}"
+                self._core.stop(actor, admission, address), name=f"stop-{admission.id}"
             )
             self._tasks[admission.id] = task
             # Shown as it is from now on, and again where the hub has not stopped it.
-            core.boards.touch(admission)
-            task.add_done_callback(lambda _: core.boards.touch(admission))
+            self._core.boards.touch(admission)
+            task.add_done_callback(lambda _: self._core.boards.touch(admission))
         task = self._tasks[admission.id]
         await asyncio.wait({task}, timeout=within)
         if task.done():

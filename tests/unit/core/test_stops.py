@@ -8,7 +8,6 @@ import logging
 import pytest
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.desk.stops import Stops
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
@@ -35,15 +34,16 @@ class SlowHub(FakeHub):
 
 class World:
     def __init__(self) -> None:
-        self.hub, self.stops = SlowHub(), Stops()
+        self.hub = SlowHub()
         self.core: Core = a_core(hub=self.hub)
+        self.stops = self.core.stops
 
     async def session(self) -> Admission:
         ada = await enrol(self.core, "ada", ml=CourseRole.STUDENT)
         return await self.core.book.admit(StartRequest(ada.key, "ml", "notebook"), ada, "")
 
     async def stop(self, session: Admission, within: float = SOON) -> bool:
-        return await self.stops.stop(self.core, "tea", session, "10.0.0.7", within)
+        return await self.stops.stop("tea", session, "10.0.0.7", within)
 
     async def audit(self) -> list[tuple[str, str, str]]:
         return [(e.actor, e.target, e.address) for e in await self.core.store.load_audit()]
