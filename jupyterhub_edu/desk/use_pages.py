@@ -86,7 +86,6 @@ class UsePage(Page):
             "use.html",
             use=await _use(core, person),
             refused=refused,
-            server_url=self.current_user.server_url,
             zone=str(core.campus.zone),
         )
 

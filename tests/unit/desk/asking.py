@@ -143,8 +143,11 @@ class _WithoutHub:
 async def _rendered(handler: Any, name: str, sync: bool = False, **what: Any) -> str:
     """In the place of what the hub makes of a template."""
     scopes = {"custom:edu:read": True}
+    user = SimpleNamespace(server_url=lambda server="": f"/user/{handler.login}/{server}")
     template = ENVIRONMENT.get_template(name)
-    return template.render(base_url="/hub/", xsrf="token", parsed_scopes=scopes, **what)
+    return template.render(
+        base_url="/hub/", xsrf="token", parsed_scopes=scopes, user=user, **what
+    )
 
 
 async def ask(

@@ -280,7 +280,6 @@ WHAT: dict[str, dict[str, Any]] = {
             [HELPED],
         ),
         "refused": HOSTILE,
-        "server_url": lambda name: "/user/x/",
     },
     "line.html": {"line": STANDING, "stream": HOSTILE, "here": HOSTILE, "quiet": 1},
     "usage.html": {
@@ -342,6 +341,7 @@ def render(template: str, *, autoescape: bool = True) -> Any:
     common = {
         "parsed_scopes": {"custom:edu:read": True},
         "base_url": "/hub/",
+        "user": SimpleNamespace(server_url=lambda name="": "/user/x/"),
         "files": "/hub/edu/static",
         "files_version": "1",
         "xsrf": "token",
