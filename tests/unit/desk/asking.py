@@ -145,9 +145,7 @@ async def _rendered(handler: Any, name: str, sync: bool = False, **what: Any) ->
     scopes = {"custom:edu:read": True}
     user = SimpleNamespace(server_url=lambda server="": f"/user/{handler.login}/{server}")
     template = ENVIRONMENT.get_template(name)
-    return template.render(
-        base_url="/hub/", xsrf="token", parsed_scopes=scopes, user=user, **what
-    )
+    return template.render(base_url="/hub/", xsrf="token", parsed_scopes=scopes, user=user, **what)
 
 
 async def ask(
