@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.schedule import local_instant
@@ -29,6 +32,8 @@ _COLUMNS: Final = ("number", "at", "actor", "act", "course", "target", "address"
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a spreadsheet would work out instead of showing it, at the beginning of a cell."""
 _LONGEST: Final = 200
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
+"""An instant as entries write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +135,24 @@ def row_of(core: Core, filed: Filed) -> AuditRow:
         course_title=core.campus.title_of(entry.course) if entry.course else "",
         target=entry.target,
         address=entry.address,
-        details=[(key, str(value)) for key, value in entry.details.items() if value is not None],
+        details=[
+            (key.replace("_", " "), _shown(value, core.campus.zone))
+            for key, value in entry.details.items()
+            if value is not None
+        ],
     )
+
+
+def _shown(value: object, zone: ZoneInfo) -> str:
+    """A detail as text, instants by the campus's clock like the entry's own."""
+    text = str(value)
+    if not _INSTANT.fullmatch(text):
+        return text
+    with suppress(ValueError, OverflowError):
+        return dated(
+            datetime.fromisoformat(text).astimezone(zone), "{day} {month} {year} {seconds}"
+        )
+    return text
 
 
 def entry_json(filed: Filed) -> wire.AuditEntry:

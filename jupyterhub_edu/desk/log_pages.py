@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -31,6 +32,8 @@ __all__ = ["LogAPI", "LogTab", "log_routes"]
 _PAGE: Final = 50
 _LONGEST: Final = 200
 _DIGITS: Final = 18
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+"""Tells people nothing; files and programs have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ def _row(core: Core, filed: Filed) -> _Row:
         row.act,
         row.target,
         _name(core, row.target),
-        row.details,
+        [(key, value) for key, value in row.details if not _ID.fullmatch(value)],
     )
 
 
