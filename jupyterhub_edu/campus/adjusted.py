@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from jupyterhub_edu.domain.adjustments import Adjustment, merged
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.names import make_course_id
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import Arrange, Arranged, CannotArrange, Trouble, TroubleKind
 
 from .loading import Loaded
@@ -67,13 +68,13 @@ class _Arranger:
         own = dict(courses)
         for key in courses:
             if make_course_id(key) in self._ids:
-                out_courses[key] = (_gone("The campus file has a course of this key now."),)
+                out_courses[key] = (_gone(say("The campus file has a course of this key now.")),)
                 del own[key]
         campus = None
         while campus is None:
             keys = {make_course_id(key): key for key in (*self._written, *own)}
             gone = [a for a in adjustments if a.id not in out and a.course not in keys]
-            out |= {a.id: (_gone("There is no such course any more."),) for a in gone}
+            out |= {a.id: (_gone(say("There is no such course any more.")),) for a in gone}
             on_top = [_Piece(key, None) for key in own]
             on_top += [_Piece(keys[a.course], a) for a in adjustments if a.id not in out]
             try:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from jupyterhub_edu.domain.people import MANUAL, CourseRole, Enrolment, Exclusion
+from jupyterhub_edu.domain.words import Words, join_words, say
 from jupyterhub_edu.wire.tags import tag_of
 
 from .kept import instant, text
@@ -39,9 +40,9 @@ class Hand:
     @property
     def words(self) -> str:
         """The same in a few words of text, for the audit."""
-        said = [_span(f"{e.role}", e.starts, e.ends) for e in self.enrolments]
-        said += [_span("kept out", None, one.until) for one in self.exclusions]
-        return "; ".join(said)
+        said = [_span(e.role, e.starts, e.ends) for e in self.enrolments]
+        said += [_span(say("kept out"), None, one.until) for one in self.exclusions]
+        return join_words(said, "; ")
 
     def as_json(self) -> dict[str, Any]:
         """To be kept; ``read_hand`` reads it."""
@@ -119,9 +120,10 @@ def read_hand(body: Mapping[str, Any], course: str) -> Hand:
     )
 
 
-def _span(what: str, starts: datetime | None, ends: datetime | None) -> str:
-    first = f" from {starts.isoformat()}" if starts else ""
-    return f"{what}{first}" + (f" until {ends.isoformat()}" if ends else "")
+def _span(what: object, starts: datetime | None, ends: datetime | None) -> Words:
+    first = [say(" from {day}", day=starts.isoformat())] if starts else []
+    last = [say(" until {day}", day=ends.isoformat())] if ends else []
+    return join_words([what, *first, *last])
 
 
 def _maybe(value: Any) -> datetime | None:

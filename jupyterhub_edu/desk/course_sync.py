@@ -13,6 +13,7 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.course_syncs import CourseRead, SourceRead
 from jupyterhub_edu.core.rosters import Move, Standing
 from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.words import join_words
 from jupyterhub_edu.wire import course_sync as wire
 
 from .api import API
@@ -129,7 +130,9 @@ def _row(read: SourceRead) -> dict[str, object]:
 
 def _words(standing: Standing) -> str:
     found = sorted(standing, key=lambda one: one[0], reverse=True)
-    return "; ".join(", ".join([str(role), *sorted(sections)]) for role, sections in found)
+    return join_words(
+        (join_words([role, *sorted(sections)], ", ") for role, sections in found), "; "
+    )
 
 
 def _json(read: CourseRead) -> wire.CourseSync:

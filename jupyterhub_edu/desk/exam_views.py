@@ -248,8 +248,8 @@ def _seat(core: Core, user: str, name: str, came: Sequence[Sat], ends: datetime 
 
 def _state(sat: Sat) -> str:
     if sat.admission is None or sat.admission.stage is Stage.ENDED:
-        return "ended"
-    return "on" if sat.admission.stage is Stage.RUNNING else "starting"
+        return mark("ended")
+    return mark("on") if sat.admission.stage is Stage.RUNNING else mark("starting")
 
 
 def _is_worth_saying(one: MemberRow) -> bool:

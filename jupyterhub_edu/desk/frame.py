@@ -20,6 +20,7 @@ from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.words import Tongue, speaking
 
 from .base import Desk
+from .dates import dated
 from .languages import catalog, choose_language, telling, text_of
 from .tabs import tabs_for
 
@@ -98,6 +99,7 @@ class Page(Desk, BaseHandler):
             "ngettext": found.ngettext,
             "edu_text": text_of(found),
             "edu_tell": telling(found),
+            "dated": dated,
         }
 
     async def show(self, template: str, **what: Any) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from enum import StrEnum
+from enum import Enum
 from html import escape
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -88,7 +88,7 @@ class Words(str):
 def _told(value: object, tongue: Tongue) -> str:
     if isinstance(value, Words):
         return value.told(tongue)
-    return tongue.gettext(value) if isinstance(value, StrEnum) else str(value)
+    return tongue.gettext(str(value)) if isinstance(value, Enum) else str(value)
 
 
 def say(message: str, /, **values: object) -> Words:

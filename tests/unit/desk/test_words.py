@@ -23,8 +23,10 @@ from jupyterhub_edu.core.left import HoursLeft
 from jupyterhub_edu.core.messages import Message, Whom
 from jupyterhub_edu.desk import CUSTOM_SCOPES, TEMPLATES, desk_routes
 from jupyterhub_edu.desk.board import BoardRow, DevicesRow, LineRow, MessageRow
+from jupyterhub_edu.desk.dates import dated
 from jupyterhub_edu.desk.frame import Page
 from jupyterhub_edu.desk.helps import HelpedRow
+from jupyterhub_edu.desk.languages import telling
 from jupyterhub_edu.desk.line import LineView, Why
 from jupyterhub_edu.desk.live import Rest, Rights
 from jupyterhub_edu.desk.mine import ExamRow, Mine
@@ -354,6 +356,8 @@ def render(template: str, *, autoescape: bool = True) -> Any:
         "gettext": NullTranslations().gettext,
         "ngettext": NullTranslations().ngettext,
         "edu_text": NullTranslations().gettext,
+        "edu_tell": telling(NullTranslations()),
+        "dated": dated,
         "course_role": "teacher",
         "tabs": TABS,
     }
