@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import argon2
 import pytest
 
 from jupyterhub_edu.domain.people import (
@@ -98,6 +99,13 @@ async def test_a_login_states_name_and_courses(source):
 )
 async def test_anything_else_is_denied(source, login, password):
     assert isinstance(await source.authenticate(login, password), Denied)
+
+
+def test_what_an_unknown_name_is_checked_against_costs_what_a_hash_of_ours_costs() -> None:
+    ours, nobodys = hash_password("x"), roster._NOBODYS_HASH
+    assert argon2.extract_parameters(nobodys) == argon2.extract_parameters(ours)
+    with pytest.raises(argon2.exceptions.VerifyMismatchError):
+        argon2.PasswordHasher().verify(nobodys, "nobody")
 
 
 async def test_an_unknown_name_is_checked_against_a_hash_too(source, monkeypatch):
