@@ -30,8 +30,7 @@ class AdminAPI(API):
         Raises:
             DeskError: it is not ready, or who asks is no site admin.
         """
-        core = await self.ready_core()
-        person = self.require_person(core)
+        core, person = await self.who_asks()
         if core.roll.site_role(person) is not SiteRole.ADMIN:
             raise DeskError(Code.ADMINS_ONLY)
         return core, person
@@ -75,7 +74,7 @@ class SyncAPI(AdminAPI):
                 Code.UNREADABLE, say("Accept goes with one course, and without dry_run.")
             )
         if not dry:
-            address = self.request.remote_ip or ""
+            address = self.from_where
             await write_sync_down(core, admin, source, course, address, accept=accept)
         found = await core.syncer.run(source, course, accept=accept, dry=dry)
         self.show({"error": core.syncer.state(source).error, "courses": [*map(sync_json, found)]})
@@ -116,7 +115,7 @@ class PersonAPI(AdminAPI):
         """By the name of their account or by a key."""
         core, admin = await self.admin_core()
         found = await self._find(core, who)
-        address = self.request.remote_ip or ""
+        address = self.from_where
         try:
             stand_in = await erase(
                 core.roll, core.store, found, core.clock, admin.hub_name, address

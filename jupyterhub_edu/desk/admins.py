@@ -54,8 +54,7 @@ class Admins(Desk):
         Raises:
             DeskError: it is not ready, or who asks may not do this at the site as a whole.
         """
-        core = await self.ready_core()
-        person = self.require_person(core)
+        core, person = await self.who_asks()
         if not is_admin(core, person, act):
             raise DeskError(Code.ADMINS_ONLY)
         return core, person

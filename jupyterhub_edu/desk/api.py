@@ -93,8 +93,7 @@ class CoursesAPI(API):
     )
     async def get(self, *, asked: Paged) -> None:
         """Those that begin later too."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
+        core, viewer = await self.who_asks()
         rows, more = page_of(await views.my_courses(core, viewer), asked, lambda row: (row.id,))
         self.show({"items": [course_json(row) for row in rows], "next": more})
 
@@ -111,9 +110,7 @@ class CourseAPI(API):
     )
     async def get(self, course_id: str) -> None:
         """As whoever asks sees it."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
+        core, viewer, course = await self.course_of(course_id)
         self.show(course_json(views.course_row(core, viewer, course)))
 
 
@@ -130,9 +127,7 @@ class ServersAPI(API):
     )
     async def get(self, course_id: str, *, asked: Paged) -> None:
         """Sessions that start or end meanwhile move nobody to another page."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        self.require_course(core, viewer, course_id)
+        core, viewer, _ = await self.course_of(course_id)
         found = await views.sessions(core, viewer, course_id, core.stops.is_stopping)
         rows, more = page_of(found, asked, lambda row: (row.since.iso, row.admission))
         self.show({"items": [session_json(row) for row in rows], "next": more})
@@ -150,8 +145,7 @@ class ServerAPI(API):
     )
     async def delete(self, course_id: str, hub_name: str, server: str | None = None) -> None:
         """It goes on whoever waits for it."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
+        core, viewer = await self.who_asks()
         admission = self.require_stoppable(core, viewer, course_id, hub_name, server or "")
         stopped = await self.stop_session(core, viewer, admission)
         self.set_status(204 if stopped else 202)
@@ -174,14 +168,13 @@ class ServerAPI(API):
         wish: wire.ExtendWish,
     ) -> None:
         """Up to the campus's ceiling."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
+        core, viewer = await self.who_asks()
         admission = self.require_session(core, viewer, course_id, hub_name, server or "")
         # What a student may do with their own session is asked for by the session's own address.
         if not core.may(Act.EXTEND, viewer, course_id, within_ceiling=True):
             raise DeskError(Code.NOT_ALLOWED)
         until = instant(wish["until"])
-        asked = core.extending.extend_for(viewer, admission, until, self.request.remote_ip or "")
+        asked = core.extending.extend_for(viewer, admission, until, self.from_where)
         longer = await self.require_extended(core, admission, asked)
         row = views.session_row(core, viewer, longer, core.stops.is_stopping)
         self.show(session_json(row))

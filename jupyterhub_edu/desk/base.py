@@ -82,6 +82,29 @@ class Desk:
             raise DeskError(Code.NO_SUCH_COURSE)
         return course
 
+    async def who_asks(self) -> tuple[Core, Person]:
+        """The core, and who asks.
+
+        Raises:
+            DeskError: the core is not ready, or nobody whom a source has vouched for.
+        """
+        core = await self.ready_core()
+        return core, self.require_person(core)
+
+    async def course_of(self, course_id: str) -> tuple[Core, Person, Course]:
+        """The core, who asks, and the course, if they take part in it; what they may there is asked for by itself.
+
+        Raises:
+            DeskError: as ``who_asks``, or there is no such course for them.
+        """
+        core, viewer = await self.who_asks()
+        return core, viewer, self.require_course(core, viewer, course_id)
+
+    @property
+    def from_where(self) -> str:
+        """The network address of whoever asks."""
+        return self.request.remote_ip or ""
+
     def require_session(
         self, core: Core, viewer: Person, course_id: str, hub_name: str, server: str
     ) -> Admission:
@@ -115,9 +138,8 @@ class Desk:
         Raises:
             DeskError: it could not be written down, or the hub has not stopped it.
         """
-        address = self.request.remote_ip or ""
         try:
-            return await core.stops.stop(viewer.hub_name, admission, address, _STOP_WITHIN)
+            return await core.stops.stop(viewer.hub_name, admission, self.from_where, _STOP_WITHIN)
         except StoreError as error:
             raise self._logged(Code.NOT_WRITTEN, admission, error) from error
         except ServersError as error:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from jupyterhub_edu.core import Core, Refused
+from jupyterhub_edu.core import Refused
 from jupyterhub_edu.core.messages import Whom
 from jupyterhub_edu.core.sending import USUALLY, Sending
 from jupyterhub_edu.core.starting_for import StartingFor
 from jupyterhub_edu.domain.acts import Act
-from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import refusal
 from jupyterhub_edu.wire import board as wire
@@ -31,27 +30,7 @@ from .wishes import done
 __all__ = ["board_routes"]
 
 
-class _CourseAPI(API):
-    """One course, for somebody who takes part in it; what they may there is looked up anew for each request."""
-
-    async def course_of(self, course_id: str) -> tuple[Core, Person]:
-        """The core, and who asks.
-
-        Raises:
-            DeskError: there is no such course for them.
-        """
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        self.require_course(core, viewer, course_id)
-        return core, viewer
-
-    @property
-    def from_where(self) -> str:
-        """The network address of whoever asks."""
-        return self.request.remote_ip or ""
-
-
-class BoardAPI(_CourseAPI):
+class BoardAPI(API):
     """``/hub/api/edu/courses/<course>/now``."""
 
     @operation(
@@ -63,7 +42,7 @@ class BoardAPI(_CourseAPI):
     )
     async def get(self, course_id: str) -> None:
         """As of now."""
-        core, viewer = await self.course_of(course_id)
+        core, viewer, _ = await self.course_of(course_id)
         require_rights(core, viewer.hub_name, course_id)
         async with LIVE.looking(core, course_id) as board:
             await board.catch_up()
@@ -72,7 +51,7 @@ class BoardAPI(_CourseAPI):
         self.show({"at": core.clock().isoformat(), "sessions": sessions, **rest_json(rest)})
 
 
-class SweepsAPI(_CourseAPI):
+class SweepsAPI(API):
     """``/hub/api/edu/courses/<course>/stops``."""
 
     @operation(
@@ -85,7 +64,7 @@ class SweepsAPI(_CourseAPI):
     )
     async def post(self, course_id: str, *, wish: wire.SweepWish) -> None:
         """How far it is can be asked by its id."""
-        core, viewer = await self.course_of(course_id)
+        core, viewer, _ = await self.course_of(course_id)
         if not core.may(Act.STOP, viewer, course_id):
             raise DeskError(Code.NOT_ALLOWED)
         section = wish.get("section", "")
@@ -95,7 +74,7 @@ class SweepsAPI(_CourseAPI):
         self.show(sweep_json(sweep_row(core, sweep)), 202)
 
 
-class SweepAPI(_CourseAPI):
+class SweepAPI(API):
     """``/hub/api/edu/courses/<course>/stops/<stop>``."""
 
     @operation(
@@ -107,7 +86,7 @@ class SweepAPI(_CourseAPI):
     )
     async def get(self, course_id: str, stop: str) -> None:
         """For whoever sees the board."""
-        core, viewer = await self.course_of(course_id)
+        core, viewer, _ = await self.course_of(course_id)
         require_rights(core, viewer.hub_name, course_id)
         sweep = core.sweeps.find(course_id, stop)
         if sweep is None:
@@ -115,7 +94,7 @@ class SweepAPI(_CourseAPI):
         self.show(sweep_json(sweep_row(core, sweep)))
 
 
-class StartsAPI(_CourseAPI):
+class StartsAPI(API):
     """``/hub/api/edu/courses/<course>/starts``."""
 
     @operation(
@@ -129,7 +108,7 @@ class StartsAPI(_CourseAPI):
     )
     async def post(self, course_id: str, *, wish: wire.StartWish) -> None:
         """The reasons against it are those that they would be given."""
-        core, viewer = await self.course_of(course_id)
+        core, viewer, _ = await self.course_of(course_id)
         starting = StartingFor(core, viewer, course_id, self.from_where)
         act = starting.start(wish.get("person", ""), wish.get("profile"), wish.get("options"))
         try:
@@ -145,7 +124,7 @@ class StartsAPI(_CourseAPI):
         self.show(told, 202)
 
 
-class MessagesAPI(_CourseAPI):
+class MessagesAPI(API):
     """``/hub/api/edu/courses/<course>/messages``."""
 
     @operation(
@@ -157,7 +136,7 @@ class MessagesAPI(_CourseAPI):
     )
     async def get(self, course_id: str) -> None:
         """For whoever sees the board."""
-        core, viewer = await self.course_of(course_id)
+        core, viewer, _ = await self.course_of(course_id)
         require_rights(core, viewer.hub_name, course_id)
         self.show([message_json(row) for row in message_rows(core, course_id)])
 
@@ -171,7 +150,7 @@ class MessagesAPI(_CourseAPI):
     )
     async def post(self, course_id: str, *, wish: wire.MessageWish) -> None:
         """It ends by itself."""
-        core, viewer = await self.course_of(course_id)
+        core, viewer, _ = await self.course_of(course_id)
         whom, to = _whom(wish)
         lasts = timedelta(minutes=wish["minutes"]) if "minutes" in wish else USUALLY
         sending = Sending(core, viewer, course_id, self.from_where)
@@ -179,7 +158,7 @@ class MessagesAPI(_CourseAPI):
         self.show(message_json(message_row(core, message)), 201)
 
 
-class MessageAPI(_CourseAPI):
+class MessageAPI(API):
     """``/hub/api/edu/courses/<course>/messages/<message>``."""
 
     @operation(
@@ -196,7 +175,7 @@ class MessageAPI(_CourseAPI):
     )
     async def delete(self, course_id: str, message: str) -> None:
         """That it was sent still counts."""
-        core, viewer = await self.course_of(course_id)
+        core, viewer, _ = await self.course_of(course_id)
         await done(Sending(core, viewer, course_id, self.from_where).take_back(message), SENDING)
         self.set_status(204)
 

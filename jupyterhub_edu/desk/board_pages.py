@@ -52,9 +52,7 @@ class CoursePage(Page):
     @needs_scope(READ)
     async def get(self, course_id: str) -> None:
         """Everybody, live, for those who may see it, else one's own sessions."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
+        core, viewer, course = await self.course_of(course_id)
         rights = rights_of(core, viewer.hub_name, course_id)
         shown: dict[str, Any] = {"board": None, "sessions": ()}
         if rights is not None:
@@ -120,15 +118,13 @@ class _Act(Page):
 
     template = ""
 
-    async def course_of(self, course_id: str, act: Act) -> tuple[Core, Person, Course]:
+    async def course_for(self, course_id: str, act: Act) -> tuple[Core, Person, Course]:
         """The core, who asks, and the course.
 
         Raises:
             DeskError: there is no such course for them, or they may not do this there.
         """
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
+        core, viewer, course = await self.course_of(course_id)
         if not core.may(act, viewer, course_id, within_ceiling=True):
             raise DeskError(_NOT_YOURS[act])
         return core, viewer, course
@@ -146,11 +142,6 @@ class _Act(Page):
                 raise
             self.set_status(error.status_code)
             return None, str(error.jupyterhub_message)
-
-    @property
-    def from_where(self) -> str:
-        """The network address of whoever asks."""
-        return self.request.remote_ip or ""
 
     def back(self, course_id: str, **told: str) -> None:
         """To the board."""
@@ -174,14 +165,14 @@ class StopManyPage(_Act):
     @needs_scope(MANAGE)
     async def get(self, course_id: str) -> None:
         """The question: of everybody, or of a section, by name."""
-        core, viewer, course = await self.course_of(course_id, Act.STOP)
+        core, viewer, course = await self.course_for(course_id, Act.STOP)
         await self._ask(core, viewer, course, self.get_query_argument("section", ""))
 
     @web.authenticated
     @needs_scope(MANAGE)
     async def post(self, course_id: str) -> None:
         """The stops, of the sessions that were asked about and no others."""
-        core, viewer, course = await self.course_of(course_id, Act.STOP)
+        core, viewer, course = await self.course_for(course_id, Act.STOP)
         section = self.get_body_argument("section", "")
         asked = frozenset(self.get_body_argument("sessions", "").split(","))
         act = require_sweep(core, viewer, course_id, section, self.from_where, asked)
@@ -213,7 +204,7 @@ class ExtendPage(_Act):
     @needs_scope(MANAGE)
     async def get(self, course_id: str, hub_name: str, server: str | None = None) -> None:
         """The question."""
-        core, viewer, course = await self.course_of(course_id, Act.EXTEND)
+        core, viewer, course = await self.course_for(course_id, Act.EXTEND)
         admission = self.require_session(core, viewer, course_id, hub_name, server or "")
         await self._ask(core, course, admission)
 
@@ -221,7 +212,7 @@ class ExtendPage(_Act):
     @needs_scope(MANAGE)
     async def post(self, course_id: str, hub_name: str, server: str | None = None) -> None:
         """The later end, from the end that was shown."""
-        core, viewer, course = await self.course_of(course_id, Act.EXTEND)
+        core, viewer, course = await self.course_for(course_id, Act.EXTEND)
         admission = self.require_session(core, viewer, course_id, hub_name, server or "")
         asked = self.get_body_argument("minutes", "")
         if admission.ends_at is None or asked not in map(str, _LONGER):
@@ -261,14 +252,14 @@ class StartForPage(_Act):
     @needs_scope(MANAGE)
     async def get(self, course_id: str) -> None:
         """The question."""
-        core, _, course = await self.course_of(course_id, Act.START_FOR)
+        core, _, course = await self.course_for(course_id, Act.START_FOR)
         await self._ask(core, course, self.get_query_argument("person", ""), "")
 
     @web.authenticated
     @needs_scope(MANAGE)
     async def post(self, course_id: str) -> None:
         """The start, by the ordinary rules and with that person's own rights."""
-        core, viewer, course = await self.course_of(course_id, Act.START_FOR)
+        core, viewer, course = await self.course_for(course_id, Act.START_FOR)
         who = self.get_body_argument("person", "")
         profile = self.get_body_argument("profile", "")
         starting = StartingFor(core, viewer, course_id, self.from_where)
@@ -301,7 +292,7 @@ class MessagePage(_Act):
     @needs_scope(MANAGE)
     async def get(self, course_id: str, hub_name: str | None = None) -> None:
         """The question."""
-        core, _, course = await self.course_of(course_id, Act.MESSAGE)
+        core, _, course = await self.course_for(course_id, Act.MESSAGE)
         whom = Whom.PERSON if hub_name else Whom.ON
         await self._ask(core, course, whom, person=hub_name or "")
 
@@ -309,7 +300,7 @@ class MessagePage(_Act):
     @needs_scope(MANAGE)
     async def post(self, course_id: str, hub_name: str | None = None) -> None:
         """It is said, or the page with all that was typed and why not."""
-        core, viewer, course = await self.course_of(course_id, Act.MESSAGE)
+        core, viewer, course = await self.course_for(course_id, Act.MESSAGE)
         person, section, text, chosen, lasts = (
             self.get_body_argument(name, "")
             for name in ("person", "section", "text", "whom", "minutes")
@@ -350,7 +341,7 @@ class TakeBackPage(_Act):
     @needs_scope(MANAGE)
     async def get(self, course_id: str, id: str) -> None:
         """The question; for one that is over the board, which shows it no more."""
-        core, _, course = await self.course_of(course_id, Act.MESSAGE)
+        core, _, course = await self.course_for(course_id, Act.MESSAGE)
         message = core.messages.find(course_id, id)
         if message is None:
             self.back(course_id)
@@ -361,7 +352,7 @@ class TakeBackPage(_Act):
     @needs_scope(MANAGE)
     async def post(self, course_id: str, id: str) -> None:
         """It is shown no longer."""
-        core, viewer, _ = await self.course_of(course_id, Act.MESSAGE)
+        core, viewer, _ = await self.course_for(course_id, Act.MESSAGE)
         sending = Sending(core, viewer, course_id, self.from_where)
         try:
             await done(sending.take_back(id), SENDING)

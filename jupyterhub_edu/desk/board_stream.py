@@ -120,9 +120,7 @@ class BoardStream(_Stream, Page):
         """Follow a course."""
         if not isinstance(self.current_user, User) or READ not in self.parsed_scopes:
             raise DeskError(Code.NO_ACCOUNT)
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        self.require_course(core, viewer, course_id)
+        core, viewer, _ = await self.course_of(course_id)
         rights = require_rights(core, viewer.hub_name, course_id)
         key, make = html_face(self, core, course_id, rights)
         await self.follow(core, viewer.hub_name, course_id, key, make, rights)
@@ -140,9 +138,7 @@ class BoardStreamAPI(_Stream, API):
     )
     async def get(self, course_id: str) -> None:
         """The first event has everything, unless ``Last-Event-ID`` says what is known."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        self.require_course(core, viewer, course_id)
+        core, viewer, _ = await self.course_of(course_id)
         require_rights(core, viewer.hub_name, course_id)
         await self.follow(core, viewer.hub_name, course_id, "json", JsonFace, None)
 

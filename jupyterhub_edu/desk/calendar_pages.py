@@ -54,10 +54,8 @@ class Windows(Page):
         Raises:
             DeskError: no such course for them, or they set none in it.
         """
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        adjusting = Adjusting(core, viewer, course.id, self.request.remote_ip or "")
+        core, viewer, course = await self.course_of(course_id)
+        adjusting = Adjusting(core, viewer, course.id, self.from_where)
         try:
             adjusting.require_may_adjust(FIELD)
         except AdjustNotYours as error:

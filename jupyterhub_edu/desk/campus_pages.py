@@ -112,7 +112,7 @@ class HeldPage(AdminPage):
         core, name = await self._require(source, course)
         EXPENSIVE.require(name)
         admin = self.require_person(core)
-        address = self.request.remote_ip or ""
+        address = self.from_where
         accept = _is_held(core, source, course)
         await write_sync_down(core, admin, source, course, address, accept=accept)
         found = await core.syncer.run(source, course, accept=accept)

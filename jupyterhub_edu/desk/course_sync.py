@@ -48,10 +48,8 @@ class CourseSyncAPI(API):
     )
     async def post(self, course_id: str) -> None:
         """What is held back is let through by administrators alone."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        begun = core.course_syncs.begin(viewer, course.id, self.request.remote_ip or "")
+        core, viewer, course = await self.course_of(course_id)
+        begun = core.course_syncs.begin(viewer, course.id, self.from_where)
         read = await done(begun, PEOPLE_REFUSALS)
         await core.course_syncs.wait(course.id)
         self.show(_json(read))
@@ -87,7 +85,7 @@ class CourseSyncPage(PeopleTab):
             if core.course_syncs.last(course.id) is None:
                 raise
         else:
-            begun = core.course_syncs.begin(viewer, course.id, self.request.remote_ip or "")
+            begun = core.course_syncs.begin(viewer, course.id, self.from_where)
             await done(begun, PEOPLE_REFUSALS)
             await core.course_syncs.wait(course.id, _PATIENCE)
         self.redirect(self.people_address(course, "sync"), status=303)

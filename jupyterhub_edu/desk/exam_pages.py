@@ -60,10 +60,8 @@ class _Exams(Page):
     """Pages of one course's exams, for whoever holds them; others are told so, and outsiders that there is no course."""
 
     async def examining(self, course_id: str) -> tuple[Core, Course, Examining]:
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        examining = Examining(core, viewer, course.id, self.request.remote_ip or "")
+        core, viewer, course = await self.course_of(course_id)
+        examining = Examining(core, viewer, course.id, self.from_where)
         try:
             examining.require_may()
         except ExaminingNotYours as error:

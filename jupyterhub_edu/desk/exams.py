@@ -62,10 +62,8 @@ class _ExaminingAPI(API):
     """One course's exams, by whoever takes part in it; what they may there is looked up anew for each request."""
 
     async def examining(self, course_id: str) -> tuple[Core, Examining]:
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        return core, Examining(core, viewer, course.id, self.request.remote_ip or "")
+        core, viewer, course = await self.course_of(course_id)
+        return core, Examining(core, viewer, course.id, self.from_where)
 
     async def seen(self, core: Core, examining: Examining, exam: str) -> str | None:
         """What whoever asks has seen of an exam, if they say so.

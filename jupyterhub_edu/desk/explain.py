@@ -55,8 +55,7 @@ class ExplainAPI(API):
     )
     async def get(self, *, asked: wire.ExplainQuery) -> None:
         """Nothing is started."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
+        core, viewer = await self.who_asks()
         typed = Asked(
             asked["course"],
             asked.get("profile"),

@@ -108,8 +108,7 @@ class ExplainPage(Page):
     @needs_scope(READ)
     async def get(self) -> None:
         """For teachers about their own courses, for administrators about all."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
+        core, viewer = await self.who_asks()
         courses = _courses(core, viewer)
         if not courses:
             raise DeskError(Code.NOT_YOURS_TO_EXPLAIN)
@@ -151,9 +150,7 @@ class CourseExplainPage(Page):
     @needs_scope(READ)
     async def get(self, course_id: str) -> None:
         """For the course's teachers."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
+        core, viewer, course = await self.course_of(course_id)
         if not core.may(Act.EXPLAIN, viewer, course.id):
             raise DeskError(Code.NOT_YOURS_TO_EXPLAIN)
         self.redirect(self.address("explain", course=course.id), status=303)

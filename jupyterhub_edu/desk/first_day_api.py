@@ -45,11 +45,9 @@ async def at_the_door(desk: Desk, course_id: str) -> tuple[Core, Course, Doorkee
     Raises:
         DeskError: no such course for them, or they let nobody in.
     """
-    core = await desk.ready_core()
-    viewer = desk.require_person(core)
-    course = desk.require_course(core, viewer, course_id)
+    core, viewer, course = await desk.course_of(course_id)
     try:
-        return core, course, Doorkeeper(core, viewer, course, desk.request.remote_ip or "")
+        return core, course, Doorkeeper(core, viewer, course, desk.from_where)
     except JoinNotYours as error:
         raise DeskError(Code.NOT_YOUR_DOOR) from error
 
@@ -60,12 +58,9 @@ async def starting_class(desk: Desk, course_id: str) -> tuple[Core, Course, Star
     Raises:
         DeskError: no such course for them, or they start nobody's servers there.
     """
-    core = await desk.ready_core()
-    viewer = desk.require_person(core)
-    course = desk.require_course(core, viewer, course_id)
+    core, viewer, course = await desk.course_of(course_id)
     try:
-        address = desk.request.remote_ip or ""
-        return core, course, StartingClass(core, viewer, course.id, address)
+        return core, course, StartingClass(core, viewer, course.id, desk.from_where)
     except StartingNotYours as error:
         raise DeskError(Code.NOT_YOURS_TO_START) from error
 
@@ -112,6 +107,11 @@ class MissingAPI(API):
         self.show({"items": items, "next": following})
 
 
+async def _link(desk: Desk, course_id: str, asked: wire.LinkWish) -> str:
+    core, course, _ = await at_the_door(desk, course_id)
+    return course_link(desk, core, course, asked.get("profile", ""), asked.get("path", ""))
+
+
 class LinkAPI(API):
     """``/hub/api/edu/courses/<course>/link``."""
 
@@ -125,9 +125,7 @@ class LinkAPI(API):
     )
     async def get(self, course_id: str, *, asked: wire.LinkWish) -> None:
         """It lets nobody in who is not in the course."""
-        core, course, _ = await at_the_door(self, course_id)
-        wanted = asked.get("profile", ""), asked.get("path", "")
-        answer: wire.Link = {"url": course_link(self, core, course, *wanted)}
+        answer: wire.Link = {"url": await _link(self, course_id, asked)}
         self.show(answer)
 
 
@@ -144,9 +142,7 @@ class QRCodeAPI(API):
     )
     async def get(self, course_id: str, *, asked: wire.LinkWish) -> None:
         """To be shown or printed."""
-        core, course, _ = await at_the_door(self, course_id)
-        wanted = asked.get("profile", ""), asked.get("path", "")
-        drawn = qr_code(course_link(self, core, course, *wanted))
+        drawn = qr_code(await _link(self, course_id, asked))
         self.set_header("Content-Type", "image/svg+xml")
         self.write(drawn)
 
@@ -199,6 +195,10 @@ class JoinRequestAPI(API):
         self.show(answer)
 
 
+def _code(core: Core, door: Doorkeeper) -> wire.JoinCode | None:
+    return code_json(core, door.code) if door.code is not None else None
+
+
 class JoinCodeAPI(API):
     """``/hub/api/edu/courses/<course>/join-code``."""
 
@@ -212,7 +212,7 @@ class JoinCodeAPI(API):
     async def get(self, course_id: str) -> None:
         """Also one that is over."""
         core, _, door = await at_the_door(self, course_id)
-        shown = code_json(core, door.code) if door.code is not None else None
+        shown = _code(core, door)
         self.tag(shown)
         self.show(shown)
 
@@ -227,7 +227,7 @@ class JoinCodeAPI(API):
     async def put(self, course_id: str, *, wish: wire.JoinCodeWish) -> None:
         """It lets in by the right of whoever makes it, as long as they have it."""
         core, _, door = await at_the_door(self, course_id)
-        self.require_unchanged(code_json(core, door.code) if door.code is not None else None)
+        self.require_unchanged(_code(core, door))
         act = door.make_code(instant(wish["ends"]), wish["most"], wish.get("section", ""))
         self.show(code_json(core, await done(act, REFUSALS)))
 
@@ -241,7 +241,7 @@ class JoinCodeAPI(API):
     async def delete(self, course_id: str) -> None:
         """Who is in by it stays."""
         core, _, door = await at_the_door(self, course_id)
-        self.require_unchanged(code_json(core, door.code) if door.code is not None else None)
+        self.require_unchanged(_code(core, door))
         await done(door.end_code(), REFUSALS)
         self.set_status(204)
 

@@ -161,7 +161,7 @@ class FoundingPage(AdminPage):
     async def post(self) -> None:
         """Make one (``key``, ``title``, ``term``, ``starts``, ``until``), or set the ``state`` of ``course``."""
         core, admin = await self.admin_for()
-        founding = Founding(core, admin, self.request.remote_ip or "")
+        founding = Founding(core, admin, self.from_where)
         typed = {name: self.get_body_argument(name, "").strip() for name in _TYPED}
         course = self.get_body_argument("course", "")
         try:
@@ -225,10 +225,8 @@ class CopyPage(Page):
         self.redirect(self.address("courses", made.id), status=303)
 
     async def _course(self, course_id: str) -> tuple[Core, Founding, Course]:
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        founding = Founding(core, viewer, self.request.remote_ip or "")
+        core, viewer, course = await self.course_of(course_id)
+        founding = Founding(core, viewer, self.from_where)
         if not founding.may_copy(course.id):
             raise DeskError(Code.NOT_YOURS_TO_COPY)
         return core, founding, course
@@ -299,7 +297,7 @@ class FoundingAPI(Admins, API):
     async def post(self, *, wish: wire.CourseWish) -> None:
         """What the campus file could not hold is refused."""
         core, admin = await self.admin_for()
-        founding = Founding(core, admin, self.request.remote_ip or "")
+        founding = Founding(core, admin, self.from_where)
         made = await done(founding.create(wish["key"], wish["course"]), REFUSALS)
         self.show(_in_force(core.campus.courses[made.id], made), 201)
 
@@ -326,7 +324,7 @@ class StateAPI(Admins, API):
         core, admin = await self.admin_for()
         if course_id not in core.campus.courses and core.own_courses.find(course_id) is None:
             raise DeskError(Code.NO_SUCH_COURSE)
-        founding = Founding(core, admin, self.request.remote_ip or "")
+        founding = Founding(core, admin, self.from_where)
         changed = await done(founding.set_state(course_id, wish["state"]), REFUSALS)
         self.show(_in_force(core.campus.courses[changed.id], changed))
 
@@ -349,10 +347,8 @@ class CopyAPI(API):
     )
     async def post(self, course_id: str, *, wish: wire.CopyWish) -> None:
         """Its people stay behind, but for whoever copies it, and staff where that is asked for."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        founding = Founding(core, viewer, self.request.remote_ip or "")
+        core, viewer, course = await self.course_of(course_id)
+        founding = Founding(core, viewer, self.from_where)
         asked = CopyWish(
             wish.get("term"),
             wish.get("key"),

@@ -52,10 +52,8 @@ class _GivingAPI(API):
     """One course's grants, by whoever takes part in it; what they may there is looked up anew for each request."""
 
     async def giving(self, course_id: str) -> tuple[Core, Giving, str]:
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        return core, Giving(core, viewer, course.id, self.request.remote_ip or ""), course.id
+        core, viewer, course = await self.course_of(course_id)
+        return core, Giving(core, viewer, course.id, self.from_where), course.id
 
 
 class GrantsAPI(_GivingAPI):

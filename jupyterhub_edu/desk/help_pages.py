@@ -15,8 +15,8 @@ from jupyterhub_edu.domain.people import Person
 
 from . import views
 from .frame import Page
-from .helps import HELPING, help_rows, require_help
-from .refusals import Code, DeskError
+from .helps import HELPING, help_rows, helping, require_help
+from .refusals import DeskError
 from .scopes import MANAGE
 from .wishes import done
 
@@ -39,7 +39,7 @@ class HelpPage(Page):
         """Be let in; the page then has the way."""
         core, viewer, admission = await self._asked(course_id, hub_name, server)
         try:
-            await done(core.helps.open(viewer, admission, self.request.remote_ip or ""), HELPING)
+            await done(core.helps.open(viewer, admission, self.from_where), HELPING)
         except DeskError as error:
             self.set_status(error.status_code)
             await self._show(core, viewer, admission, failed=str(error.jupyterhub_message))
@@ -50,11 +50,7 @@ class HelpPage(Page):
     async def _asked(
         self, course_id: str, hub_name: str, server: str | None
     ) -> tuple[Core, Person, Admission]:
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        self.require_course(core, viewer, course_id)
-        if not core.helps.may(viewer, course_id):
-            raise DeskError(Code.NOT_YOURS_TO_HELP)
+        core, viewer = await helping(self, course_id)
         found = self.require_session(core, viewer, course_id, hub_name, server or "")
         return core, viewer, found
 
@@ -80,14 +76,13 @@ class EndHelpPage(Page):
     @needs_scope(MANAGE)
     async def post(self, help: str) -> None:
         """End it, then back: whoever helps to the course, whoever is helped to their courses; over already is well."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
+        core, viewer = await self.who_asks()
         try:
             found = require_help(core, viewer, help)
         except DeskError:
             self.redirect(self.address(), status=303)
             return
-        await done(core.helps.end(viewer, found, self.request.remote_ip or ""), HELPING)
+        await done(core.helps.end(viewer, found, self.from_where), HELPING)
         back = ("courses", found.course) if viewer.hub_name == found.helper else ()
         self.redirect(self.address(*back), status=303)
 

@@ -14,6 +14,7 @@ from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.wire import helps as wire
 
 from .api import API
+from .base import Desk
 from .operations import operation
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
@@ -28,6 +29,7 @@ __all__ = [
     "help_rows",
     "helped_json",
     "helped_rows",
+    "helping",
     "require_help",
 ]
 
@@ -149,6 +151,18 @@ def helped_json(row: HelpedRow) -> wire.Helped:
     }
 
 
+async def helping(desk: Desk, course_id: str) -> tuple[Core, Person]:
+    """The core, and who asks, if they help others in a course.
+
+    Raises:
+        DeskError: there is no such course for them, or they help nobody there.
+    """
+    core, viewer, _ = await desk.course_of(course_id)
+    if not core.helps.may(viewer, course_id):
+        raise DeskError(Code.NOT_YOURS_TO_HELP)
+    return core, viewer
+
+
 class CourseHelpsAPI(API):
     """``/hub/api/edu/courses/<course>/helps``."""
 
@@ -161,11 +175,7 @@ class CourseHelpsAPI(API):
     )
     async def get(self, course_id: str) -> None:
         """For whoever may help in it."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        self.require_course(core, viewer, course_id)
-        if not core.helps.may(viewer, course_id):
-            raise DeskError(Code.NOT_YOURS_TO_HELP)
+        core, viewer = await helping(self, course_id)
         self.show([_json(core, viewer, one) for one in core.helps.of_course(course_id)])
 
     @operation(
@@ -178,16 +188,11 @@ class CourseHelpsAPI(API):
     )
     async def post(self, course_id: str, *, wish: wire.HelpWish) -> None:
         """Who is in already stays as long as before."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        self.require_course(core, viewer, course_id)
-        if not core.helps.may(viewer, course_id):
-            raise DeskError(Code.NOT_YOURS_TO_HELP)
+        core, viewer = await helping(self, course_id)
         admission = self.require_session(
             core, viewer, course_id, wish["user"], wish.get("server", "")
         )
-        address = self.request.remote_ip or ""
-        help = await done(core.helps.open(viewer, admission, address), HELPING)
+        help = await done(core.helps.open(viewer, admission, self.from_where), HELPING)
         self.show(_json(core, viewer, help), 201)
 
 
@@ -203,11 +208,9 @@ class CourseHelpAPI(API):
     )
     async def delete(self, course_id: str, help: str) -> None:
         """They are let in no longer."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        self.require_course(core, viewer, course_id)
+        core, viewer, _ = await self.course_of(course_id)
         found = require_help(core, viewer, help, course_id)
-        await done(core.helps.end(viewer, found, self.request.remote_ip or ""), HELPING)
+        await done(core.helps.end(viewer, found, self.from_where), HELPING)
         self.set_status(204)
 
 
@@ -219,8 +222,7 @@ class HelpsAPI(API):
     )
     async def get(self) -> None:
         """Of whoever asks."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
+        core, viewer = await self.who_asks()
         self.show([_json(core, viewer, one) for one in core.helps.of_owner(viewer.hub_name)])
 
 
@@ -235,10 +237,9 @@ class HelpAPI(API):
     )
     async def delete(self, help: str) -> None:
         """They are let in no longer."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
+        core, viewer = await self.who_asks()
         found = require_help(core, viewer, help)
-        await done(core.helps.end(viewer, found, self.request.remote_ip or ""), HELPING)
+        await done(core.helps.end(viewer, found, self.from_where), HELPING)
         self.set_status(204)
 
 

@@ -39,7 +39,7 @@ _SHOWN: Final = tuple(Kind)
 
 class _Lists(PeopleTab):
     def lists(self, core: Core, viewer: Person, course: Course) -> Importing:
-        return Importing(core, viewer, course.id, self.request.remote_ip or "")
+        return Importing(core, viewer, course.id, self.from_where)
 
 
 class NewImportPage(_Lists):

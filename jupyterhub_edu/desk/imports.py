@@ -52,12 +52,10 @@ _ALL: Final = frozenset({Code.NO_SUCH_COURSE, *IMPORT_REFUSALS.values()})
 
 class _ImportsAPI(API):
     async def staff(self, course_id: str) -> tuple[Core, Importing]:
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
+        core, viewer, course = await self.course_of(course_id)
         if not core.may(Act.ENROL, viewer, course.id):
             raise DeskError(Code.NOT_YOURS_TO_GIVE)
-        return core, Importing(core, viewer, course.id, self.request.remote_ip or "")
+        return core, Importing(core, viewer, course.id, self.from_where)
 
     async def shown(self, lists: Importing, listing: PeopleList) -> None:
         """Answer with a list as it stands: 202 while people are looked for."""

@@ -41,9 +41,8 @@ async def newcomer(desk: Desk) -> tuple[Core, Newcomer]:
     Raises:
         DeskError: a service, or an account that no source has vouched for.
     """
-    core = await desk.ready_core()
-    person = desk.require_person(core)
-    return core, Newcomer(core, person, desk.request.remote_ip or "")
+    core, person = await desk.who_asks()
+    return core, Newcomer(core, person, desk.from_where)
 
 
 class JoinAPI(API):

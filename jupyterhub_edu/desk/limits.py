@@ -63,10 +63,8 @@ class AdjustingAPI(API):
         Raises:
             DeskError: no such course for them, or they adjust nothing in it.
         """
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        adjusting = Adjusting(core, viewer, course.id, self.request.remote_ip or "")
+        core, viewer, course = await self.course_of(course_id)
+        adjusting = Adjusting(core, viewer, course.id, self.from_where)
         try:
             adjusting.require_may_adjust(field)
         except AdjustNotYours as error:

@@ -136,7 +136,7 @@ class LimitsPage(Page):
     async def _grant(
         self, core: Core, viewer: Person, course: Course, adjusting: Adjusting, act: str
     ) -> None:
-        giving = Giving(core, viewer, course.id, self.request.remote_ip or "")
+        giving = Giving(core, viewer, course.id, self.from_where)
         typed = {name: self.get_body_argument(name, "").strip() for name in _GRANT_FIELDS}
         try:
             if act == "take-back":
@@ -166,10 +166,8 @@ class LimitsPage(Page):
     # -- both --------------------------------------------------------------------------------------------------
 
     async def _course(self, course_id: str) -> tuple[Core, Person, Course, Adjusting]:
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        adjusting = Adjusting(core, viewer, course.id, self.request.remote_ip or "")
+        core, viewer, course = await self.course_of(course_id)
+        adjusting = Adjusting(core, viewer, course.id, self.from_where)
         try:
             adjusting.require_may_adjust()
         except AdjustNotYours as error:

@@ -58,7 +58,7 @@ class LineAPI(API):
             raise DeskError(Code.UNREADABLE, "This hub has no named servers.")
         try:
             person, request = request_of(core, user.name, dict(wish))
-            core.exams.note_address(person.hub_name, self.request.remote_ip or "")
+            core.exams.note_address(person.hub_name, self.from_where)
             standing = await core.line.join(request, person, server)
         except Refused as refused:
             core.counts.refuse(str(wish.get("course", "")), refused.decision.reasons)
@@ -71,8 +71,7 @@ class LineAPI(API):
     @operation(MANAGE, does="Give one's place up.", answers={204: None}, refuses={Code.NO_PLACE})
     async def delete(self) -> None:
         """404 if there is none that can be given up."""
-        core = await self.ready_core()
-        person = self.require_person(core)
+        core, person = await self.who_asks()
         try:
             left = await core.line.leave(person.hub_name)
         except StoreError as error:

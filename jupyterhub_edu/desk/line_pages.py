@@ -98,8 +98,7 @@ class LinePage(_LineWords):
     @needs_scope(MANAGE)
     async def post(self) -> None:
         """Leave; the page then tells what is."""
-        core = await self.ready_core()
-        person = self.require_person(core)
+        core, person = await self.who_asks()
         try:
             await core.line.leave(person.hub_name)
         except StoreError as error:

@@ -86,8 +86,7 @@ class GoPage(Page):
     @needs_scope(READ)
     async def get(self, course_id: str) -> None:
         """Who is not in the course may ask to join it, where it takes requests; to others it does not exist."""
-        core = await self.ready_core()
-        person = self.require_person(core)
+        core, person = await self.who_asks()
         course = core.campus.courses.get(course_id)
         if course is not None and not views.may_look_in(core, person, course_id):
             asked = [one.id for one in Newcomer(core, person).courses()]

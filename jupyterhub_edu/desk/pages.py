@@ -54,8 +54,7 @@ class StopPage(Page):
     @needs_scope(MANAGE)
     async def get(self, course_id: str, hub_name: str, server: str | None = None) -> None:
         """The question."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
+        core, viewer = await self.who_asks()
         admission = self.require_stoppable(core, viewer, course_id, hub_name, server or "")
         await self._ask(core, viewer, admission)
 
@@ -63,8 +62,7 @@ class StopPage(Page):
     @needs_scope(MANAGE)
     async def post(self, course_id: str, hub_name: str, server: str | None = None) -> None:
         """The stop, of the session that was asked about and no other."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
+        core, viewer = await self.who_asks()
         asked = self.get_body_argument("session", "")
         try:
             admission = self.require_stoppable(core, viewer, course_id, hub_name, server or "")

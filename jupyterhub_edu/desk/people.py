@@ -50,10 +50,8 @@ class _ByHandAPI(API):
     """Acts in one course, by whoever takes part in it; what they may there is looked up anew for each request."""
 
     async def staff(self, course_id: str) -> ByHand:
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        return ByHand(core, viewer, course.id, self.request.remote_ip or "")
+        core, viewer, course = await self.course_of(course_id)
+        return ByHand(core, viewer, course.id, self.from_where)
 
 
 class PeopleAPI(_ByHandAPI):
@@ -69,9 +67,7 @@ class PeopleAPI(_ByHandAPI):
     )
     async def get(self, course_id: str, *, asked: wire.MembersQuery) -> None:
         """For whoever may add people to it."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
+        core, viewer, course = await self.course_of(course_id)
         if not core.may(Act.ENROL, viewer, course.id):
             raise DeskError(Code.NOT_YOURS_TO_GIVE)
         self.show(await members_json(core, viewer, course.id, asked))
@@ -139,7 +135,7 @@ class PersonOfCourseAPI(_ByHandAPI):
         if starts is not None and ends is not None and ends <= starts:
             raise DeskError(Code.UNREADABLE, say("It ends before it begins."))
         self.require_unchanged(row.hand.as_json())
-        staff = ByHand(core, viewer, course_id, self.request.remote_ip or "", row.hand.tag)
+        staff = ByHand(core, viewer, course_id, self.from_where, row.hand.tag)
         role = _ROLES[wish["role"]] if "role" in wish else None
         act = staff.change(row.key, role, starts=starts, ends=ends, why=why)
         await done(act, PEOPLE_REFUSALS)
@@ -148,9 +144,7 @@ class PersonOfCourseAPI(_ByHandAPI):
         self.show(member_json(now))
 
     async def _row(self, course_id: str, who: str) -> tuple[Core, Person, MemberRow]:
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
+        core, viewer, course = await self.course_of(course_id)
         if not core.may(Act.ENROL, viewer, course.id):
             raise DeskError(Code.NOT_YOURS_TO_GIVE)
         row = await find_row(core, viewer, course.id, who)

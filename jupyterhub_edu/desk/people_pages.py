@@ -49,9 +49,7 @@ class PeopleTab(Page):
 
     async def staff(self, course_id: str) -> tuple[Core, Person, Course]:
         """Who asks, and about which course."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
+        core, viewer, course = await self.course_of(course_id)
         if not core.may(Act.ENROL, viewer, course.id):
             raise DeskError(Code.NOT_YOURS_TO_GIVE)
         return core, viewer, course
@@ -60,7 +58,7 @@ class PeopleTab(Page):
         self, core: Core, viewer: Person, course: Course, seen: str | None = None
     ) -> ByHand:
         """What they do by hand."""
-        return ByHand(core, viewer, course.id, self.request.remote_ip or "", seen)
+        return ByHand(core, viewer, course.id, self.from_where, seen)
 
     def roles_below(self, core: Core, viewer: Person, course: Course) -> list[str]:
         """The roles that somebody may give, a student's first."""

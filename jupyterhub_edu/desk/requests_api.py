@@ -39,9 +39,7 @@ class RequestsAPI(API):
     )
     async def get(self, course_id: str, *, asked: Paged) -> None:
         """For whoever may ask."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
+        core, viewer, course = await self.course_of(course_id)
         await done(_allowed(Requesting(core, viewer), course.id), REFUSALS)
         self.show(_page(core, core.requests.of(course.id), asked))
 
@@ -55,10 +53,8 @@ class RequestsAPI(API):
     )
     async def post(self, course_id: str, *, wish: wire.RequestWish) -> None:
         """The body is the one that the act itself takes."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        requesting = Requesting(core, viewer, self.request.remote_ip or "")
+        core, viewer, course = await self.course_of(course_id)
+        requesting = Requesting(core, viewer, self.from_where)
         await done(_allowed(requesting, course.id), REFUSALS)
         kind = Kind(wish["kind"])
         read = read_request(kind, wish["wish"])
@@ -78,10 +74,8 @@ class RequestAPI(API):
     )
     async def delete(self, course_id: str, request: str) -> None:
         """It stays to be seen."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
-        requesting = Requesting(core, viewer, self.request.remote_ip or "")
+        core, viewer, course = await self.course_of(course_id)
+        requesting = Requesting(core, viewer, self.from_where)
         withdrawn = await done(requesting.withdraw(request, course.id), REFUSALS)
         self.show(request_json(core, withdrawn))
 
@@ -120,7 +114,7 @@ class AnswerAPI(Admins, API):
     async def post(self, request: str, *, wish: wire.RequestAnswer) -> None:
         """What the act has against it is told, and leaves the request open."""
         core, admin = await self.admin_for()
-        address = self.request.remote_ip or ""
+        address = self.from_where
         told = await answered(
             core, admin, request, wish.get("words", ""), address, approve=wish["approve"]
         )

@@ -45,7 +45,7 @@ class CourseRequestsPage(Page):
     async def post(self, course_id: str) -> None:
         """Ask (``kind``, ``wish`` as JSON, ``why``), or take one back (``withdraw``)."""
         core, viewer, course = await self._course(course_id)
-        requesting = Requesting(core, viewer, self.request.remote_ip or "")
+        requesting = Requesting(core, viewer, self.from_where)
         withdraw = self.get_body_argument("withdraw", "")
         try:
             if withdraw:
@@ -71,9 +71,7 @@ class CourseRequestsPage(Page):
         return kind, read_request(kind, wish)
 
     async def _course(self, course_id: str) -> tuple[Core, Person, Course]:
-        core = await self.ready_core()
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
+        core, viewer, course = await self.course_of(course_id)
         try:
             Requesting(core, viewer).require_may_ask(course.id)
         except RequestNotYours as error:
@@ -109,7 +107,7 @@ class CampusRequestsPage(AdminPage):
                 admin,
                 self.get_body_argument("request", ""),
                 text(self.get_body_argument("words", "").strip()),
-                self.request.remote_ip or "",
+                self.from_where,
                 approve=answer == "yes",
             )
         except DeskError as error:

@@ -55,7 +55,7 @@ class SessionAPI(API):
         """For its owner alone."""
         core = await self.ready_core()
         admission = self._require_own(core, user_name, server_name)
-        asked = core.extending.extend(user_name, admission, self.request.remote_ip or "")
+        asked = core.extending.extend(user_name, admission, self.from_where)
         longer = await self.require_extended(core, admission, asked)
         self.show(_session_json(core, longer))
 

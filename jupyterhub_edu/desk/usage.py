@@ -39,8 +39,7 @@ class UsageAPI(API):
     )
     async def get(self, *, asked: wire.UsageQuery) -> None:
         """Left out ``course`` and ``person``: all for site admins, else one's own."""
-        core = await self.ready_core()
-        viewer = self.require_person(core)
+        core, viewer = await self.who_asks()
         query = restrict(core, viewer, _question(core, asked))
         try:
             found = await core.store.load_usage(query)

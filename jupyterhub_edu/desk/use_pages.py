@@ -57,17 +57,14 @@ class UsePage(Page):
     @needs_scope(MANAGE)
     async def post(self) -> None:
         """Let one's own session go on, as far as the rules do."""
-        core = await self.ready_core()
-        person = self.require_person(core)
+        core, person = await self.who_asks()
         asked = self.get_body_argument("session", "")
         admission = core.book.admission(asked)
         if admission is None or admission.hub_name != person.hub_name:
             self.redirect(self.address("use"), status=303)
             return
         try:
-            longer = core.extending.extend(
-                person.hub_name, admission, self.request.remote_ip or ""
-            )
+            longer = core.extending.extend(person.hub_name, admission, self.from_where)
             await self.require_extended(core, admission, longer)
         except Exception as error:
             # Our refusals carry their sentences on either version of the hub.
@@ -80,8 +77,7 @@ class UsePage(Page):
         self.redirect(self.address("use"), status=303)
 
     async def _show(self, refused: str) -> None:
-        core = await self.ready_core()
-        person = self.require_person(core)
+        core, person = await self.who_asks()
         await self.show(
             "use.html",
             use=await _use(core, person),
