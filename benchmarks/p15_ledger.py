@@ -28,7 +28,8 @@ from jupyterhub_edu.domain.profiles import Amounts, Granted
 from jupyterhub_edu.domain.quantities import Cpu, Memory
 from jupyterhub_edu.domain.schedule import Period, period_span
 from jupyterhub_edu.domain.usage import By, UsageQuery, charge
-from jupyterhub_edu.store import SqlStore, open_store, rows
+from jupyterhub_edu.store import SqlStore, open_store
+from jupyterhub_edu.store.admission_rows import admission_row, read_admission
 from jupyterhub_edu.store.tables import ADMISSIONS
 from tests.postgres.server import database_url, find_binaries, running_postgres
 
@@ -89,7 +90,7 @@ async def _measure(name: str, url: str) -> list[dict[str, Any]]:
             .where(ADMISSIONS.c.ended_at >= int(week.starts.timestamp() * 1_000_000))
         )
         found = await store._do(lambda c: [dict(row) for row in c.execute(query).mappings()])
-        days = [u for row in found for u in charge(rows.read_admission(row), campus.zone)]
+        days = [u for row in found for u in charge(read_admission(row), campus.zone)]
         return sum(usage.used for usage in days if usage.day and usage.day >= since)
 
     async def whole_month() -> Any:
@@ -177,7 +178,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _row(number: int) -> dict[str, Any]:
-    """As ``rows.admission_row`` would write it, from one that it wrote."""
+    """As ``admission_row`` would write it, from one that it wrote."""
     begins = _begins(number)
     person = number * 7919 % _PEOPLE
     micros = (begins - _EPOCH) // timedelta(microseconds=1)
@@ -223,4 +224,4 @@ def _session(number: int) -> Admission:
     )
 
 
-_TEMPLATE = rows.admission_row(_session(0))
+_TEMPLATE = admission_row(_session(0))

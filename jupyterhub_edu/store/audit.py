@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, or_, select
 
 from jupyterhub_edu.ports import AuditQuery, Filed
 
-from .rows import read_audit
+from .record_rows import read_audit
 from .tables import AUDIT
 from .values import micros
 

@@ -17,7 +17,7 @@ from jupyterhub_edu.domain.people import CourseRole, Enrolment, Exclusion, Liste
 from jupyterhub_edu.domain.usage import Usage, UsageQuery, charge, sum_usage
 from jupyterhub_edu.ports import AuditEntry, AuditQuery, Filed, HandChanges, Record, StoreError
 
-from . import rows
+from . import admission_rows, people_rows, record_rows, refusals
 
 __all__ = ["MemoryStore"]
 
@@ -67,12 +67,12 @@ class MemoryStore:
     ) -> None:
         """Keep the person and exactly these enrolments of this origin."""
         told = list(enrolments)
-        rows.person_row(person)
-        rows.answer_rows(person, origin, told)
+        people_rows.person_row(person)
+        people_rows.answer_rows(person, origin, told)
         for other in self._people.values():
             own = other.linked_to is None and person.linked_to is None
             if own and other.hub_name == person.hub_name and other.key != person.key:
-                raise StoreError(rows.name_taken(person, other.key))
+                raise StoreError(refusals.name_taken(person, other.key))
         self._people[person.key] = person
         self._listed.pop(person.key, None)
         self._enrolments = {
@@ -91,7 +91,7 @@ class MemoryStore:
 
     async def touch_roster(self, origin: str, course: str, at: datetime) -> None:
         """Keep that a roster was complete."""
-        rows.roster_row(origin, course, at)
+        people_rows.roster_row(origin, course, at)
         self._rosters[origin, course] = at
 
     async def save_roster(
@@ -104,10 +104,10 @@ class MemoryStore:
     ) -> None:
         """Keep exactly these enrolments of this origin in this course."""
         told, names = list(enrolments), list(listed)
-        rows.roster_rows(origin, course, told)
+        people_rows.roster_rows(origin, course, told)
         for entry in names:
-            rows.listed_row(entry)
-        rows.roster_row(origin, course, at)
+            people_rows.listed_row(entry)
+        people_rows.roster_row(origin, course, at)
         self._rosters[origin, course] = at
         former = [e for e in self._enrolments.values() if (e.origin, e.course) == (origin, course)]
         for enrolment in former:
@@ -122,7 +122,7 @@ class MemoryStore:
 
     async def add_exclusion(self, exclusion: Exclusion) -> None:
         """Add or replace one exclusion."""
-        rows.exclusion_row(exclusion)
+        people_rows.exclusion_row(exclusion)
         self._exclusions[exclusion.person, exclusion.course] = exclusion
 
     async def remove_exclusion(self, person: str, course: str) -> None:
@@ -135,7 +135,7 @@ class MemoryStore:
 
     async def save_pending(self, pending: Pending) -> None:
         """Insert or replace by id."""
-        rows.pending_row(pending)
+        people_rows.pending_row(pending)
         self._pending[pending.id] = pending
 
     async def remove_pending(self, id: str) -> None:
@@ -157,7 +157,7 @@ class MemoryStore:
         entry: AuditEntry | None = None,
     ) -> None:
         """Insert or replace some, remove others, write the entry down."""
-        kept = [rows.read_record(rows.record_row(record)) for record in put]
+        kept = [record_rows.read_record(record_rows.record_row(record)) for record in put]
         if entry is not None:
             await self.append_audit(entry)
         for key in drop:
@@ -168,12 +168,14 @@ class MemoryStore:
         """Keep what was changed by hand."""
         # Spelt first, so that what cannot be kept changes nothing.
         for one in (*changes.put, *changes.drop):
-            rows.by_hand_row(one)
+            people_rows.by_hand_row(one)
         for names in changes.listed:
-            rows.listed_row(names)
-        kept = [rows.read_record(rows.record_row(record)) for record in changes.records]
+            people_rows.listed_row(names)
+        kept = [
+            record_rows.read_record(record_rows.record_row(record)) for record in changes.records
+        ]
         for entry in changes.entries:
-            rows.audit_row(entry)
+            record_rows.audit_row(entry)
         for one in changes.drop:
             await self._drop(one)
         for one in changes.put:
@@ -212,14 +214,14 @@ class MemoryStore:
         if sealed is None:
             self._secrets.pop(name, None)
         else:
-            rows.secret_row(name, sealed, whose)
+            record_rows.secret_row(name, sealed, whose)
             self._secrets[name] = sealed, whose
 
     async def add_enrolment(self, enrolment: Enrolment, listed: Listed | None = None) -> None:
         """Add or replace one manual enrolment."""
-        rows.enrolment_row(enrolment)
+        people_rows.enrolment_row(enrolment)
         if listed is not None:
-            rows.listed_row(listed)
+            people_rows.listed_row(listed)
             if listed.key not in self._people:
                 self._listed[listed.key] = listed
         self._enrolments[_key(enrolment)] = enrolment
@@ -235,13 +237,13 @@ class MemoryStore:
 
     async def pin(self, entry: str, person: str) -> None:
         """Pin an entry; the first pin stays."""
-        rows.pin_row(entry, person)
+        people_rows.pin_row(entry, person)
         self._require_person(person)
         self._pins.setdefault(entry, person)
 
     async def save_admission(self, admission: Admission, entry: AuditEntry | None = None) -> None:
         """Insert or replace by id, unless it has ended. Write the entry down with it."""
-        rows.admission_row(admission)
+        admission_rows.admission_row(admission)
         if entry is not None:
             await self.append_audit(entry)
         known = self._admissions.get(admission.id)
@@ -272,7 +274,7 @@ class MemoryStore:
 
     async def append_audit(self, entry: AuditEntry) -> None:
         """Append one entry."""
-        rows.audit_row(entry)
+        record_rows.audit_row(entry)
         self._audit.append(entry)
 
     async def load_audit(
@@ -307,10 +309,10 @@ class MemoryStore:
         pending: Collection[str] = (),
     ) -> None:
         """Remove all that is kept of a person; what must stay has the stand-in for them."""
-        rows.require_stand_in(stand_in)
+        refusals.require_stand_in(stand_in)
         own = await self.load_admissions_of(hub_name)
         if hub_name and any(a.stage is not Stage.ENDED for a in own):
-            raise StoreError(rows.still_running(hub_name))
+            raise StoreError(refusals.still_running(hub_name))
         for key in keys:
             self._people.pop(key, None)
             self._listed.pop(key, None)
@@ -365,7 +367,7 @@ class MemoryStore:
 
     def _require_person(self, key: str) -> None:
         if key not in self._people:
-            raise StoreError(rows.unknown_person(key))
+            raise StoreError(refusals.unknown_person(key))
 
 
 def _key(enrolment: Enrolment) -> tuple[str, str, CourseRole, str]:

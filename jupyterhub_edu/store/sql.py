@@ -43,7 +43,7 @@ from jupyterhub_edu.ports import (
     utc_now,
 )
 
-from . import rows
+from . import admission_rows, people_rows, record_rows, refusals
 from .audit import find_audit
 from .database import Backend, Database, Job
 from .place import locate
@@ -162,19 +162,19 @@ class SqlStore:
     async def load_people(self) -> Sequence[Person]:
         """Everybody ever linked."""
         query = select(PEOPLE).order_by(PEOPLE.c.key)
-        return await self._do(lambda c: _read(c, query, rows.read_person))
+        return await self._do(lambda c: _read(c, query, people_rows.read_person))
 
     async def load_enrolments(self) -> Sequence[Enrolment]:
         """Every enrolment that was kept."""
         query = select(ENROLMENTS).order_by(*ENROLMENTS.primary_key)
-        return await self._do(lambda c: _read(c, query, rows.read_enrolment))
+        return await self._do(lambda c: _read(c, query, people_rows.read_enrolment))
 
     async def save_answer(
         self, person: Person, origin: str, enrolments: Iterable[Enrolment]
     ) -> None:
         """Keep the person and exactly these enrolments of this origin."""
-        values = rows.person_row(person)
-        told = rows.answer_rows(person, origin, enrolments)
+        values = people_rows.person_row(person)
+        told = people_rows.answer_rows(person, origin, enrolments)
         of_origin = and_(ENROLMENTS.c.person == person.key, ENROLMENTS.c.origin == origin)
         holder = select(PEOPLE.c.key).where(
             PEOPLE.c.hub_name == person.hub_name,
@@ -185,7 +185,7 @@ class SqlStore:
         def save(connection: Connection) -> None:
             other = None if person.linked_to else connection.execute(holder).scalar()
             if other is not None:
-                raise StoreError(rows.name_taken(person, other))
+                raise StoreError(refusals.name_taken(person, other))
             _upsert(connection, PEOPLE, values)
             connection.execute(delete(MEMBERS).where(MEMBERS.c.key == person.key))
             connection.execute(delete(ENROLMENTS).where(of_origin))
@@ -197,15 +197,15 @@ class SqlStore:
     async def load_listed(self) -> Sequence[Listed]:
         """Everybody whom a roster names and who has never logged in."""
         query = select(MEMBERS).order_by(MEMBERS.c.key)
-        return await self._do(lambda c: _read(c, query, rows.read_listed))
+        return await self._do(lambda c: _read(c, query, people_rows.read_listed))
 
     async def load_rosters(self) -> Mapping[tuple[str, str], datetime]:
         """When each roster was last complete."""
-        return dict(await self._do(lambda c: _read(c, select(ROSTERS), rows.read_roster)))
+        return dict(await self._do(lambda c: _read(c, select(ROSTERS), people_rows.read_roster)))
 
     async def touch_roster(self, origin: str, course: str, at: datetime) -> None:
         """Keep that a roster was complete."""
-        values = rows.roster_row(origin, course, at)
+        values = people_rows.roster_row(origin, course, at)
         await self._do(lambda c: _upsert(c, ROSTERS, values))
 
     async def save_roster(
@@ -218,18 +218,18 @@ class SqlStore:
     ) -> None:
         """Keep exactly these enrolments of this origin in this course."""
         names, roster = list(listed), list(enrolments)
-        values = rows.roster_row(origin, course, at)
+        values = people_rows.roster_row(origin, course, at)
         same = and_(ENROLMENTS.c.origin == origin, ENROLMENTS.c.course == course)
         # Spelt on the thread as well: a large course would hold up the event loop.
 
         def save(connection: Connection) -> None:
-            told = rows.roster_rows(origin, course, roster)
+            told = people_rows.roster_rows(origin, course, roster)
             _upsert(connection, ROSTERS, values)
             former = connection.execute(delete(ENROLMENTS).where(same).returning(_PERSON))
             gone = {row.person for row in former} - {row["person"] for row in told}
             if told:
                 connection.execute(insert(ENROLMENTS), told)
-            for name in map(rows.listed_row, names):
+            for name in map(people_rows.listed_row, names):
                 if not _is_known(connection, name["key"]):
                     _upsert(connection, MEMBERS, name)
             for key in gone:
@@ -240,11 +240,11 @@ class SqlStore:
     async def load_exclusions(self) -> Sequence[Exclusion]:
         """Everybody kept out of a course."""
         query = select(EXCLUSIONS).order_by(*EXCLUSIONS.primary_key)
-        return await self._do(lambda c: _read(c, query, rows.read_exclusion))
+        return await self._do(lambda c: _read(c, query, people_rows.read_exclusion))
 
     async def add_exclusion(self, exclusion: Exclusion) -> None:
         """Add or replace one exclusion."""
-        values = rows.exclusion_row(exclusion)
+        values = people_rows.exclusion_row(exclusion)
         await self._do(lambda c: _upsert(c, EXCLUSIONS, values))
 
     async def remove_exclusion(self, person: str, course: str) -> None:
@@ -255,11 +255,11 @@ class SqlStore:
     async def load_pending(self) -> Sequence[Pending]:
         """What was typed and says nobody yet, oldest first."""
         query = select(PENDING).order_by(PENDING.c.at, PENDING.c.id)
-        return await self._do(lambda c: _read(c, query, rows.read_pending))
+        return await self._do(lambda c: _read(c, query, people_rows.read_pending))
 
     async def save_pending(self, pending: Pending) -> None:
         """Insert or replace by id."""
-        values = rows.pending_row(pending)
+        values = people_rows.pending_row(pending)
         await self._do(lambda c: _upsert(c, PENDING, values))
 
     async def remove_pending(self, id: str) -> None:
@@ -269,13 +269,13 @@ class SqlStore:
     async def load_records(self, kind: str) -> Sequence[Record]:
         """All records of a kind, by id."""
         query = select(RECORDS).where(RECORDS.c.kind == kind).order_by(RECORDS.c.id)
-        return await self._do(lambda c: _read(c, query, rows.read_record))
+        return await self._do(lambda c: _read(c, query, record_rows.read_record))
 
     async def load_records_of(self, keys: Collection[str]) -> Sequence[Record]:
         """All records about one of these people."""
         about = RECORDS.c.whose.in_(list(keys))
         query = select(RECORDS).where(about).order_by(RECORDS.c.kind, RECORDS.c.id)
-        return await self._do(lambda c: _read(c, query, rows.read_record))
+        return await self._do(lambda c: _read(c, query, record_rows.read_record))
 
     async def save_records(
         self,
@@ -284,9 +284,9 @@ class SqlStore:
         entry: AuditEntry | None = None,
     ) -> None:
         """Insert or replace some, remove others, write the entry down."""
-        added = [rows.record_row(record) for record in put]
+        added = [record_rows.record_row(record) for record in put]
         removed = list(drop)
-        audit = rows.audit_row(entry) if entry is not None else None
+        audit = record_rows.audit_row(entry) if entry is not None else None
 
         def save(connection: Connection) -> None:
             for kind, id in removed:
@@ -305,11 +305,11 @@ class SqlStore:
 
         def save(connection: Connection) -> None:
             for kind, table in _TABLES.items():
-                gone = [rows.by_hand_row(one) for one in changes.drop if type(one) is kind]
-                new = [rows.by_hand_row(one) for one in changes.put if type(one) is kind]
+                gone = [people_rows.by_hand_row(one) for one in changes.drop if type(one) is kind]
+                new = [people_rows.by_hand_row(one) for one in changes.put if type(one) is kind]
                 _delete_all(connection, table, gone)
                 _upsert_all(connection, table, new)
-            names = [rows.listed_row(one) for one in changes.listed]
+            names = [people_rows.listed_row(one) for one in changes.listed]
             known = _known(connection, [one["key"] for one in names])
             _upsert_all(connection, MEMBERS, [one for one in names if one["key"] not in known])
             left = {one.person for one in changes.drop if isinstance(one, Enrolment)}
@@ -317,9 +317,9 @@ class SqlStore:
                 connection.execute(_FORGET, [{"gone": key} for key in left])
             forgotten = [{"kind": kind, "id": id} for kind, id in changes.forget]
             _delete_all(connection, RECORDS, forgotten)
-            _upsert_all(connection, RECORDS, [*map(rows.record_row, changes.records)])
+            _upsert_all(connection, RECORDS, [*map(record_rows.record_row, changes.records)])
             if changes.entries:
-                connection.execute(AUDIT.insert(), [*map(rows.audit_row, changes.entries)])
+                connection.execute(AUDIT.insert(), [*map(record_rows.audit_row, changes.entries)])
 
         await self._do(save)
 
@@ -334,13 +334,13 @@ class SqlStore:
         if sealed is None:
             await self._do(lambda c: c.execute(delete(SECRETS).where(SECRETS.c.name == name)))
         else:
-            values = rows.secret_row(name, sealed, whose)
+            values = record_rows.secret_row(name, sealed, whose)
             await self._do(lambda c: _upsert(c, SECRETS, values))
 
     async def add_enrolment(self, enrolment: Enrolment, listed: Listed | None = None) -> None:
         """Add or replace one manual enrolment."""
-        values = rows.enrolment_row(enrolment)
-        names = rows.listed_row(listed) if listed else None
+        values = people_rows.enrolment_row(enrolment)
+        names = people_rows.listed_row(listed) if listed else None
 
         def add(connection: Connection) -> None:
             _upsert(connection, ENROLMENTS, values)
@@ -351,7 +351,7 @@ class SqlStore:
 
     async def remove_enrolment(self, enrolment: Enrolment) -> None:
         """Remove one manual enrolment, if it is there."""
-        values = rows.enrolment_row(enrolment)
+        values = people_rows.enrolment_row(enrolment)
         same = and_(*(column == values[column.name] for column in ENROLMENTS.primary_key))
 
         def remove(connection: Connection) -> None:
@@ -366,7 +366,7 @@ class SqlStore:
 
     async def pin(self, entry: str, person: str) -> None:
         """Pin an entry; the first pin stays."""
-        values = rows.pin_row(entry, person)
+        values = people_rows.pin_row(entry, person)
 
         def save(connection: Connection) -> None:
             _require_person(connection, person)
@@ -377,8 +377,8 @@ class SqlStore:
 
     async def save_admission(self, admission: Admission, entry: AuditEntry | None = None) -> None:
         """Insert or replace by id, unless it has ended; charge an end to its days. Write the entry down with it."""
-        values = rows.admission_row(admission)
-        audit = rows.audit_row(entry) if entry is not None else None
+        values = admission_rows.admission_row(admission)
+        audit = record_rows.audit_row(entry) if entry is not None else None
 
         def save(connection: Connection) -> None:
             kept = _upsert(connection, ADMISSIONS, values, _UNENDED)
@@ -394,13 +394,13 @@ class SqlStore:
         query = (
             select(ADMISSIONS).where(_UNENDED).order_by(ADMISSIONS.c.reserved_at, ADMISSIONS.c.id)
         )
-        return await self._do(lambda c: _read(c, query, rows.read_admission))
+        return await self._do(lambda c: _read(c, query, admission_rows.read_admission))
 
     async def find_admission(self, id: str) -> Admission | None:
         """One admission, ended ones too."""
         query = select(ADMISSIONS).where(ADMISSIONS.c.id == id)
 
-        found = await self._do(lambda c: _read(c, query, rows.read_admission))
+        found = await self._do(lambda c: _read(c, query, admission_rows.read_admission))
         return found[0] if found else None
 
     async def keep_days(self, zone: ZoneInfo, *, anew: bool = False) -> bool:
@@ -413,7 +413,7 @@ class SqlStore:
 
     async def append_audit(self, entry: AuditEntry) -> None:
         """Append one entry."""
-        values = rows.audit_row(entry)
+        values = record_rows.audit_row(entry)
         await self._do(lambda c: c.execute(insert(AUDIT), values))
 
     async def load_audit(
@@ -423,7 +423,7 @@ class SqlStore:
         query = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(max(limit, 0))
         if course is not None:
             query = query.where(AUDIT.c.course == course)
-        return await self._do(lambda c: _read(c, query, rows.read_audit))
+        return await self._do(lambda c: _read(c, query, record_rows.read_audit))
 
     async def find_audit(
         self, query: AuditQuery, *, before: int | None = None, limit: int = 200
@@ -438,13 +438,13 @@ class SqlStore:
             .where(ADMISSIONS.c.hub_name == hub_name)
             .order_by(ADMISSIONS.c.reserved_at, ADMISSIONS.c.id)
         )
-        return await self._do(lambda c: _read(c, query, rows.read_admission))
+        return await self._do(lambda c: _read(c, query, admission_rows.read_admission))
 
     async def load_audit_of(self, hub_name: str) -> Sequence[AuditEntry]:
         """All entries by an account or about it, oldest first."""
         named = or_(AUDIT.c.actor == hub_name, AUDIT.c.target == hub_name)
         query = select(AUDIT).where(named).order_by(AUDIT.c.id)
-        return await self._do(lambda c: _read(c, query, rows.read_audit))
+        return await self._do(lambda c: _read(c, query, record_rows.read_audit))
 
     async def erase(
         self,
@@ -454,12 +454,12 @@ class SqlStore:
         pending: Collection[str] = (),
     ) -> None:
         """Remove all that is kept of a person; what must stay has the stand-in for them."""
-        rows.require_stand_in(stand_in)
+        refusals.require_stand_in(stand_in)
         running = select(ADMISSIONS.c.id).where(ADMISSIONS.c.hub_name == hub_name, _UNENDED)
 
         def erase(connection: Connection) -> None:
             if hub_name and connection.execute(running).first() is not None:
-                raise StoreError(rows.still_running(hub_name))
+                raise StoreError(refusals.still_running(hub_name))
             for column in _OF_A_KEY:
                 connection.execute(delete(column.table).where(column.in_(list(keys))))
             connection.execute(delete(PENDING).where(PENDING.c.id.in_(list(pending))))
@@ -576,4 +576,4 @@ def _is_known(connection: Connection, key: str) -> bool:
 
 def _require_person(connection: Connection, key: str) -> None:
     if not _is_known(connection, key):
-        raise StoreError(rows.unknown_person(key))
+        raise StoreError(refusals.unknown_person(key))

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, charge, in_order
 
-from . import rows
+from . import admission_rows
 from .tables import ADMISSIONS, LEDGER, USAGE
 
 __all__ = ["charge_end", "find_usage", "keep_days"]
@@ -79,7 +79,9 @@ def _ended_after(connection: Connection, id: str) -> Sequence[Admission]:
         .order_by(ADMISSIONS.c.id)
         .limit(_AT_ONCE)
     )
-    return [rows.read_admission(dict(row)) for row in connection.execute(page).mappings()]
+    return [
+        admission_rows.read_admission(dict(row)) for row in connection.execute(page).mappings()
+    ]
 
 
 def _add(connection: Connection, found: Iterable[Usage]) -> None:

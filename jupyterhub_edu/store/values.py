@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 from jupyterhub_edu.ports import StoreError
 
 __all__ = [
+    "Row",
     "an_object",
     "instant",
     "maybe",
@@ -33,6 +34,9 @@ __all__ = [
     "word",
     "writing",
 ]
+
+Row = Mapping[str, Any]
+"""A row that was read, by the names of its columns."""
 
 _Word = TypeVar("_Word", bound=Enum)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -138,7 +142,7 @@ def writing(what: str, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def reading(table: str, row: Mapping[str, Any], *key: str) -> Iterator[None]:
+def reading(table: str, row: Row, *key: str) -> Iterator[None]:
     """Let what cannot be read be a StoreError that names the row."""
     try:
         yield

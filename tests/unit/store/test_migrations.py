@@ -15,8 +15,8 @@ from jupyterhub_edu.domain.allowances import GPU_HOUR
 from jupyterhub_edu.domain.usage import UsageQuery
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.store import open_store
+from jupyterhub_edu.store.admission_rows import admission_row
 from jupyterhub_edu.store.migrate import current_revision, migration_config
-from jupyterhub_edu.store.rows import admission_row
 from jupyterhub_edu.store.tables import METADATA, VERSION_TABLE
 from tests.unit.store.values import (
     DIRECTORY,
