@@ -21,12 +21,13 @@ class Card(NamedTuple):
     Attributes:
         decision: on the profile's defaults, or on ``options`` where those alone are refused and these are not.
         options: choices other than the defaults with which it may start (two GPUs by default, one free).
-        free: devices of its flavor that nobody holds; None where it needs none or that is not known.
+        free: devices of its flavor that its course could take now, and of how many; None where it needs none or that is
+            not known.
     """
 
     profile: Profile
     decision: Decision
-    free: int | None
+    free: tuple[int, int] | None
     options: Mapping[str, str] = MappingProxyType({})
 
 
@@ -36,7 +37,7 @@ def card_of(glance: Glance, person: Person, course: str, profile: Profile) -> Ca
     Args:
         glance: at this person in this course, of the same step.
     """
-    free = glance.free(profile.flavor)
+    free = glance.free(profile)
     decision = glance.decide(StartRequest(person.key, course, profile.key))
     if not decision.allowed:
         for options in _fewer_devices(profile):

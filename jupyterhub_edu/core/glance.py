@@ -133,10 +133,15 @@ class Glance:
         sitting = asked_for(self._on, course, profile) if self._on else None
         return course if sitting is None else share_of(sitting.exam.id)
 
-    def free(self, flavor: Flavor) -> int | None:
-        """Devices of this flavor that nobody holds; None where it has none, or that is not known."""
-        _, pool = self._of(flavor, self._course.id if self._course is not None else "")
-        return None if pool is None or pool.stale_since is not None else pool.room
+    def free(self, profile: Profile) -> tuple[int, int] | None:
+        """Devices of its flavor that the course could take now, and of how many; None where it needs none, or that is not known."""
+        _, pool = self._of(profile.flavor, self.share(profile.key))
+        if pool is None or pool.stale_since is not None:
+            return None
+        free, all = pool.room, pool.room + pool.used
+        if pool.most is None:
+            return free, all
+        return min(free, max(0, pool.most - pool.used_here)), min(all, pool.most)
 
     @property
     def budgets(self) -> Budgets | None:

@@ -204,8 +204,9 @@ class AdmissionMixin(HasTraits):
             return page.render(page.empty())
         core = await ready_core()
         person = core.roll.by_hub_name(self.user.name)
+        courses_page = url_path_join(self.hub.base_url, "edu/")
         if person is None:
-            return page.render(page.empty(core.campus))
+            return page.render(page.empty(core.campus, courses_page))
         person = await core.refresher.freshen(person, younger_than=page.FRESH_ENOUGH)
         wish, self.refused_wish = self.refused_wish or self._wish_before(), None
         return page.render(
@@ -214,7 +215,8 @@ class AdmissionMixin(HasTraits):
                 person,
                 wish or Wish(),
                 enforces_limits=self.enforces_limits,
-                line_page=url_path_join(self.hub.base_url, "edu/line/"),
+                line_page=url_path_join(courses_page, "line/"),
+                courses_page=courses_page,
             )
         )
 

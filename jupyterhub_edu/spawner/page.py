@@ -37,6 +37,7 @@ _ALL_OPEN: Final = 3
 _NOT_SOON: Final = frozenset({"archived", "suspended", "ended", "never", "none"})
 """Variants of reasons for which the table's usual time to try again does not hold."""
 
+_STAFF: Final = frozenset({str(CourseRole.TEACHER), str(CourseRole.ASSISTANT)})
 _NEWCOMER: Final = Person(
     key=":a student",  # no source has an empty id
     hub_name="",
@@ -117,6 +118,7 @@ class View(NamedTuple):
         startable: whether anything can be started.
         enforces_limits: whether the system holds servers to CPU and memory.
         line: how the person stands in the line already, or ``""``; ``line_page`` is its address.
+        courses_page: address of the page of one's courses, or ``""``.
     """
 
     campus: str
@@ -127,6 +129,12 @@ class View(NamedTuple):
     enforces_limits: bool = True
     line: str = ""
     line_page: str = ""
+    courses_page: str = ""
+
+    @property
+    def teaches(self) -> bool:
+        """Whether there is a class to look after."""
+        return any(course.role in _STAFF for course in self.courses)
 
 
 def render(page: View) -> str:
@@ -134,19 +142,27 @@ def render(page: View) -> str:
     return _template.render(page=page)
 
 
-def empty(campus: Campus | None = None) -> View:
+def empty(campus: Campus | None = None, courses_page: str = "") -> View:
     """The page for an account that is in no course."""
-    return View(campus.name if campus else "", campus.contact if campus else "", "", (), False)
+    name, contact = (campus.name, campus.contact) if campus else ("", "")
+    return View(name, contact, "", (), False, courses_page=courses_page)
 
 
 def view(
-    core: Core, person: Person, wish: Wish, *, enforces_limits: bool = True, line_page: str = ""
+    core: Core,
+    person: Person,
+    wish: Wish,
+    *,
+    enforces_limits: bool = True,
+    line_page: str = "",
+    courses_page: str = "",
 ) -> View:
     """Work the page out; changes nothing.
 
     Args:
         wish: what to choose beforehand if it is still allowed: what was asked for last, or a course alone.
         line_page: address of the page of the waiting line.
+        courses_page: address of the page of one's courses.
     """
     campus = core.campus
     standing = core.line.standing(person.hub_name)
@@ -164,6 +180,7 @@ def view(
         enforces_limits=enforces_limits,
         line=standing.note if standing is not None else "",
         line_page=line_page,
+        courses_page=courses_page,
     )
 
 
@@ -332,7 +349,8 @@ class _Drawing:
     def _free(self, card: Card) -> str:
         if card.free is None:
             return ""
-        return f"{card.free} of {card.free + self._core.book.used(card.profile.flavor.key)} free"
+        free, of = card.free
+        return f"{free} of {of} free"
 
     def _wait(self, profile: Profile) -> str:
         """How long the line is."""

@@ -506,6 +506,37 @@ async def test_hours_of_other_periods(allowance, words):
     assert line.get_text(" ", strip=True).startswith(f"{words}, new ones from ")
 
 
+@pytest.mark.parametrize(
+    ("borrow", "free"),
+    [(0, "0 of 1 free"), (None, "1 of 2 free")],
+    ids=["its own are in use", "it may have all"],
+)
+async def test_what_is_free_is_what_the_course_may_take(borrow: int | None, free: str):
+    ml = a_course(quota={T4.key: Quota(1, borrow)}, offers={STUDENT: ("gpu",)})
+    core = a_core(a_campus(courses=[ml], profiles=[a_profile("gpu", flavor=T4)]))
+    bob, ada = await enrol(core, "bob", ml=STUDENT), await enrol(core, "ada", ml=STUDENT)
+    await core.book.admit(StartRequest(bob.key, "ml", "gpu"), bob, "")
+    assert free in card(parsed(page.view(core, ada, Wish())), "ml/gpu").get_text(" ")
+
+
+@pytest.mark.parametrize(
+    ("role", "words"),
+    [(TEACHER, "Your classes are under My courses"), (STUDENT, "")],
+    ids=["teacher", "student"],
+)
+async def test_whoever_teaches_is_led_to_their_classes(role: CourseRole, words: str):
+    core = a_core(a_campus())
+    ada = await enrol(core, "ada", ml=role)
+    soup = parsed(page.view(core, ada, Wish(), courses_page="/hub/edu/"))
+    assert [link["href"] for link in soup.select("a")] == (["/hub/edu/"] if words else [])
+    assert words in " ".join(soup.get_text(" ").split())
+
+
+async def test_whoever_has_no_course_is_led_to_where_one_can_be_joined():
+    soup = parsed(page.empty(courses_page="/hub/edu/"))
+    assert soup.select_one("a")["href"] == "/hub/edu/"
+
+
 async def test_a_teacher_sees_what_a_student_who_has_just_come_would_see():
     half = timedelta(days=90)
     hours = Allowances(parse_allowance("10h per week"))
