@@ -93,10 +93,9 @@ docs: ready-dev ## build the documentation; warnings are errors
 	  .venv/bin/python -m sphinx --fail-on-warning --keep-going --jobs auto -b html docs docs/_build/html
 
 .PHONY: words
-words: ready-dev ## collect the words of pages for translators into .cache/desk.pot
-	@.venv/bin/pybabel --quiet extract --mapping tools/babel.cfg --keywords mark --keywords edu_text \
-	  --project jupyterhub-edu --output-file .cache/desk.pot jupyterhub_edu/desk
-	@echo "-> .cache/desk.pot holds $$(grep -c '^msgid' .cache/desk.pot) texts"
+words: ready-dev ## collect the words of pages for translators, and compile what they have written
+	@.venv/bin/python tools/words.py collect
+	@.venv/bin/python tools/words.py compile
 
 .PHONY: bench
 bench: ready-dev ## benchmarks, all or one: make bench NAME=decision

@@ -192,8 +192,10 @@ class Helps:
             raise HelpNotYours
         if not self._visits.are_safe():
             raise CannotHelp(
-                "On this hub servers have no domains of their own, so that a page of a server could act as whoever opens it. "
-                "An administrator can give them some (subdomain_host)."
+                say(
+                    "On this hub servers have no domains of their own, so that a page of a server could act as whoever opens it. "
+                    "An administrator can give them some (subdomain_host)."
+                )
             )
         if any(one.key == admission.person for one in core.roll.identities(actor)):
             raise CannotHelp(say("It is your own server."))

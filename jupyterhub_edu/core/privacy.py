@@ -12,6 +12,7 @@ from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import Enrolment, Exclusion, Listed, Person
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, usage_json
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry, Clock, Record, Store
 
 from .finding import fold, names_of
@@ -129,7 +130,9 @@ async def erase(
         StoreError: among others when a session of theirs has not ended; nothing has been erased.
     """
     if named := roll.entries.present(dossier.keys):
-        raise CannotErase(f"The campus file names {', '.join(named)}: take that out first.")
+        raise CannotErase(
+            say("The campus file names {names}: take that out first.", names=", ".join(named))
+        )
     stand_in = f"erased-{uuid.uuid4().hex[:12]}"
     entry = AuditEntry(clock(), actor, "erase", target=stand_in, address=address)
     await store.append_audit(entry)

@@ -8,6 +8,7 @@ from jupyterhub.scopes import scope_definitions
 from jupyterhub.utils import url_path_join
 
 from jupyterhub_edu.core import Core, Refused, request_of
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import refusal
 from jupyterhub_edu.ports import Standing, StoreError
 from jupyterhub_edu.wire import line as wire
@@ -55,7 +56,7 @@ class LineAPI(API):
             raise DeskError(Code.MAY_NOT_START)
         server = wish.pop("server", "")
         if server and not self.allow_named_servers:
-            raise DeskError(Code.UNREADABLE, "This hub has no named servers.")
+            raise DeskError(Code.UNREADABLE, say("This hub has no named servers."))
         try:
             person, request = request_of(core, user.name, dict(wish))
             core.exams.note_address(person.hub_name, self.from_where)

@@ -90,7 +90,7 @@ class PeopleAPI(_ByHandAPI):
         elif "role" in wish and "exclude" not in wish:
             act = staff.enrol(who, _ROLES[wish["role"]], starts=starts, ends=ends, why=why)
         else:
-            raise DeskError(Code.UNREADABLE, "Say a role, or exclude.")
+            raise DeskError(Code.UNREADABLE, say("Say a role, or exclude."))
         found = await done(act, PEOPLE_REFUSALS)
         if isinstance(found, Pending):
             self.show({"person": None, "pending": pending_json(found)}, 202)

@@ -81,6 +81,8 @@ class _WithoutHub:
         self.request = SimpleNamespace(
             remote_ip="192.0.2.1",
             path="/hub/edu/here",
+            protocol="https",
+            host="hub.test",
             uri=f"/hub/edu/here?{urlencode(query, doseq=True)}",
             query_arguments=_as_bytes(query),
             arguments=_as_bytes(query),
