@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, takewhile
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -23,11 +23,19 @@ LARGEST: Final = 1024 * 1024
 """Bytes of one file."""
 MOST: Final = 5_000
 """Times within the dates of one course."""
+_MOST_LINES: Final = 30_000
+"""Of one file: more take many seconds to read."""
+_MOST_PASSED: Final = 50_000
+"""Times of all events together, those before the course too."""
 _DAY: Final = dt.timedelta(days=1)
 _MOMENT: Final = dt.timedelta.resolution
 _FREQUENCIES: Final = {"DAILY", "WEEKLY", "MONTHLY"}
 _PARTS: Final = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "WKST"}
-"""What of a rule is read: enough for lessons, and no such rule searches long for a day that never comes."""
+"""What of a rule is read: enough for lessons."""
+_WEEK: Final = 7
+_LAST_OF_MONTH: Final = 5
+_YEAR: Final = 12
+_LONGEST_STEP: Final = 366
 
 
 class CalendarError(Exception):
@@ -70,8 +78,14 @@ def parse_calendar(content: bytes, zone: ZoneInfo, first: dt.date, last: dt.date
     lessons = [_Lesson(event, zone) for event in _events(content)]
     moved = {(lesson.uid, lesson.instead_of) for lesson in lessons if lesson.instead_of}
     found: set[Span] = set()
+    passed = 0
     for lesson in lessons:
         for start in lesson.starts(last):
+            passed += 1
+            if passed > _MOST_PASSED:
+                raise CalendarError(f"repeats more than {_MOST_PASSED} times in all")
+            if start.date() < first - 2 * _DAY:  # in whatever zone
+                continue
             span = lesson.span(start)
             if lesson.instead_of is None and (lesson.uid, span.starts) in moved:
                 continue
@@ -85,6 +99,8 @@ def parse_calendar(content: bytes, zone: ZoneInfo, first: dt.date, last: dt.date
 def _events(content: bytes) -> list[Event]:
     if len(content) > LARGEST:
         raise CalendarError("is larger than 1 MiB")
+    if content.count(b"\n") > _MOST_LINES:
+        raise CalendarError(f"holds more than {_MOST_LINES} lines")
     try:
         calendars = Calendar.from_ical(content, multiple=True)
     except Exception:  # the parser has many ways to say so
@@ -167,7 +183,7 @@ class _Lesson:
             raise self._wrong("has several rules")
         parts = {name: list(values) for name, values in rule.items()}
         unread = sorted(set(parts) - _PARTS) or sorted(set(parts["FREQ"]) - _FREQUENCIES)
-        if unread or parts.get("INTERVAL", [1])[0] < 1:
+        if unread or not _comes_soon(parts):
             raise self._wrong(
                 f"repeats by a rule that is not read: {show(rule.to_ical().decode())}"
             )
@@ -209,6 +225,19 @@ class _Lesson:
     def _wrong(self, why: str) -> CalendarError:
         title = str(self._event.get("SUMMARY") or self._event.get("UID") or "without a title")
         return CalendarError(f"the event {show(title)} {why}")
+
+
+def _comes_soon(parts: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether the next day of a rule is never far: for one that never comes the search ends with the year 9999."""
+    step: int = parts.get("INTERVAL", [1])[0]
+    if not 1 <= step <= _LONGEST_STEP:
+        return False
+    days, frequency = parts.get("BYDAY", ()), parts["FREQ"][0]
+    if days and frequency == "DAILY":
+        return step % _WEEK != 0
+    if days and frequency == "MONTHLY":
+        return step <= _YEAR and all(abs(day.relative or 0) <= _LAST_OF_MONTH for day in days)
+    return True
 
 
 def _has_time(given: Any) -> bool:

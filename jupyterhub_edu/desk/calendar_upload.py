@@ -26,6 +26,7 @@ from .calendar_import import (
     windows_from,
 )
 from .calendar_pages import FIELD, Windows
+from .imports import UPLOADS
 from .limits import LIMIT_REFUSALS
 from .local_times import CannotRead
 from .rates import EXPENSIVE
@@ -59,6 +60,7 @@ class UploadPage(Windows):
             await self._apply(core, course, adjusting)
             return
         typed = blank_fields(core, course)
+        UPLOADS.require(self.current_user.name)
         try:
             typed = read_fields(core, course, self.get_body_argument)
             windows = await self._read(core, course, typed)

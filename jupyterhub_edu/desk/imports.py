@@ -43,7 +43,7 @@ IMPORT_REFUSALS: Final[Mapping[type[Exception], Code]] = {
     NoSuchList: Code.NO_SUCH_LIST,
 }
 UPLOADS: Final = Rate(20, timedelta(minutes=10))
-"""Lists that one person hands in, on the page and by the API together."""
+"""Lists and calendars that one person hands in, on pages and by the API together."""
 _PATIENCE: Final = 10.0
 """Seconds that whoever hands in a list waits for its people to be looked for; that goes on without them."""
 _ROLES: Final = {str(role): role for role in CourseRole}

@@ -165,6 +165,22 @@ WRONG = {
         f"{LAB} RRULE:FREQ=DAILY;INTERVAL=0",
         "repeats by a rule that is not read",
     ),
+    "a rule of every seventh day, on another weekday": (
+        f"{LAB} RRULE:FREQ=DAILY;INTERVAL=7;BYDAY=WE",
+        "repeats by a rule that is not read",
+    ),
+    "a rule of the sixth Monday of a month": (
+        f"{LAB} RRULE:FREQ=MONTHLY;BYDAY=6MO",
+        "repeats by a rule that is not read",
+    ),
+    "a rule of every fourth year's fifth Sunday": (
+        f"{LAB} RRULE:FREQ=MONTHLY;INTERVAL=48;BYDAY=5SU",
+        "repeats by a rule that is not read",
+    ),
+    "a rule of steps longer than a year": (
+        f"{LAB} RRULE:FREQ=DAILY;INTERVAL=1000000",
+        "repeats by a rule that is not read",
+    ),
     "two rules": (f"{LAB} RRULE:FREQ=DAILY RRULE:FREQ=WEEKLY", "has several rules"),
     "an exception that is a rule": (
         f"{LAB} RRULE:FREQ=DAILY EXRULE:FREQ=WEEKLY",
@@ -203,6 +219,7 @@ FILES = {
     "nothing": (b"", "holds no event"),
     "no event": (b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", "holds no event"),
     "too much": (b" " * (LARGEST + 1), "is larger than 1 MiB"),
+    "too many lines": (b"X:Y\r\n" * 30_001, "holds more than 30000 lines"),
 }
 
 
@@ -217,7 +234,13 @@ def test_a_file_that_is_none(tmp_path, content, why):
 
 
 def test_more_than_anybody_teaches_is_refused(times):
-    every_day = "UID:{n} DTSTART:200001{n:02}T101500 DURATION:PT1H RRULE:FREQ=DAILY"
+    every_day = "UID:{n} DTSTART:202601{n:02}T101500 DURATION:PT1H RRULE:FREQ=DAILY"
     events = [every_day.format(n=n).replace("T1015", f"T{n:02}15") for n in range(1, 21)]
     with pytest.raises(CalendarError, match="holds more than 5000 times"):
         times(*events, days=(date(2026, 1, 1), date(2027, 1, 1)))
+
+
+def test_rules_that_began_long_ago_are_gone_through_no_longer_than_a_while(times):
+    long_ago = "UID:{n} DTSTART:19700101T101500 DURATION:PT1H RRULE:FREQ=DAILY;UNTIL=20260101"
+    with pytest.raises(CalendarError, match="repeats more than 50000 times in all"):
+        times(*(long_ago.format(n=n) for n in range(3)))
