@@ -207,3 +207,16 @@ def test_a_course_in_a_question_is_told_of_like_one_in_an_address(ask: Asking) -
         there, nowhere = (ask(call, "tea", query=_query(call, course=one)) for one in (B, NOWHERE))
         assert shown(there, B) == shown(nowhere, NOWHERE), call.id
         assert there.status == 404, call.id
+
+
+@pytest.mark.parametrize("who", ["tea", "stu", "nils"])
+@pytest.mark.parametrize("there", [B, B.upper()])
+def test_what_one_used_oneself_tells_of_no_course_of_others(
+    ask: Asking, who: str, there: str
+) -> None:
+    (usage,) = (call for call in CALLS if call.id == "get_usage")
+    known, nowhere = (
+        ask(usage, who, query=_query(usage, course=one, person=who)) for one in (there, NOWHERE)
+    )
+    assert shown(known, there) == shown(nowhere, NOWHERE)
+    assert (known.status, known.codes) == (404, ["no-such-course"])
