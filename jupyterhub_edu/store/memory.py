@@ -9,6 +9,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
@@ -21,6 +22,8 @@ from . import admission_rows, people_rows, record_rows, refusals
 
 __all__ = ["MemoryStore"]
 
+_Key = TypeVar("_Key")
+_Signed = TypeVar("_Signed", Enrolment, Exclusion, Pending, Record)
 _log = logging.getLogger(__name__)
 
 
@@ -342,21 +345,10 @@ class MemoryStore:
             if entry.target == hub_name:
                 entry = replace(entry, target=stand_in)
             self._audit[at] = entry
-        self._enrolments = {
-            k: replace(e, by=stand_in) if e.by == hub_name else e
-            for k, e in self._enrolments.items()
-        }
-        self._exclusions = {
-            k: replace(e, by=stand_in) if e.by == hub_name else e
-            for k, e in self._exclusions.items()
-        }
-        self._pending = {
-            id: replace(p, by=stand_in) if p.by == hub_name else p
-            for id, p in self._pending.items()
-        }
-        self._records = {
-            k: replace(r, by=stand_in) if r.by == hub_name else r for k, r in self._records.items()
-        }
+        _sign_anew(self._enrolments, hub_name, stand_in)
+        _sign_anew(self._exclusions, hub_name, stand_in)
+        _sign_anew(self._pending, hub_name, stand_in)
+        _sign_anew(self._records, hub_name, stand_in)
 
     def _forget(self, keys: Collection[str]) -> None:
         """Forget the names of those who are in no course any more."""
@@ -368,6 +360,13 @@ class MemoryStore:
     def _require_person(self, key: str) -> None:
         if key not in self._people:
             raise StoreError(refusals.unknown_person(key))
+
+
+def _sign_anew(kept: dict[_Key, _Signed], hub_name: str, stand_in: str) -> None:
+    """Put the stand-in for the name of whoever wrote these."""
+    for key, one in kept.items():
+        if one.by == hub_name:
+            kept[key] = replace(one, by=stand_in)
 
 
 def _key(enrolment: Enrolment) -> tuple[str, str, CourseRole, str]:

@@ -8,12 +8,12 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery, charge, in_order
 
 from . import admission_rows
+from .statements import insert_into
 from .tables import ADMISSIONS, LEDGER, USAGE
 
 __all__ = ["charge_end", "find_usage", "keep_days"]
@@ -92,7 +92,7 @@ def _add(connection: Connection, found: Iterable[Usage]) -> None:
 
 @cache
 def _increase(dialect: str) -> Any:
-    statement = (postgresql if dialect == "postgresql" else sqlite).insert(USAGE)
+    statement = insert_into(dialect, USAGE)
     return statement.on_conflict_do_update(
         index_elements=list(USAGE.primary_key),
         set_={column.name: column + statement.excluded[column.name] for column in _AMOUNTS},

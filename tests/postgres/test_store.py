@@ -263,8 +263,8 @@ async def test_no_server_at_opening_is_said_without_the_password(tmp_path):
 
 
 async def test_a_table_that_another_program_locks_is_said_and_then_works_again(store, engine):
-    store._database._connection.exec_driver_sql("SET lock_timeout = '20ms'")
-    store._database._connection.commit()
+    store._thread._database._connection.exec_driver_sql("SET lock_timeout = '20ms'")
+    store._thread._database._connection.commit()
     with engine.begin() as shell:
         shell.execute(text("LOCK TABLE edu_admissions"))
         with pytest.raises(StoreError, match=r"PostgreSQL could not do it .* lock timeout"):

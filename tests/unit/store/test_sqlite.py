@@ -25,7 +25,7 @@ from tests.unit.store.values import (
 
 def _raw(store):
     """The connection of a store that has nothing to do, for settings of its failures."""
-    return store._database._connection.connection.driver_connection
+    return store._thread._database._connection.connection.driver_connection
 
 
 @contextmanager
@@ -41,7 +41,7 @@ async def _begin(store, call):
     """Make a call and wait until the store's thread has taken it up."""
     task = asyncio.create_task(call)
     await asyncio.sleep(0)
-    while store._waiting:  # noqa: ASYNC110 - the thread knows nothing of the loop's events
+    while store._thread._waiting:  # noqa: ASYNC110 - the thread knows nothing of the loop's events
         await asyncio.sleep(0.001)
     return task
 
