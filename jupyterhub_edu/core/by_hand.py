@@ -63,7 +63,8 @@ class ByHand:
     """What one member of staff does in one course.
 
     Always holds:
-        - nobody gives a role as high as their own, nor excludes somebody who has one, administrators apart;
+        - nobody gives a role as high as their own, nor excludes somebody who has one or lets them in again, administrators
+          apart;
         - what is done survives every answer and every roster;
         - an act that cannot be written down is not done;
         - what waits is decided anew when it is settled, by what its author may do then.
@@ -213,8 +214,10 @@ class ByHand:
             hand = hand_of(roll, self._course, keys)
             self._require_seen(hand)
             waiting = [one for one in waiting if roll.pending.has(one)]
-            for role in [*hand.roles, *(one.role for one in waiting)]:
-                self.require_above(role)
+            for pending in waiting:
+                self.require_above(pending.role)
+            if hand:
+                self.require_may_undo(hand, keys[0])
             if not (waiting or hand):
                 raise NobodyKnown(who)
             for pending in waiting:
@@ -276,6 +279,17 @@ class ByHand:
             for one in self._core.roll.told_of(self.keys_of(key)):
                 if one.course == self._course:
                     self.require_above(one.role)
+
+    def require_may_undo(self, hand: Hand, key: str) -> None:
+        """Make sure that the actor may do away with this, or put it back: an exclusion hides the roles that others give.
+
+        Raises:
+            NotYours: see the class.
+        """
+        for role in hand.roles:
+            self.require_above(role)
+        if hand.exclusions:
+            self.require_may_do(None, key)
 
     def require_above(self, role: CourseRole | None) -> None:
         """Make sure that the actor may add and exclude here, and is above this role.

@@ -243,8 +243,8 @@ class Importing:
             return step if waiting else None
         if hand_of(roll, self._course, self._by_hand.keys_of(step.key)) != step.after:
             return None
-        for role in (*step.before.roles, *step.after.roles):
-            self._by_hand.require_above(role)
+        for hand in (step.before, step.after):
+            self._by_hand.require_may_undo(hand, step.key)
         return Step(step.key, step.after, step.before)
 
     def _entry_of(self, id: str, row: Row) -> AuditEntry:

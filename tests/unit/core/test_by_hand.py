@@ -131,3 +131,21 @@ async def test_what_cannot_be_written_down_is_not_done(core, monkeypatch):
         with pytest.raises(StoreError):
             await act
     assert (role(core, "ada"), role(core, "stu")) == (None, STUDENT)
+
+
+async def test_a_teacher_lets_no_other_teacher_in_again_whom_an_administrator_keeps_out(core):
+    eve = Member("id-eve", "eve", "Eve", frozenset({TEACHER}))
+    await enrol(core, "eve")
+    later = NOW + timedelta(minutes=1)
+    await core.roll.take_roster("ad", "ml", Roster(CourseRef("ml"), (eve,), later))
+    assert role(core, "eve") is TEACHER
+    await by(core, "adm").exclude("eve", why="no longer ours")
+    before = await core.store.load_audit()
+
+    with pytest.raises(NotYours):
+        await by(core, "tea").take_back("eve")
+
+    assert role(core, "eve") is None
+    assert await core.store.load_audit() == before
+    await by(core, "adm").take_back("eve")
+    assert role(core, "eve") is TEACHER
