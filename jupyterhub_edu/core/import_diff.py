@@ -169,6 +169,10 @@ class Comparing:
         typed = self._core.finder.read(wish.typed).text
         if (former := self._waiting.get((typed.casefold(), wish.role))) is not None:
             return Row(wish.line, wish.typed, Kind.UNCHANGED, waits=former.waits)
+        try:
+            self._by_hand.require_above(wish.role)
+        except NotYours:
+            return Row(wish.line, wish.typed, Kind.NOT_YOURS, waits=why)
         pending = Pending(
             uuid.uuid4().hex,
             self._course,

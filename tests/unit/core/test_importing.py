@@ -383,3 +383,26 @@ async def test_identities_that_are_one_person_have_one_enrolment_after_a_list(
     # Somebody typed under two names of theirs stands in one line alone.
     diff = await world.diff("person\nzoe\nad:zoe\nad:id-zoe\n")
     assert kinds(diff) == {"zoe": "added", "ad:zoe": "twice", "ad:id-zoe": "twice"}
+
+
+async def test_nobody_waits_for_a_role_that_the_actor_does_not_give(world: World) -> None:
+    diff = await world.diff("person,role\nnobody,teacher\nno-one,assistant\n")
+    assert kinds(diff) == {"nobody": "not-yours", "no-one": "not-found"}
+
+    await world.apply("person,role\nnobody,teacher\nno-one,assistant\n")
+    (waits,) = world.core.roll.pending.in_course("ml")
+    assert (waits.typed, waits.role) == ("no-one", ASSISTANT)
+    diff = await world.diff("person,role\nnobody,teacher\n", "adm")
+    assert kinds(diff) == {"nobody": "not-found"}
+
+
+async def test_a_teacher_undoes_no_list_that_keeps_another_teacher_out(world: World) -> None:
+    boss = Member("id-boss", "boss", "Boss", frozenset({TEACHER}))
+    await world.core.roll.take_roster("lms", "ml", Roster(CourseRef("ml"), (boss,), NOW))
+    id = await world.apply("person,exclude\nlms:boss,yes\n", "adm")
+
+    with pytest.raises(NotYours):
+        await world.lists("tea").undo(id)
+
+    assert world.core.roll.exclusions.of(["lms:id-boss"])
+    assert (await world.lists("adm").undo(id)).undone == 1
