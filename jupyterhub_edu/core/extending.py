@@ -99,16 +99,22 @@ class Extending:
         Raises:
             StoreError: it could not be kept; the end is the former one.
         """
-        is_admin = self._roll.site_role(actor) is SiteRole.ADMIN
-        ceilings = None if is_admin else self._campus().ceilings
 
         def decide(admission: Admission) -> Extension | None:
-            if (known := self._session(admission)) is None:
-                return None
-            session, facts, now = known
-            return decide_extend_for(session, facts, now, until, ceilings)
+            return self.may_extend_for(actor, admission, until)
 
         return await self._extend(actor.hub_name, admission.id, address, decide, counts=False)
+
+    def may_extend_for(
+        self, actor: Person, admission: Admission, until: datetime
+    ) -> Extension | None:
+        """What would come of ``extend_for``; changes nothing."""
+        if (known := self._session(admission)) is None:
+            return None
+        session, facts, now = known
+        is_admin = self._roll.site_role(actor) is SiteRole.ADMIN
+        ceilings = None if is_admin else self._campus().ceilings
+        return decide_extend_for(session, facts, now, until, ceilings)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.reasons import Reason
 from jupyterhub_edu.ports import StoreError
 
 from . import views
@@ -206,7 +207,7 @@ class ExtendPage(_Act):
         """The question."""
         core, viewer, course = await self.course_for(course_id, Act.EXTEND)
         admission = self.require_session(core, viewer, course_id, hub_name, server or "")
-        await self._ask(core, course, admission)
+        await self._ask(core, viewer, course, admission)
 
     @web.authenticated
     @needs_scope(MANAGE)
@@ -227,20 +228,32 @@ class ExtendPage(_Act):
             extended, failed = None, error.edu_decision.sentence
             self.set_status(error.status_code)
         if extended is None:
-            await self._ask(core, course, admission, failed=failed)
+            await self._ask(core, viewer, course, admission, failed=failed)
         else:
             self.back(course_id)
 
     async def _ask(
-        self, core: Core, course: Course, admission: Admission, failed: str = ""
+        self, core: Core, viewer: Person, course: Course, admission: Admission, failed: str = ""
     ) -> None:
-        choices = [
-            (minutes, views.instant(admission.ends_at + timedelta(minutes=minutes), core).text)
-            for minutes in (_LONGER if admission.ends_at is not None else ())
-            if admission.ends_at is not None
-        ]
-        session = views.bare_row(core, admission, core.stops.is_stopping)
-        await self.ask(course, session=session, choices=choices, failed=failed)
+        """By as much as would be given; why not, if it is nothing."""
+        choices, why_not = dict[str, int](), list[Reason]()
+        for minutes in _LONGER:
+            if admission.ends_at is None:
+                break
+            until = admission.ends_at + timedelta(minutes=minutes)
+            extension = core.extending.may_extend_for(viewer, admission, until)
+            if extension is not None and extension.ends_at is not None:
+                choices.setdefault(views.instant(extension.ends_at, core).text, minutes)
+            elif extension is not None:
+                why_not = why_not or list(extension.reasons)
+        await self.ask(
+            course,
+            session=views.bare_row(core, admission, core.stops.is_stopping),
+            choices=[(minutes, until) for until, minutes in choices.items()],
+            why_not=[] if choices else why_not,
+            zone=str(core.campus.zone),
+            failed=failed,
+        )
 
 
 class StartForPage(_Act):

@@ -48,6 +48,7 @@ class ExamRow(NamedTuple):
         participants: how many are listed; None: all students.
         closed: it has been ended for everybody.
         extra: account or key, own name, and minutes of additional time.
+        by: the name of whoever prepared it.
     """
 
     id: str
@@ -162,7 +163,7 @@ def exam_row(core: Core, prepared: Prepared) -> ExamRow:
         None if exam.participants is None else len(exam.participants),
         exam.closed is not None,
         sorted((*_names(core, key), time // _MINUTE) for key, time in exam.extra.items()),
-        prepared.by,
+        by.name if (by := core.roll.by_hub_name(prepared.by)) is not None else prepared.by,
     )
 
 

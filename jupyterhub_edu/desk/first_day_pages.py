@@ -66,18 +66,19 @@ class FirstDayPage(Page):
         here = self.request.path.rpartition("/")[2]
         await self._show(core, course, door, link, wanted, error.jupyterhub_message, {here: typed})
 
-    async def act(self, course_id: str, act: Awaitable[Any], *parts: str) -> None:
+    async def act(self, course_id: str, act: Awaitable[Any], *parts: str, **told: str) -> None:
         """Do something and go back to the page, or to one below it.
 
         Args:
             parts: of the address below the page's.
+            told: what the page shall say it of.
         """
         try:
             await done(act, REFUSALS)
         except DeskError as error:
             await self.refused(course_id, error)
             return
-        self.redirect(self.address("courses", course_id, _TAB, *parts), status=303)
+        self.redirect(self.address("courses", course_id, _TAB, *parts, **told), status=303)
 
     async def _show(
         self,
@@ -99,6 +100,7 @@ class FirstDayPage(Page):
             "first_day.html",
             course,
             refused=refused,
+            answered=None if refused else self._answered(core, course),
             typed=typed,
             link=link,
             wanted=wanted,
@@ -116,6 +118,19 @@ class FirstDayPage(Page):
             zone=str(zone),
         )
 
+    def _answered(self, core: Core, course: Course) -> tuple[str, str] | None:
+        """Whose request was answered, and their role or ``""``: the page tells what is, not what an address claims."""
+        person = core.roll.person(self.get_query_argument("answered", ""))
+        if person is None:
+            return None
+        role, _ = core.roles(person, course.id)
+        requests = core.joins.in_course(course.id)
+        if role is None and not any(
+            one.person == person.key and one.refused_at for one in requests
+        ):
+            return None
+        return person.name or person.hub_name, str(role or "")
+
 
 class AnswerPage(FirstDayPage):
     """``POST /hub/edu/courses/<course>/first-day/requests/<request>``: let somebody in, or not."""
@@ -132,10 +147,12 @@ class AnswerPage(FirstDayPage):
         except DeskError as error:
             await self.refused(course_id, error)
             return
+        asked = core.joins.find(course_id, id)
         if self.get_body_argument("do", "") == "refuse":
-            await self.act(course_id, door.refuse(id, words))
+            act: Awaitable[Any] = door.refuse(id, words)
         else:
-            await self.act(course_id, door.approve(id, section=section, ends=ends))
+            act = door.approve(id, section=section, ends=ends)
+        await self.act(course_id, act, answered=asked.person if asked is not None else "")
 
 
 class CodePage(FirstDayPage):

@@ -15,8 +15,10 @@ from jupyterhub.handlers import BaseHandler
 from jupyterhub.utils import url_path_join
 from tornado import web
 
-from jupyterhub_edu.core import current_core
+from jupyterhub_edu.core import Core, current_core
+from jupyterhub_edu.core.doorkeeping import Doorkeeper, JoinNotYours
 from jupyterhub_edu.domain.courses import Course
+from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.words import Tongue, speaking
 
 from .base import Desk
@@ -125,6 +127,7 @@ class Page(Desk, BaseHandler):
             course_role=str(role) if role is not None else "",
             tabs=tabs,
             tab=next((tab for tab in tabs if tab.key == key), None),
+            asking=_asking(core, viewer, course),
             **what,
         )
 
@@ -133,6 +136,14 @@ class Page(Desk, BaseHandler):
         path = url_path_join(self.hub.base_url, "edu", *(quote(part, safe="") for part in parts))
         path = path if parts else f"{path}/"
         return f"{path}?{urlencode(query)}" if query else path
+
+
+def _asking(core: Core, viewer: Person, course: Course) -> int:
+    """How many wait for this viewer to let them into a course."""
+    try:
+        return len(Doorkeeper(core, viewer, course).waiting())
+    except JoinNotYours:
+        return 0
 
 
 async def _awaited(html: Awaitable[str], tongue: Tongue) -> str:

@@ -198,7 +198,7 @@ def _read_state(core: Core, typed: Typed) -> Any:
 
 
 def _date_words(core: Core, value: Any) -> str:
-    return _text(value) or say("that of its term, if it has one")
+    return _text(value) or say("none of its own")
 
 
 def _state_words(core: Core, value: Any) -> str:

@@ -162,7 +162,9 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             "you: make a token that may start your servers",
         ),
         Code.NOT_IN_COURSE: Row(
-            404, "Nobody in the course is called so, or several people are.", "you"
+            404,
+            "Nobody in the course has this account, login or student number, or several people have.",
+            "you",
         ),
         Code.ABOVE_CEILING: Row(
             403, "That is more than teachers give alone.", "an administrator can give it"

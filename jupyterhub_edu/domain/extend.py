@@ -125,7 +125,10 @@ def decide_extend_for(
         longest = ceilings.longest or timedelta(0)
         if until - session.started > longest:
             values = {"minutes": longest // timedelta(minutes=1)}
-            against.append(Reason(ExtendCode.ABOVE_CEILING, "", values, contact=facts.contact))
+            variant = "" if longest else "none"
+            against.append(
+                Reason(ExtendCode.ABOVE_CEILING, variant, values, contact=facts.contact)
+            )
     return _decide(session, facts, now, until, against)
 
 

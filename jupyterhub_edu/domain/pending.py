@@ -38,8 +38,8 @@ WORDS: Final[Mapping[Waits, WaitWords]] = MappingProxyType(
     {
         Waits.NOBODY: WaitWords(
             say(
-                "No source knows anybody by this. A login that no source can be asked about is recognised once its source "
-                "is named: SOURCE:LOGIN."
+                "No source knows anybody by this. Type a student number or a login, no name; or SOURCE:LOGIN, where the "
+                "source cannot be asked."
             ),
             "whoever typed it",
         ),

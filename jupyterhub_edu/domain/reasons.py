@@ -234,6 +234,7 @@ EXTEND_ROWS: Final[Mapping[ExtendCode, Row]] = MappingProxyType(
             "A teacher may let a session last {minutes} minutes in all.",
             "an administrator",
             "when an administrator has extended it",
+            none="On this hub teachers cannot extend sessions.",
         ),
         ExtendCode.ENDING: _row(
             0, "This session is ending.", "you: start again", "after it has ended", status=409

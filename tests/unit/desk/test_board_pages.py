@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from jupyterhub_edu.desk.live import LIVE
 from jupyterhub_edu.desk.refusals import Code
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.decide import StartRequest
+from jupyterhub_edu.domain.grants import NO_CEILINGS, Ceilings
 from jupyterhub_edu.domain.people import CourseRole
 from tests.eventually import eventually
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
@@ -39,10 +41,11 @@ ROLES = {
 class World:
     """A course with somebody of every role; stu, of section red, is on."""
 
-    async def fill(self) -> World:
+    async def fill(self, ceilings: Ceilings = NO_CEILINGS) -> World:
         self.hub = FakeHub()
         offers = dict.fromkeys(CourseRole, ("notebook",))
-        campus = a_campus(courses=[a_course("ml", title=HOSTILE, offers=offers), a_course("db")])
+        courses = [a_course("ml", title=HOSTILE, offers=offers), a_course("db")]
+        campus = a_campus(courses=courses, ceilings=ceilings)
         self.core: Core = a_core(campus, hub=self.hub, clock=AClock(NOW))
         for login, role in ROLES.items():
             await enrol(self.core, login, ml=role)
@@ -180,16 +183,31 @@ async def test_what_has_ended_since_is_not_stopped(world):
     assert "None of these sessions" in reply.page.find(role="alert").get_text()
 
 
-async def test_an_extension_moves_the_end_and_one_above_the_ceiling_says_why(world):
+@pytest.mark.parametrize(
+    ("longest", "offered"),
+    [(timedelta(hours=4, minutes=30), [15, 30]), (timedelta(days=2), [15, 30, 60, 120, 240])],
+    ids=["up to the ceiling", "all"],
+)
+async def test_an_extension_is_offered_as_far_as_it_would_be_given(longest, offered):
+    world = await World().fill(Ceilings(longest=longest))
+    before = world.session.ends_at
+    assert before - world.session.reserved_at == timedelta(hours=4)
+    asked = await world.page(ExtendPage, "stu")
+    assert [int(one["value"]) for one in asked.page.select("option")] == offered
+    assert (await world.page(ExtendPage, "stu", form={"minutes": "30"})).status == 303
+    assert world.session.ends_at == before + timedelta(minutes=30)
+    await LIVE.close()
+    await world.core.close()
+
+
+async def test_where_teachers_extend_nothing_the_page_says_so(world):
     before = world.session.ends_at
     asked = await world.page(ExtendPage, "stu")
-    assert asked.page.select("option[selected]")
+    assert "On this hub teachers cannot extend sessions. Who can change it" in asked.words
+    assert asked.page.find("select") is None
     refused = await world.page(ExtendPage, "stu", form={"minutes": "60"})
-    if refused.status != 303:
-        assert refused.page.find(role="alert").get_text(strip=True)
-        assert world.session.ends_at == before
-    else:
-        assert world.session.ends_at > before
+    assert refused.page.find(role="alert").get_text(strip=True)
+    assert world.session.ends_at == before
     assert (await world.page(ExtendPage, "sue")).code is Code.NO_SUCH_SESSION
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from hypothesis import given
@@ -179,10 +179,23 @@ async def test_one_click_lets_somebody_in(core):
     reply = await ask(
         pages.AnswerPage, core, "tea", "ml", id, method="post", form={"do": "approve"}
     )
-    assert (reply.status, reply.location) == (303, "/hub/edu/courses/ml/first-day")
-    assert core.roll.course_role(core.roll.by_hub_name("bob"), "ml", NOW) is STUDENT
+    bob = core.roll.by_hub_name("bob")
+    there = f"/hub/edu/courses/ml/first-day?{urlencode({'answered': bob.key})}"
+    assert (reply.status, reply.location) == (303, there)
+    assert core.roll.course_role(bob, "ml", NOW) is STUDENT
+    told = await ask(pages.FirstDayPage, core, "tea", "ml", query={"answered": bob.key})
+    assert "is in this course as student" in told.page.find(role="status").get_text()
     again = await ask(pages.AnswerPage, core, "tea", "ml", id, method="post")
     assert (again.status, "somebody may have answered it" in again.words) == (404, True)
+
+
+async def test_whoever_asks_to_join_is_counted_at_the_tab_and_an_address_claims_nothing(core):
+    await asks(core)
+    bob = core.roll.by_hub_name("bob").key
+    page = (await ask(pages.FirstDayPage, core, "tea", "ml", query={"answered": bob})).page
+    (tab,) = page.select(".edu-tabs .badge")
+    assert tab.get_text() == "1 asks to join"
+    assert not page.select(".alert-success")
 
 
 async def test_with_a_section_and_a_last_day(core):
@@ -199,6 +212,9 @@ async def test_refused_with_words(core):
     asked = Newcomer(core, core.roll.by_hub_name("bob")).asked("ml")
     assert asked is not None
     assert asked.words == "full"
+    bob = core.roll.by_hub_name("bob").key
+    told = await ask(pages.FirstDayPage, core, "tea", "ml", query={"answered": bob})
+    assert "has not been let in" in told.page.find(role="status").get_text()
 
 
 @pytest.mark.parametrize("form", [{"until": "soon"}, {"words": "x" * 501}, {"section": "a\nb"}])

@@ -154,5 +154,5 @@ async def test_a_refusal_says_what_the_act_says() -> None:
     with pytest.raises(DeskError) as refusal:
         await done(refused(), {NotNamed: Code.NOT_IN_COURSE})
     assert refusal.value.as_json()["message"] == (
-        "Nobody in the course is called so, or several people are. Not found: x."
+        "Nobody in the course has this account, login or student number, or several people have. Not found: x."
     )

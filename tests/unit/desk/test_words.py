@@ -360,6 +360,7 @@ def render(template: str, *, autoescape: bool = True) -> Any:
         "dated": dated,
         "course_role": "teacher",
         "tabs": TABS,
+        "asking": 1,
     }
     html = environment.get_template(f"edu/{template}").render(**common, **WHAT[template])
     return BeautifulSoup(html, "html.parser")
