@@ -68,8 +68,7 @@ def run() -> dict[str, Any]:
 async def _measure(name: str, url: str) -> list[dict[str, Any]]:
     campus, store = a_campus(_COURSES), open_store(url)
     await store.open()
-    for page in _pages():
-        await store._do(lambda c, page=page: c.execute(insert(ADMISSIONS), page))  # type: ignore[misc]
+    await fill(store, _SESSIONS)
     ledger = Ledger(lambda: campus, store, lambda: NOW, _nothing_to_settle)
     week = period_span(Period.WEEK, NOW, campus.zone, None)
     since = week.starts.astimezone(campus.zone).date()
@@ -89,7 +88,9 @@ async def _measure(name: str, url: str) -> list[dict[str, Any]]:
             .where(ADMISSIONS.c.hub_name == person, ADMISSIONS.c.course == course)
             .where(ADMISSIONS.c.ended_at >= int(week.starts.timestamp() * 1_000_000))
         )
-        found = await store._do(lambda c: [dict(row) for row in c.execute(query).mappings()])
+        found = await store._thread.do(
+            lambda c: [dict(row) for row in c.execute(query).mappings()]
+        )
         days = [u for row in found for u in charge(read_admission(row), campus.zone)]
         return sum(usage.used for usage in days if usage.day and usage.day >= since)
 
@@ -162,10 +163,16 @@ async def _each(
     return line, answers
 
 
-def _pages() -> Iterator[list[dict[str, Any]]]:
+async def fill(store: SqlStore, sessions: int) -> None:
+    """Keep so many ended sessions in a new store."""
+    for page in _pages(sessions):
+        await store._thread.do(lambda c, page=page: c.execute(insert(ADMISSIONS), page))  # type: ignore[misc]
+
+
+def _pages(sessions: int) -> Iterator[list[dict[str, Any]]]:
     """Rows of ended sessions, spread evenly over the time until now."""
     page: list[dict[str, Any]] = []
-    for number in range(_SESSIONS):
+    for number in range(sessions):
         page.append(_row(number))
         if len(page) == _AT_ONCE:
             yield page

@@ -12,7 +12,7 @@ import datetime as dt
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -111,8 +111,14 @@ class World:
         return _course(int(login[1:]))
 
     @contextlib.contextmanager
-    def open_hub(self, side: str) -> Iterator[Hub]:
-        """A new hub of one of the sides; it is gone afterwards, and its namespace with all pods in it."""
+    def open_hub(
+        self, side: str, prepare: Callable[[Path], None] = lambda _: None
+    ) -> Iterator[Hub]:
+        """A new hub of one of the sides; it is gone afterwards, and its namespace with all pods in it.
+
+        Args:
+            prepare: called with the hub's folder before it starts.
+        """
         with contextlib.ExitStack() as opened:
             environ = {_PASSWORD: self.slapd.bind_password}
             told = {"port": str(self.port), "namespace": "", "hub_ip": "127.0.0.1"}
@@ -123,6 +129,7 @@ class World:
             folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="edu-storm-")))
             (folder / "campus.yaml").write_text(yaml.safe_dump(self._campus()))
             hub = Hub(folder, _config(side, told), hub_ip=told["hub_ip"], environ=environ)
+            prepare(folder)
             opened.callback(hub.stop)
             yield hub.start()
 
