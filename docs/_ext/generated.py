@@ -25,7 +25,8 @@ from sphinx.application import Sphinx
 from traitlets import HasTraits
 from traitlets.utils.importstring import import_item
 
-from jupyterhub_edu.campus.models import FileModel, SourceModel
+from jupyterhub_edu.campus.models.people import SourceModel
+from jupyterhub_edu.campus.models.site import FileModel
 from jupyterhub_edu.domain import acts, people, reasons
 from jupyterhub_edu.hub.refusals import REFUSALS
 from jupyterhub_edu.identity import SOURCE_TYPES

@@ -13,7 +13,7 @@ from jupyterhub_edu.ports import Setting
 
 from .loading import Loaded
 from .mistakes import Path, show_path
-from .models import FileModel
+from .models.site import FileModel
 from .sources import sounds_secret
 
 __all__ = ["settings_of"]

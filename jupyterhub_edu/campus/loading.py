@@ -21,7 +21,9 @@ from jupyterhub_edu.ports import utc_now
 from .checks import check
 from .mapping import map_campus
 from .mistakes import CampusError, Mistake, Path
-from .models import CourseModel, FileModel, InventoryKind, SourceModel
+from .models.courses import CourseModel
+from .models.people import SourceModel
+from .models.site import FileModel, InventoryKind
 from .reading import Document, Place, plain_document, read
 from .shape import shape
 from .sources import Resolver, SourceType, shape_sources

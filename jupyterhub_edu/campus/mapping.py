@@ -19,22 +19,10 @@ from jupyterhub_edu.domain.rules import CourseRule, Rule, map_pattern
 from jupyterhub_edu.domain.schedule import Span, local_instant
 from jupyterhub_edu.domain.windows import hours
 
-from .models import (
-    AdjustCeilingsModel,
-    CapsModel,
-    CeilingsModel,
-    ChoiceModel,
-    CourseModel,
-    FileModel,
-    FlavorModel,
-    OptionModel,
-    PersonModel,
-    ProfileModel,
-    RoleCapsModel,
-    RuleModel,
-    SourceModel,
-    TermModel,
-)
+from .models.catalogue import ChoiceModel, FlavorModel, OptionModel, ProfileModel
+from .models.courses import CapsModel, CourseModel, RoleCapsModel, TermModel
+from .models.people import PersonModel, RuleModel, SourceModel
+from .models.site import AdjustCeilingsModel, CeilingsModel, FileModel
 from .sources import SourceType
 from .windows import Calendars, days_of, map_windows
 

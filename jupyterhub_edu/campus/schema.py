@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from .models import FileModel, SourceModel
+from .models.people import SourceModel
+from .models.site import FileModel
 from .sources import SourceType
 
 __all__ = ["json_schema"]

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from .mistakes import Path, did_you_mean, show, show_path
-from .models import FileModel, Model
+from .models.base import Model
+from .models.site import FileModel
 from .reading import Document
 
 __all__ = ["keys_of", "most_exact", "report", "shape"]

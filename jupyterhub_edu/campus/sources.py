@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from .mistakes import Mistake, Path, did_you_mean, show
-from .models import FileModel, SourceModel
+from .models.people import SourceModel
+from .models.site import FileModel
 from .reading import Document
 from .shape import keys_of, most_exact, report
 

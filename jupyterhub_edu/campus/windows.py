@@ -14,7 +14,8 @@ from jupyterhub_edu.domain.windows import Dated, Weekly, Window, joined, local_s
 
 from .calendars import CalendarError, read_calendar
 from .mistakes import Path, show
-from .models import CourseModel, DaysModel, FileModel, WindowModel
+from .models.courses import CourseModel, DaysModel, WindowModel
+from .models.site import FileModel
 from .reading import Document
 
 __all__ = [

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from ..mistakes import Mistake
-from ..models import FileModel, SourceModel
+from ..models.people import SourceModel
+from ..models.site import FileModel
 from ..reading import Document
 from ..windows import Calendars
 from .catalogue import check_flavors, check_profiles

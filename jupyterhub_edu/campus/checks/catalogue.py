@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..mistakes import Path, show
-from ..models import ChoiceModel, CpuModel, FlavorModel, MemoryModel, OptionModel, ProfileModel
+from ..models.catalogue import (
+    ChoiceModel,
+    CpuModel,
+    FlavorModel,
+    MemoryModel,
+    OptionModel,
+    ProfileModel,
+)
 from .context import Checker
 from .spawner import check_kubespawner
 

@@ -10,7 +10,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ..mistakes import Mistake, Path, did_you_mean, nearest, show, show_path
-from ..models import FileModel, FlavorModel, SourceModel
+from ..models.catalogue import FlavorModel
+from ..models.people import SourceModel
+from ..models.site import FileModel
 from ..reading import Document
 from ..windows import Calendars
 

@@ -12,14 +12,9 @@ from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.schedule import Period
 
 from ..mistakes import Path, show
-from ..models import (
-    CapsModel,
-    CourseModel,
-    NoCourseModel,
-    OffersModel,
-    PeopleModel,
-    RoleCapsModel,
-)
+from ..models.courses import CapsModel, CourseModel, OffersModel, RoleCapsModel
+from ..models.people import PeopleModel
+from ..models.site import NoCourseModel
 from .catalogue import check_image
 from .context import Checker
 from .people import check_person, shared_names

@@ -9,7 +9,7 @@ from typing import Final
 
 from ..mapping import parse_person
 from ..mistakes import Path, did_you_mean, show
-from ..models import RuleModel
+from ..models.people import RuleModel
 from .context import Checker
 
 __all__ = ["check_admins", "check_links", "check_person", "check_rules", "check_sources"]

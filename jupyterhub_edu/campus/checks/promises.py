@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from ..mapping import dates_of
 from ..mistakes import Path
-from ..models import CourseModel
+from ..models.courses import CourseModel
 from ..windows import map_windows
 from .context import Checker
 

@@ -10,7 +10,8 @@ from jupyterhub_edu.domain.people import CourseRole
 
 from ..mapping import caps_of, offers_of, role_of
 from ..mistakes import Path
-from ..models import ChoiceModel, CourseModel, OptionModel, ProfileModel
+from ..models.catalogue import ChoiceModel, OptionModel, ProfileModel
+from ..models.courses import CourseModel
 from .context import Checker
 
 __all__ = ["check_reach"]

@@ -10,7 +10,7 @@ from jupyterhub_edu.domain.windows import hours
 
 from ..mapping import dates_of, offers_of
 from ..mistakes import Path, show
-from ..models import CourseModel, DaysModel, WindowModel
+from ..models.courses import CourseModel, DaysModel, WindowModel
 from ..windows import days_of, map_windows, shortest_lead
 from .context import Checker
 

@@ -10,7 +10,7 @@ import yaml
 from kubespawner import KubeSpawner
 
 from jupyterhub_edu import campus
-from jupyterhub_edu.campus.models import FileModel
+from jupyterhub_edu.campus.models.site import FileModel
 from jupyterhub_edu.identity import SOURCE_TYPES
 
 from .conftest import SMALL
