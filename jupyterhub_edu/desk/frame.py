@@ -128,7 +128,7 @@ class Page(Desk, BaseHandler):
             tabs=tabs,
             tab=next((tab for tab in tabs if tab.key == key), None),
             asking=_asking(core, viewer, course),
-            **what,
+            **{"zone": str(core.campus.zone), **what},
         )
 
     def address(self, *parts: str, **query: str) -> str:

@@ -163,7 +163,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
         Code.COURSE_QUOTA: _row(
             9,
             "All {flavor} that {title} may use now are in use.",
-            "the course's teacher (stop one) or an administrator (quota)",
+            "the course's teacher, by stopping one, or an administrator",
             "the earliest planned end of a session",
             waitable=True,
             status=409,

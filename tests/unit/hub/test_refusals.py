@@ -131,7 +131,7 @@ def test_reasons_for_json() -> None:
     assert full == {
         "code": "course-quota",
         "sentence": f"All T4 that {HOSTILE} may use now are in use.",
-        "who": "the course's teacher (stop one) or an administrator (quota)",
+        "who": "the course's teacher, by stopping one, or an administrator",
         "retry_at": "2026-11-03T10:05:00+00:00",
     }
     assert stale["retry_at"] is None
