@@ -205,7 +205,13 @@ class Helps:
             raise CannotHelp(say("Its owner takes part in an exam now."))
 
     async def _open(self, actor: Person, admission: Admission, address: str) -> Help:
-        now, owner, server = self._core.clock(), admission.hub_name, admission.server
+        owner, server = admission.hub_name, admission.server
+        beside = self._beside(actor.hub_name, owner, server)
+        for former in beside:
+            if over := self._why_over(former):
+                await self._end(former, over, over.words)
+        is_shared = self._visits.may_visit(actor.hub_name, owner, server)
+        now = self._core.clock()
         help = Help(
             id=uuid.uuid4().hex,
             course=admission.course,
@@ -217,7 +223,8 @@ class Helps:
             by=actor.key,
             at=now,
             until=now + LASTS,
-            ours=not self._visits.may_visit(actor.hub_name, owner, server),
+            # One in a former session, which is still ending, may be what lets them in.
+            ours=not is_shared or any(one.ours for one in beside if one.id in self._kept),
         )
         entry = self._entry(help, actor.hub_name, str(Act.HELP), address)
         await self._core.store.save_records([help.record()], entry=entry)
@@ -236,9 +243,9 @@ class Helps:
         self, help: Help, over: Over | None, why: str, actor: str = "", address: str = ""
     ) -> None:
         """Args: ``over`` None: nobody was let in."""
-        self._shut(help)
         if help.id not in self._kept:
             return
+        self._shut(help)
         now = self._core.clock()
         past = [help.over(now, over)] if over is not None else []
         entry = self._entry(help, actor, ENDED, address, why=why)
@@ -257,8 +264,15 @@ class Helps:
         self._over = {owner: past for owner, past in left.items() if past}
 
     def _shut(self, help: Help) -> None:
-        if help.ours:
+        """Unless a later help, in the server's next session, lets them in by now."""
+        beside = self._beside(help.helper, help.owner, help.server)
+        if help.ours and all(one.at <= help.at or self._why_over(one) for one in beside):
             self._visits.turn_out(help.helper, help.owner, help.server)
+
+    def _beside(self, helper: str, owner: str, server: str) -> list[Help]:
+        """Those by which one account is let in to one server."""
+        door = (helper, owner, server)
+        return [o for o in self._kept.values() if (o.helper, o.owner, o.server) == door]
 
     def _session_ended(self, admission: Admission) -> None:
         """Before the same server can start for another course; the rest is written down by ``tend``."""

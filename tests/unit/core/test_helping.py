@@ -217,6 +217,47 @@ async def test_what_the_owner_shares_by_themselves_is_left_alone(world):
     assert world.is_in
 
 
+async def test_who_helps_again_before_the_last_time_was_tidied_away_stays_in(world):
+    former = await world.help()
+    world.clock.now += LASTS
+    again = await world.help()
+    await world.core.helps.tend()
+    assert world.is_in
+    await world.core.helps.end(world.who("tea"), former)
+    assert world.is_in
+    await world.core.helps.end(world.who("ada"), again)
+    assert not world.is_in
+
+
+async def test_who_helps_in_the_next_session_is_not_turned_out_with_the_last(world):
+    await world.help()
+    await world.core.book.end(world.session)
+    assert not world.is_in
+    world.clock.pass_(minutes=1)
+    world.session = await world.start("ml")
+    again = await world.help()
+    await world.core.helps.tend()
+    assert [one.id for one in world.core.helps.of_owner("ada")] == [again.id]
+    assert world.is_in
+    await world.core.book.end(world.session)
+    assert not world.is_in
+
+
+@pytest.mark.parametrize("ends_first", ["the former session", "the later help"])
+async def test_who_helps_while_the_former_session_still_ends(world, ends_first):
+    await world.help()
+    former, world.session = world.session, await world.start("ml")
+    world.clock.pass_(minutes=1)
+    later = await world.help()
+    if ends_first == "the former session":
+        await world.core.book.end(former)
+        assert world.is_in
+        await world.core.book.end(world.session)
+    else:
+        await world.core.helps.end(world.who("ada"), later)
+    assert not world.is_in
+
+
 async def test_a_hub_that_cannot_let_in_says_so_and_nothing_stays(world):
     world.visits.broken = "the hub has no such account or server"
     with pytest.raises(CannotHelp, match="no such account"):
