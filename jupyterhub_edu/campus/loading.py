@@ -19,12 +19,13 @@ from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.ports import utc_now
 
 from .checks import check
+from .document import Document, Place
 from .mapping import map_campus
 from .mistakes import CampusError, Mistake, Path
 from .models.courses import CourseModel
 from .models.people import SourceModel
 from .models.site import FileModel, InventoryKind
-from .reading import Document, Place, plain_document, read
+from .reading import plain_document, read
 from .shape import shape
 from .sources import Resolver, SourceType, shape_sources
 from .windows import CalendarsRead, read_calendars

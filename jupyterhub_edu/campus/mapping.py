@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.domain.adjustments import Adjustable
@@ -14,24 +13,19 @@ from jupyterhub_edu.domain.courses import Allowances, Caps, Course, CourseState,
 from jupyterhub_edu.domain.grants import Ceilings
 from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.people import FROM_FILE, CourseRole, Enrolment, LinkRule, SiteRole
-from jupyterhub_edu.domain.profiles import Amounts, Choice, Flavor, Option, Profile
 from jupyterhub_edu.domain.rules import CourseRule, Rule, map_pattern
 from jupyterhub_edu.domain.schedule import Span, local_instant
 from jupyterhub_edu.domain.windows import hours
 
-from .models.catalogue import ChoiceModel, FlavorModel, OptionModel, ProfileModel
+from .catalogue import map_flavor, map_profile
 from .models.courses import CapsModel, CourseModel, RoleCapsModel, TermModel
 from .models.people import PersonModel, RuleModel, SourceModel
 from .models.site import AdjustCeilingsModel, CeilingsModel, FileModel
 from .sources import SourceType
+from .values import role_of
 from .windows import Calendars, days_of, map_windows
 
-__all__ = ["caps_of", "dates_of", "map_campus", "offers_of", "parse_person", "role_of"]
-
-
-def role_of(word: str) -> CourseRole:
-    """The course role that a word of the file names."""
-    return CourseRole[word.upper()]
+__all__ = ["caps_of", "dates_of", "map_campus", "offers_of", "parse_person"]
 
 
 def parse_person(text: str) -> FilePerson | None:
@@ -81,8 +75,8 @@ def map_campus(
         types: of source, by their word.
     """
     zone = ZoneInfo(model.time_zone)
-    flavors = {key: _flavor(key, flavor) for key, flavor in model.flavors.items()}
-    profiles = {key: _profile(key, p, flavors[p.flavor]) for key, p in model.profiles.items()}
+    flavors = {key: map_flavor(key, flavor) for key, flavor in model.flavors.items()}
+    profiles = {key: map_profile(key, p, flavors[p.flavor]) for key, p in model.profiles.items()}
     courses = {
         make_course_id(key): _course(key, c, model, zone, calendars)
         for key, c in model.courses.items()
@@ -194,62 +188,6 @@ def _rule(rule: RuleModel, courses: Iterable[Course], terms: Iterable[str]) -> R
     )
 
 
-def _flavor(key: str, flavor: FlavorModel) -> Flavor:
-    return Flavor(
-        key=key,
-        title=flavor.title or key,
-        device=flavor.device,
-        count=flavor.count,
-        nodes=MappingProxyType(dict(flavor.nodes)),
-        tolerate=tuple(flavor.tolerate),
-        grows_to=flavor.grows_to,
-        per_node=flavor.per_node or 1,
-        weight=1000 if flavor.weight is None else flavor.weight,
-    )
-
-
-def _profile(key: str, profile: ProfileModel, flavor: Flavor) -> Profile:
-    cpu, memory = profile.cpu, profile.memory
-    if cpu.limit is None or memory.limit is None:
-        raise AssertionError(f"profile {key} has no limits")  # the checks call that a mistake
-    return Profile(
-        key=key,
-        title=profile.title or key,
-        description=profile.description,
-        flavor=flavor,
-        amounts=Amounts(
-            cpu_guarantee=cpu.guarantee or cpu.limit,
-            cpu_limit=cpu.limit,
-            memory_guarantee=memory.guarantee or memory.limit,
-            memory_limit=memory.limit,
-            devices=profile.devices,
-        ),
-        image=profile.image,
-        longest=profile.longest,
-        options=MappingProxyType({k: _option(k, o) for k, o in profile.options.items()}),
-        kubespawner=_freeze(profile.kubespawner),
-    )
-
-
-def _option(key: str, option: OptionModel) -> Option:
-    choices = MappingProxyType({k: _choice(k, c) for k, c in option.choices.items()})
-    return Option(key, option.title or key, option.default, choices)
-
-
-def _choice(key: str, choice: ChoiceModel) -> Choice:
-    return Choice(
-        key=key,
-        title=choice.title or key,
-        cpu_guarantee=choice.cpu.guarantee if choice.cpu else None,
-        cpu_limit=choice.cpu.limit if choice.cpu else None,
-        memory_guarantee=choice.memory.guarantee if choice.memory else None,
-        memory_limit=choice.memory.limit if choice.memory else None,
-        devices=choice.devices,
-        image=choice.image,
-        course_roles=frozenset(map(role_of, choice.course_roles)),
-    )
-
-
 def _course(
     key: str, course: CourseModel, model: FileModel, zone: ZoneInfo, calendars: Calendars
 ) -> Course:
@@ -272,7 +210,7 @@ def _course(
         hours=hours(windows),
         allowances=Allowances(course.allowance.person, course.allowance.course),
         image=course.image,
-        kubespawner=_freeze(course.kubespawner),
+        kubespawner=MappingProxyType(dict(course.kubespawner)),
         joining=frozenset(map(Joining, course.join)),
         assistants_help=course.assistants_help,
         locked=frozenset([*model.course_defaults.locked, *course.locked]),
@@ -332,8 +270,3 @@ def _entries(course: CourseModel) -> Iterator[tuple[CourseRole, PersonModel]]:
     for role in CourseRole:
         for entry in getattr(course.people, str(role)):
             yield role, entry
-
-
-def _freeze(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A read-only view of the outermost mapping; the spawner copies what it takes from it."""
-    return MappingProxyType(dict(value))

@@ -11,10 +11,10 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from .document import Document
 from .mistakes import Path, did_you_mean, show, show_path
 from .models.base import Model
 from .models.site import FileModel
-from .reading import Document
 
 __all__ = ["keys_of", "most_exact", "report", "shape"]
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from .document import Document
 from .mistakes import Mistake, Path, did_you_mean, show
 from .models.people import SourceModel
 from .models.site import FileModel
-from .reading import Document
 from .shape import keys_of, most_exact, report
 
 __all__ = ["Resolver", "SourceType", "shape_sources", "sounds_secret"]

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from jupyterhub_edu.domain.allowances import GPU_HOUR, Allowance, parse_allowance
+from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.quantities import (
     Cpu,
     Memory,
@@ -34,6 +35,7 @@ __all__ = [
     "Text",
     "Weekday",
     "Weight",
+    "role_of",
 ]
 
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
@@ -169,3 +171,8 @@ Count = Annotated[int, Field(ge=0, le=1_000_000)]
 CourseRoleWord = Literal["teacher", "assistant", "student", "observer"]
 SiteRoleWord = Literal["guest", "student", "teacher", "manager", "admin"]
 Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+
+
+def role_of(word: str) -> CourseRole:
+    """The course role that a word of the file names."""
+    return CourseRole[word.upper()]

@@ -13,10 +13,10 @@ from jupyterhub_edu.domain.schedule import Span
 from jupyterhub_edu.domain.windows import Dated, Weekly, Window, joined, local_span
 
 from .calendars import CalendarError, read_calendar
+from .document import Document
 from .mistakes import Path, show
 from .models.courses import CourseModel, DaysModel, WindowModel
 from .models.site import FileModel
-from .reading import Document
 
 __all__ = [
     "Calendars",

@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from ..document import Document
 from ..mistakes import Mistake
 from ..models.people import SourceModel
 from ..models.site import FileModel
-from ..reading import Document
 from ..windows import Calendars
 from .catalogue import check_flavors, check_profiles
 from .context import Checker

@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ..document import Document
 from ..mistakes import Mistake, Path, did_you_mean, nearest, show, show_path
 from ..models.catalogue import FlavorModel
 from ..models.people import SourceModel
 from ..models.site import FileModel
-from ..reading import Document
 from ..windows import Calendars
 
 __all__ = ["Checker"]

@@ -8,10 +8,11 @@ from typing import Any
 
 from jupyterhub_edu.domain.people import CourseRole
 
-from ..mapping import caps_of, offers_of, role_of
+from ..mapping import caps_of, offers_of
 from ..mistakes import Path
 from ..models.catalogue import ChoiceModel, OptionModel, ProfileModel
 from ..models.courses import CourseModel
+from ..values import role_of
 from .context import Checker
 
 __all__ = ["check_reach"]
