@@ -169,7 +169,7 @@ def _row(core: Core, filed: Filed) -> _Row:
         row.act,
         row.target,
         _name(core, row.target),
-        [(key, value) for key, value in row.details if not _ID.fullmatch(value)],
+        [(key, value) for key, value in row.details if value and not _ID.fullmatch(value)],
     )
 
 
@@ -180,7 +180,8 @@ def _account(core: Core, typed: str) -> str:
 
 
 def _name(core: Core, account: str) -> str:
-    person = core.roll.by_hub_name(account) if account else None
+    """Of an account, or of somebody who has none yet."""
+    person = (core.roll.by_hub_name(account) or core.roll.person(account)) if account else None
     return person.name if person is not None else ""
 
 

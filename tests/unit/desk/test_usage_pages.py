@@ -163,12 +163,13 @@ async def test_the_log_is_of_this_course_by_act_and_account(log: Core, query, ac
 
 async def test_details_are_shown_by_the_campuss_clock_and_without_ids(core: Core):
     until = "2026-11-22T23:20:12.937282+00:00"
-    told = {"message": "0123456789abcdef" * 2, "with_extra_time": 2, "until": until}
+    told = {"message": "0123456789abcdef" * 2, "with_extra_time": 2, "until": until, "why": ""}
     await entry(core, "message", "ml", "tea", "", **told, text="2026-11-22T99:20:12+00:00")
     words = (await ask(LogTab, core, "tea", "ml")).words
     assert "with extra time: 2 until: 23 Nov 2026 00:20:12" in words
     assert "text: 2026-11-22T99:20:12+00:00" in words
     assert "0123456789abcdef" not in words
+    assert "why" not in words
 
 
 async def test_the_log_goes_on_page_by_page(log: Core) -> None:
