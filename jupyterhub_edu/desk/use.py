@@ -199,7 +199,8 @@ def _longer(core: Core, admission: Admission) -> str:
 
 
 def left_rows(core: Core, person: Person) -> list[LeftRow]:
-    """What is left of one's hours in each of one's courses."""
+    """What is left of one's hours in each of one's courses; where nothing starts there are none to use."""
+    now = core.clock()
     return [
         LeftRow(
             id,
@@ -207,7 +208,8 @@ def left_rows(core: Core, person: Person) -> list[LeftRow]:
             left,
             instant(left.renews_at, core) if left.renews_at else None,
         )
-        for id in core.roll.courses(person, core.clock())
+        for id in core.roll.courses(person, now)
+        if core.campus.courses[id].is_open(now)
         for left in hours_left(core.book.glance(person.key, id), person.key)
     ]
 

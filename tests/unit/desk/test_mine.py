@@ -29,6 +29,15 @@ async def core() -> Core:
     return core
 
 
+async def test_no_hours_are_left_in_a_course_that_has_ended() -> None:
+    hours = Allowances(parse_allowance("10h per week"), None)
+    courses = [a_course("ml", allowances=hours), a_course("old", allowances=hours, ends=NOW)]
+    core = a_core(a_campus(courses=courses), clock=AClock(NOW))
+    await core.ready()
+    tea = await enrol(core, "tea", ml=CourseRole.TEACHER, old=CourseRole.TEACHER)
+    assert set(my_parts(core, tea)) == {"ml"}
+
+
 async def test_hours_and_sessions_are_told_in_their_own_course(core: Core) -> None:
     everywhere = {"ml": CourseRole.STUDENT, "db": CourseRole.STUDENT, "ai": CourseRole.STUDENT}
     ada = await enrol(core, "ada", **everywhere)
