@@ -298,6 +298,8 @@ class Core:
     ) -> None:
         """Stop one server for somebody who may; written to the audit first.
 
+        Nothing happens where the server is another session's by now: the former one ends by itself.
+
         Args:
             details: what else the audit is to say.
 
@@ -305,9 +307,12 @@ class Core:
             StoreError: it could not be written down, so nothing was stopped.
             ServersError: the hub did not stop it.
         """
+        if self._is_former(admission):
+            return
         entry = entry_about(admission, self.clock(), actor, Act.STOP, address, **details)
         await self.store.append_audit(entry)
-        await self.servers.stop(admission.hub_name, admission.server)
+        if not self._is_former(admission):
+            await self.servers.stop(admission.hub_name, admission.server)
 
     async def note_exam_start(self, admission: Admission, address: str) -> None:
         """Write down that somebody has started their server in an exam, and from where.
@@ -320,6 +325,15 @@ class Core:
         await self.store.append_audit(entry)
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    def _is_former(self, admission: Admission) -> bool:
+        """Whether a later session bears the server of this one; what the line only keeps for a start does not yet."""
+        of_server = self.book.of_server(admission.hub_name, admission.server)
+        live = [
+            one for one in of_server if one.id == admission.id or not self.book.is_held(one.id)
+        ]
+        newest = max(live, key=lambda one: (one.reserved_at, one.id), default=admission)
+        return newest.id != admission.id
 
     def _is_wanted(self, admission: Admission) -> bool:
         """Whether somebody in line could use an admission's devices."""

@@ -12,8 +12,8 @@ from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import ServersError, StoreError
-from tests.fakes.campus import a_core, enrol
-from tests.fakes.world import FakeHub
+from tests.fakes.campus import NOW, a_campus, a_core, a_course, enrol
+from tests.fakes.world import AClock, FakeHub
 
 AT_ONCE, SOON = 0.0, 10.0
 
@@ -35,12 +35,15 @@ class SlowHub(FakeHub):
 class World:
     def __init__(self) -> None:
         self.hub = SlowHub()
-        self.core: Core = a_core(hub=self.hub)
+        self.clock = AClock(NOW)
+        campus = a_campus(courses=[a_course("ml"), a_course("db")])
+        self.core: Core = a_core(campus, hub=self.hub, clock=self.clock)
         self.stops = self.core.stops
 
-    async def session(self) -> Admission:
-        ada = await enrol(self.core, "ada", ml=CourseRole.STUDENT)
-        return await self.core.book.admit(StartRequest(ada.key, "ml", "notebook"), ada, "")
+    async def session(self, course: str = "ml") -> Admission:
+        ada = await enrol(self.core, "ada", ml=CourseRole.STUDENT, db=CourseRole.STUDENT)
+        self.clock.pass_(minutes=1)
+        return await self.core.book.admit(StartRequest(ada.key, course, "notebook"), ada, "")
 
     async def stop(self, session: Admission, within: float = SOON) -> bool:
         return await self.stops.stop("tea", session, "10.0.0.7", within)
@@ -125,3 +128,28 @@ async def test_a_stop_that_fails_after_everybody_has_left_is_logged(world, caplo
     assert "the hub answered 500" in "".join(
         r.getMessage() for r in caplog.records if r.levelno == logging.ERROR
     )
+
+
+async def test_a_session_that_is_ending_is_not_stopped_by_the_name_of_the_next_one_s_server(world):
+    session = await world.session()
+    await world.core.book.run(session.id)
+    await world.session("db")
+    world.hub.go_on.set()
+    await world.stop(session)
+    assert world.hub.asked == 0
+
+
+async def test_a_server_that_is_another_course_s_by_the_time_of_the_stop_runs_on(
+    world, monkeypatch
+):
+    session, append = await world.session(), world.core.store.append_audit
+    world.hub.go_on.set()
+
+    async def meanwhile(entry):
+        await append(entry)
+        await world.core.book.end(session.id)
+        await world.session("db")
+
+    monkeypatch.setattr(world.core.store, "append_audit", meanwhile)
+    await world.stop(session)
+    assert world.hub.asked == 0
