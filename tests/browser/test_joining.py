@@ -55,10 +55,10 @@ def test_people_join_by_asking_and_by_a_code_without_scripts(
     expect(nils.get_by_role("heading", level=1)).to_contain_text("Machine Learning")
     ina = person("ina", java_script_enabled=False)
     ina.goto(f"{demo_hub.url}/hub/edu/join")
-    ina.get_by_label(re.compile("The code")).fill("0000-0000")
+    ina.get_by_label("Code from your teacher").fill("0000-0000")
     ina.get_by_role("button", name="Join", exact=True).click()
     expect(ina.get_by_role("alert")).to_contain_text("lets you into no course")
-    ina.get_by_label(re.compile("The code")).fill(f" {code.lower()} ")
+    ina.get_by_label("Code from your teacher").fill(f" {code.lower()} ")
     ina.get_by_role("button", name="Join", exact=True).click()
     expect(ina.get_by_role("heading", level=1)).to_contain_text("Machine Learning")
 
