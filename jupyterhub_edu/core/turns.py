@@ -34,6 +34,8 @@ RUNS: Final = Reason(Code.PERSON_CAP, "running")
 _MOST_TRIES: Final = 3
 _FIRST_AGAIN: Final = timedelta(seconds=10)
 """Pause after a start that has failed; twice as long each time."""
+_AT_ONCE: Final = 10
+"""Places that are started or struck, some tenths of a millisecond each, before others get their turn on the event loop."""
 _TOLD_STARTED: Final = timedelta(minutes=2)
 _TOLD_STRUCK: Final = timedelta(hours=1)
 
@@ -106,25 +108,27 @@ class Turns:
                 _log.exception("the line for %s could not turn", flavor)
 
     def turn(self, flavor: str) -> None:
-        """Let everybody start whose turn has come, until nobody's has."""
-        self._begin_without_devices(flavor)
-        aside: set[str] = set()
-        while True:
+        """Let everybody start whose turn has come, until nobody's has; of many a few now, and the others soon."""
+        left, aside = _AT_ONCE - self._begin_without_devices(flavor), set[str]()
+        while left > 0:
             now, state = self._clock(), self._book.state(flavor)
             waiting = {p.id: p for p in self.waiting(flavor, now) if p.id not in aside}
             keeps = keeps_of(self.reclaims(flavor), waiting.values(), state)
             places, starve_after = waiting.values(), self.starve_after()
-            taken = turn(places, state, now, self.against, keeps, starve_after)
+            taken = turn(places, state, now, self.against, keeps, starve_after, left)
+            if not taken.lapsed and not taken.starts:
+                self._rest(flavor, taken)
+                return
             for lapse in taken.lapsed:
                 self.strike(self.lines[flavor][lapse.place.id], lapse.reasons)
+            left -= len(taken.lapsed)
             for begin in taken.starts:
                 # Those behind were chosen as though it had started: where it has not, they are chosen anew.
                 if not self._begin(begin):
                     aside.add(begin.place.id)
                     break
-            if not taken.lapsed and not taken.starts:
-                break
-        self._rest(flavor, taken)
+                left -= 1
+        self.poke(flavor)
 
     def waiting(self, flavor: str, now: datetime) -> list[Place]:
         """The places whose turn may come now, but for those that ask for no device."""
@@ -140,11 +144,14 @@ class Turns:
         runs = waiter is not None and self._book.of_server(waiter.hub_name, waiter.server)
         return found or ((RUNS,) if runs else ())
 
-    def _begin_without_devices(self, flavor: str) -> None:
-        """Who asks for no device waits for the hub alone."""
-        line, now = self.lines.get(flavor, {}).values(), self._clock()
+    def _begin_without_devices(self, flavor: str) -> int:
+        """Who asks for no device waits for the hub alone; how many have begun."""
+        line, now, begun = self.lines.get(flavor, {}).values(), self._clock(), 0
         for place in [w.place for w in line if w.waits(now) and not w.place.devices]:
-            self._begin(Begin(place, own=True, avoids=frozenset()))
+            begun += self._begin(Begin(place, own=True, avoids=frozenset()))
+            if begun == _AT_ONCE:
+                break
+        return begun
 
     def _begin(self, begin: Begin) -> bool:
         """Reserve for a place whose turn has come, and start. The book decides again; whom it refuses waits on."""

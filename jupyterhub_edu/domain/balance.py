@@ -132,9 +132,12 @@ class Balance:
         self.room, self.unseen, self._used = state.room, state.unseen, dict(state.used)
         self._away = dict(state.away)
         self._total = sum(self._used.values())
-        self._reserving = state.reserving
+        self._reserved = dict(state.reserving)
+        self._idle = sum(max(0, r - self._used.get(c, 0)) for c, r in state.reserving)
         self._keeps: dict[str, Keep] = {}
         self._kept_on: dict[str, list[Keep]] = {}
+        self._beside: set[str] = set()
+        """Of the nodes on which something is kept, those with more free than that."""
         self._spare: dict[int, int] = {}
         for keep in keeps:
             self.keep(keep)
@@ -183,8 +186,10 @@ class Balance:
 
     def idle(self, course: str = "") -> int:
         """Devices that windows and exams of other courses hold and do not use."""
-        used = self._used
-        return sum(max(0, r - used.get(c, 0)) for c, r in self._reserving if c != course)
+        return self._idle - self._idle_of(course)
+
+    def _idle_of(self, course: str) -> int:
+        return max(0, self._reserved.get(course, 0) - self._used.get(course, 0))
 
     def against(self, course: str, devices: int, place: str = "") -> tuple[Code, ...]:
         """Which of rules 9, 10 and 13 refuse the request now."""
@@ -211,9 +216,13 @@ class Balance:
         )
 
     def lack(self, devices: int, place: str = "") -> int:
-        """How many devices more must be free on nodes until one surely has this many; 0 or less: one has."""
-        spoiled_by = self._open(devices)
-        for node in self._kept_on:
+        """How many devices more must be free on nodes until one surely has this many; 0 or less: one has.
+
+        Args:
+            devices: at least 1.
+        """
+        keep, spoiled_by = self._keeps.get(place), self._open(devices)
+        for node in self._beside if keep is None else {*self._beside, keep.node}:
             spoiled_by += max(0, self.usable(node, devices, place) - devices + 1)
         return self.unseen + 1 - spoiled_by
 
@@ -273,30 +282,49 @@ class Balance:
         """Keep devices for a place from now on."""
         self._forget(keep.place)
         self._keeps[keep.place] = keep
+        if keep.node not in self._kept_on:
+            self._shift(self._nodes.get(keep.node, 0), 0)
         self._kept_on.setdefault(keep.node, []).append(keep)
+        self._look_beside(keep.node)
         self._use(keep.course, keep.devices)
-        self._spare.clear()
 
     def end(self, holding: Holding, sign: int = 1) -> None:
         """Count an admission of the state as ended; -1 takes that back. On a node that is not there nothing comes free."""
-        devices = sign * holding.devices
-        self._used[holding.course] -= devices
-        self._total -= devices
-        if holding.node is None:
+        devices, node = sign * holding.devices, holding.node
+        self._use(holding.course, -devices)
+        if node is None:
             self.unseen -= devices
-            for node in holding.avoids:
-                self._away[node] -= devices
-        elif holding.node in self._nodes:
-            self._nodes[holding.node] += devices
+            for other in holding.avoids:
+                self._away[other] -= devices
+        elif node in self._nodes:
+            before = self._nodes[node]
+            self._nodes[node] = before + devices
+            if node in self._kept_on:
+                self._look_beside(node)
+            else:
+                self._shift(before, before + devices)
         else:
-            return
-        self.room += devices
-        self._spare.clear()
+            self.room -= devices
 
     def _use(self, course: str, devices: int) -> None:
-        self._used[course] = self._used.get(course, 0) + devices
+        before = self._used.get(course, 0)
+        self._used[course] = before + devices
+        if (reserved := self._reserved.get(course)) is not None:
+            self._idle += max(0, reserved - before - devices) - max(0, reserved - before)
         self._total += devices
         self.room -= devices
+
+    def _shift(self, before: int, after: int) -> None:
+        """So many devices of a node on which nothing is kept were free, and are; 0 also where it was, or is, none of those."""
+        for devices in self._spare:
+            self._spare[devices] += max(0, after - devices + 1) - max(0, before - devices + 1)
+
+    def _look_beside(self, node: str) -> None:
+        keeps = self._kept_on.get(node, ())
+        if keeps and self._nodes.get(node, 0) > sum(keep.devices for keep in keeps):
+            self._beside.add(node)
+        else:
+            self._beside.discard(node)
 
     def _forget(self, place: str) -> None:
         keep = self._keeps.pop(place, None)
@@ -306,5 +334,6 @@ class Balance:
         kept.remove(keep)
         if not kept:
             del self._kept_on[keep.node]
+            self._shift(0, self._nodes.get(keep.node, 0))
+        self._look_beside(keep.node)
         self._use(keep.course, -keep.devices)
-        self._spare.clear()

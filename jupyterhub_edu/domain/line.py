@@ -117,6 +117,7 @@ def turn(
     refused: Callable[[Place], tuple[Reason, ...]],
     keeps: Iterable[Keep] = (),
     starve_after: timedelta = STARVE_AFTER,
+    most: int = _BOUNDLESS,
 ) -> Turn:
     """Say who starts now.
 
@@ -132,13 +133,15 @@ def turn(
         refused: the reasons against a place that cannot be waited for; asked only when its turn has come, devices are
             to be kept for it, or its course can never have so many.
         keeps: what reclaim keeps; of places that stand no longer it counts for nothing.
+        most: ends when so many have started or been struck. Once that has been done, another turn goes on where it
+            would have: whoever is first of those that are left.
 
     Source:
         docs/explanation/policy.md, "The waiting line".
     """
     if not state.fresh:
         return Turn()
-    return _Turn(places, state, now, refused, keeps, starve_after).run()
+    return _Turn(places, state, now, refused, keeps, starve_after, most).run()
 
 
 class _Turn:
@@ -152,7 +155,9 @@ class _Turn:
         refused: Callable[[Place], tuple[Reason, ...]],
         keeps: Iterable[Keep],
         starve_after: timedelta,
+        most: int,
     ) -> None:
+        self.most = most
         self.waiting = sorted(places, key=lambda p: (p.arrived_at, p.id))
         standing = {place.id for place in self.waiting}
         keeps = [keep for keep in keeps if keep.place in standing]
@@ -174,7 +179,7 @@ class _Turn:
         # A start never betters anybody's class, so that one pass for each class tries all in their order; only what
         # was kept for a place that starts now may open a node to others, and then the passes begin again.
         self._strike_the_hopeless()
-        while self._pass_through():
+        while not self._is_done() and self._pass_through():
             self.too_many, self.opened = _BOUNDLESS, False
         return Turn(tuple(self.starts), tuple(self.lapsed), self.kept)
 
@@ -186,7 +191,7 @@ class _Turn:
             never = share.borrow is not None and place.devices > max(
                 share.nominal + share.borrow, share.peak
             )
-            if never and (reasons := self.refused(place)):
+            if never and not self._is_done() and (reasons := self.refused(place)):
                 self.lapsed.append(Lapse(place, reasons))
             else:
                 standing.append(place)
@@ -203,11 +208,17 @@ class _Turn:
                     or not self._try(place, rank)
                 ):
                     standing.append(place)
+                elif self._is_done():
+                    return False
                 elif self.opened:
                     self.waiting = standing + self.waiting[number + 1 :]
                     return True
             self.waiting = standing
         return False
+
+    def _is_done(self) -> bool:
+        """Whether as many have started or been struck as may in one turn."""
+        return len(self.starts) + len(self.lapsed) >= self.most
 
     def _stands_anyway(self, place: Place) -> bool:
         """Whether it surely can neither start nor have devices kept for it in this turn; the quick answer for most."""
@@ -317,19 +328,22 @@ def estimates(
         places: in their order.
         reclaimed_at: by place, when what is reclaimed for it will be back; the earlier of both counts.
     """
-    balance = Balance(state, keeps)
+    balance, kept = Balance(state, keeps), sum(keep.devices for keep in keeps)
     everybody = _Ends(state.holdings.values(), now)
+    holdings_of: dict[str, list[Holding]] = {}
+    for holding in state.holdings.values():
+        holdings_of.setdefault(holding.course, []).append(holding)
     by_course: dict[str, _Ends] = {}
     found, wanted = {}, 0
     for ahead, place in enumerate(places):
         wanted += place.devices
         share = balance.share(place.course)
-        free = balance.room + sum(keep.devices for keep in keeps) - balance.idle(place.course)
+        free = balance.room + kept - balance.idle(place.course)
         at, ends = everybody.until(wanted - free)
         if share.borrow is not None:
             course = by_course.get(place.course)
             if course is None:
-                mine = (h for h in state.holdings.values() if h.course == place.course)
+                mine = holdings_of.get(place.course, ())
                 course = by_course[place.course] = _Ends(mine, now)
             over = state.used.get(place.course, 0) + place.devices - share.nominal - share.borrow
             mine_at, mine_ends = course.until(over)

@@ -55,7 +55,7 @@ class Prospect:
 
     def __init__(self, state: State, lent: Mapping[str, Holding]) -> None:
         self._state, self._lent = state, lent
-        self.ended: frozenset[str] = frozenset()
+        self.ended = set[str]()
         self._keeps: list[Keep] = []
         self._balance: Balance | None = None
         self._at_best: Balance | None = None
@@ -75,7 +75,7 @@ class Prospect:
     def end(self, ids: Iterable[str]) -> None:
         """Count these as ended from now on."""
         if new := self._new(ids):
-            self.ended = self.ended.union(new)
+            self.ended.update(new)
             if self._balance is not None:
                 self._end(self._balance, new)
 
@@ -176,7 +176,9 @@ class Prospect:
             self._all = [self._candidate(loan) for loan in self._lent.values()]
         ended, nodes = self.ended, self._state.nodes
         found = [c for c in self._all if c.id not in ended and (not c.group or c.group in nodes)]
-        return [c._replace(frees=c.devices) for c in found] if whole else found
+        if not whole:
+            return found
+        return [c if c.frees == c.devices else c._replace(frees=c.devices) for c in found]
 
     def _candidate(self, loan: Holding) -> Candidate:
         share, used = self.balance.share(loan.course), self._state.used[loan.course]

@@ -80,7 +80,10 @@ def keeps_of(
     found = []
     for reclaim in reclaims:
         place = standing.get(reclaim.asker)
-        if place is None or balance.rank(place.course, place.devices) is Rank.LOAN:
+        if place is None:
+            continue
+        rank = balance.rank(place.course, place.devices)
+        if rank is Rank.LOAN:
             continue
         held = sum(
             state.holdings[loan.id].devices
@@ -89,7 +92,7 @@ def keeps_of(
         )
         free = balance.usable(reclaim.node, 0)
         spare = balance.room
-        if balance.rank(place.course, place.devices) is not Rank.WITHIN:
+        if rank is not Rank.WITHIN:
             spare -= balance.idle(place.course)
         keep = Keep(
             place.id,

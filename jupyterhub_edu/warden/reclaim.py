@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.balance import Keep
-from jupyterhub_edu.domain.line import Turn
+from jupyterhub_edu.domain.line import Place, Turn
+from jupyterhub_edu.domain.reasons import Reason
 
 __all__ = ["Reclaimer"]
 
 _log = logging.getLogger(__name__)
 _ALL: Final = timedelta(seconds=5)
 """How often every flavor is looked at; one whose line has turned and started nobody is looked at in the next run."""
+_AT_ONCE: Final = 20
+"""Places that are asked about before others get their turn on the event loop."""
 _LOOKS: Final = 50
 """Looks at one flavor in one run, each of which begins a few reclaims."""
 
@@ -75,10 +80,23 @@ class Reclaimer:
         core, line = self._core, self._core.line
         before = core.reclaims.current(flavor)
         for _ in range(_LOOKS):
+            refused = await self._refused(flavor)
             places = line.places(flavor)
-            seen = await core.reclaims.look(flavor, places, line.refused, self.kept(flavor))
+            seen = await core.reclaims.look(flavor, places, refused, self.kept(flavor))
             if not seen.more:
                 break
         await core.reclaims.follow(flavor)
         if core.reclaims.current(flavor) != before:
             line.poke(flavor)
+
+    async def _refused(self, flavor: str) -> Callable[[Place], tuple[Reason, ...]]:
+        """The reasons against a place: of those for whom something is reclaimed asked now, a few at a time, of others then."""
+        core = self._core
+        askers = {reclaim.asker for reclaim in core.reclaims.current(flavor)}
+        known = dict[str, tuple[Reason, ...]]()
+        for number, place in enumerate(core.line.places(flavor), start=1):
+            if place.id in askers:
+                known[place.id] = core.line.refused(place)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return lambda place: known[place.id] if place.id in known else core.line.refused(place)

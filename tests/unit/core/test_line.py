@@ -353,6 +353,18 @@ async def test_who_could_be_refused_for_good_takes_no_place(world):
     assert (world.phase("ada"), await world.places()) == (None, [])
 
 
+async def test_of_many_whose_turn_has_come_a_few_start_at_a_time_and_all_in_their_order(world):
+    await world.full()
+    logins = [f"p{number:02}" for number in range(25)]
+    for login in logins:
+        await world.join(login)
+    world.inventory.nodes["t4"][0] = 25
+    world.inventory.change()
+    await asyncio.sleep(0)
+    assert [login for login in logins if world.mine(login)] == logins[:10]
+    await eventually(lambda: all(world.mine(login) for login in logins))
+
+
 async def test_whoever_asks_for_no_device_waits_for_the_hub_alone(world):
     await world.full()
     await world.join("ada")
@@ -773,8 +785,11 @@ async def test_nor_does_whoever_joins(world):
     world.core.replace_campus(moved(), world.core.refresher.sources)
     world.inventory.nodes["a100"] = [3 * _SLICE]
     standing = await world.join("kay")
-    assert (standing.phase, standing.ahead) == (Phase.WAITING, 0)
-    assert {world.phase(login) for login in logins} == {Phase.STARTING}
+    begun = [login for login in logins if world.phase(login) is Phase.STARTING]
+    assert begun == logins[: len(begun)]
+    assert (standing.phase, standing.ahead) == (Phase.WAITING, len(logins) - len(begun))
+    await eventually(lambda: {world.phase(login) for login in logins} == {Phase.STARTING})
+    assert world.phase("kay") is Phase.WAITING
 
 
 async def test_reclaim_looks_at_places_that_are_all_read(world):

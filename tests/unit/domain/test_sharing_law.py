@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyterhub_edu.domain import balance, line, prospect, reclaim
-from jupyterhub_edu.domain.balance import Balance, Rank, Share, State
+from jupyterhub_edu.domain.balance import Balance, Keep, Rank, Share, State
+from jupyterhub_edu.domain.decide import StartRequest
+from jupyterhub_edu.domain.line import Place
 from jupyterhub_edu.domain.pools import Claim, Holding, Pool
 from tests.fakes.campus import NOW
 
-from .sharing import World
+from .sharing import MINUTE, World
 
 ARGUMENTS: dict[str, list[tuple[Any, ...]]] = {
     "arrive": list(product(range(5), range(4), range(2))),
@@ -330,3 +332,84 @@ def test_a_planted_flaw_is_caught(
 ) -> None:
     flaw(monkeypatch)
     assert any(re.search(sentence, found) for found in broken(400))
+
+
+keeps = st.lists(
+    st.tuples(
+        st.sampled_from(["p1", "p2", "p3"]),
+        st.sampled_from(["ada", "bio", "che"]),
+        st.integers(0, 2),
+        st.sampled_from("ab"),
+    ),
+    max_size=4,
+)
+ENDS = st.lists(st.integers(0, 4), max_size=4, unique=True)
+
+
+@given(free, sessions, shares, keeps, ENDS, keeps)
+def test_what_a_balance_keeps_as_it_changes_is_what_it_would_work_out_anew(
+    free: tuple[int, int],
+    sessions: Sessions,
+    shares: Shares,
+    first: list[tuple[str, str, int, str]],
+    ends: list[int],
+    then: list[tuple[str, str, int, str]],
+) -> None:
+    nodes = dict(zip("ab", free, strict=True))
+    changed = balance_of(nodes, sessions, shares)
+    answers(changed)  # what is kept is there before anything changes
+    for keep in first:
+        changed.keep(Keep(*keep))
+    answers(changed)
+    ended = [number for number in ends if number < len(sessions)]
+    for number in ended:
+        course, devices, node = sessions[number]
+        changed.end(Holding(f"h{number}", course, devices, NOW, None, node))
+        if node is not None:
+            nodes[node] += devices
+    for keep in then:
+        changed.keep(Keep(*keep))
+    left = [one for number, one in enumerate(sessions) if number not in ended]
+    anew = balance_of(nodes, left, shares)
+    for keep in (*first, *then):
+        anew.keep(Keep(*keep))
+    assert answers(changed) == answers(anew)
+
+
+def answers(balance: Balance) -> list[object]:
+    found: list[object] = [balance.idle(course) for course in ("ada", "bio", "che", "")]
+    for place in ("", "p1", "p2"):
+        found += [balance.against(*wish, place) for wish in WISHES]
+        found += [balance.lack(devices, place) for devices in (1, 2, 3)]
+    return found
+
+
+places = st.lists(
+    st.tuples(st.sampled_from(["ada", "bio", "che"]), st.integers(1, 3), st.integers(0, 40)),
+    max_size=6,
+)
+
+
+@given(free, sessions, shares, places, st.integers(1, 4))
+def test_a_turn_that_ends_early_has_started_those_whom_a_whole_one_starts_first(
+    free: tuple[int, int],
+    sessions: Sessions,
+    shares: Shares,
+    places: list[tuple[str, int, int]],
+    most: int,
+) -> None:
+    held = [
+        Holding(f"h{number}", course, devices, NOW, None, node)
+        for number, (course, devices, node) in enumerate(sessions)
+    ]
+    parts = {c: Share(max(n, r), borrow, r) for c, (n, borrow, r) in shares.items()}
+    state = State.of(dict(zip("ab", free, strict=True)), held, parts)
+    standing = [
+        Place(
+            f"p{n}", f"k{n}", course, "t4", devices, NOW - minutes * MINUTE, StartRequest("", "")
+        )
+        for n, (course, devices, minutes) in enumerate(places)
+    ]
+    whole = line.turn(standing, state, NOW, lambda _: ())
+    some = line.turn(standing, state, NOW, lambda _: (), most=most)
+    assert some.starts == whole.starts[:most]
