@@ -2,6 +2,7 @@
 
 from .activity import HubWatching
 from .addresses import public_address
+from .metrics import METRICS_ROUTES, metrics_text
 from .refusals import late_refusal, reasons_json, refusal, refusal_json
 from .rest import HubServers
 from .running import Attached, Route, add_check, add_routes, attach, attached, is_ours, run_checks
@@ -19,6 +20,7 @@ from .tables import (
 from .visits import HubVisits
 
 __all__ = [
+    "METRICS_ROUTES",
     "Attached",
     "HubAccounts",
     "HubGroups",
@@ -37,6 +39,7 @@ __all__ = [
     "has_nothing_to_write",
     "is_ours",
     "late_refusal",
+    "metrics_text",
     "public_address",
     "reasons_json",
     "refusal",

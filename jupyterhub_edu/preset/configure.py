@@ -15,7 +15,7 @@ from traitlets.config.loader import LazyConfigValue
 
 from jupyterhub_edu import authenticator, campus, desk
 from jupyterhub_edu.core import provide
-from jupyterhub_edu.hub import add_check, add_routes
+from jupyterhub_edu.hub import METRICS_ROUTES, add_check, add_routes
 from jupyterhub_edu.inventory import Kind
 from jupyterhub_edu.spawner import as_student, sharing_routes, spawn_routes
 
@@ -81,7 +81,7 @@ def setup(
     provide(wiring.make_core)
     add_check(lambda app: final_holes(app, SERVICE, wiring))
     add_routes([*spawn_routes(), *sharing_routes(), *desk.desk_routes()])
-    add_routes(authenticator.LAUNCH_ROUTES)
+    add_routes([*authenticator.LAUNCH_ROUTES, *METRICS_ROUTES])
     _log.info(
         "%s: %d courses from %s",
         SERVICE,

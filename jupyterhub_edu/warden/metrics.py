@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Multiset
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -58,7 +58,10 @@ class Metrics:
 
 
 class CampusMetrics(Collector):
-    """How the campus stands at the instant at which somebody asks; nothing is kept between.
+    """How the campus stands when somebody asks; nothing is kept between.
+
+    What belongs together is of one instant. Whoever asks for one family after another may let others have their turn on the
+    event loop in between.
 
     Labels are keys of the campus file: at most flavors times courses lines, and of those only what is in use or owned.
 
@@ -71,62 +74,42 @@ class CampusMetrics(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Work everything out of the book and the inventory; no call goes anywhere."""
-        servers = _gauge("servers", "Servers not ended", "course", "profile", "stage")
-        used = _gauge("devices_used", "Devices of admissions not ended", "flavor", "course")
-        owned = _gauge("devices_owned", "Devices that a course owns now", "flavor", "course")
-        free = _gauge("devices_free", "Devices that nobody holds; absent if unknown", "flavor")
-        lent = _gauge("devices_on_loan", "Devices held as loans", "flavor")
-        reserved = _gauge(
-            "devices_reserved", "Devices that windows and exams hold now", "flavor", "course"
-        )
-        borrowed = _gauge(
-            "devices_borrowed",
-            "Devices that a course uses beyond what it owns now",
-            "flavor",
-            "course",
-        )
-        length = _gauge("line_length", "People who wait for devices of a flavor", "flavor")
-        wait = _gauge(
-            "line_wait_seconds", "How long whoever waits longest has waited; 0: nobody", "flavor"
-        )
-        hours = _hours()
-        age = _gauge("source_age_seconds", "Since a source's last complete answer", "source")
-        failing = _gauge(
-            "source_failing_seconds", "Since a source failed first; 0: none", "source"
-        )
-        people = _gauge("people", "People with an active account here")
-        if (core := self.core) is not None:
-            self._count(core, servers, used, lent)
-            for flavor in (f.key for f in core.campus.flavors.values() if f.device is not None):
-                if (room := core.book.free(flavor)) is not None:
-                    free.add_metric([flavor], room)
-                self._share(core, flavor, owned, reserved, borrowed)
-                waiting = [place.arrived_at for place in core.line.places(flavor)]
-                now = core.clock()
-                length.add_metric([flavor], len(waiting))
-                wait.add_metric([flavor], (now - min(waiting, default=now)).total_seconds())
-            _count_hours(core, *hours)
-            for source in core.campus.sources:
-                health, now = core.refresher.health(source), core.clock()
-                if health.answered_at is not None:
-                    age.add_metric([source], (now - health.answered_at).total_seconds())
-                silent = (
-                    (now - health.failing_since).total_seconds() if health.failing_since else 0
-                )
-                failing.add_metric([source], silent)
-            people.add_metric([], sum(p.active and not p.linked_to for p in core.roll.people()))
-        yield from (servers, used, owned, free, lent, reserved, borrowed, *hours)
-        yield from (length, wait, age, failing, people)
+        for families in (_in_use, _shares, _hours, _lines, _sources, _people):
+            yield from families(self.core)
 
-    def _share(
-        self,
-        core: Core,
-        flavor: str,
-        owned: GaugeMetricFamily,
-        reserved: GaugeMetricFamily,
-        borrowed: GaugeMetricFamily,
-    ) -> None:
-        """What is held for whom, and who has more than their own; an exam's counts for its course."""
+
+def _in_use(core: Core | None) -> Iterable[GaugeMetricFamily]:
+    servers = _gauge("servers", "Servers not ended", "course", "profile", "stage")
+    used = _gauge("devices_used", "Devices of admissions not ended", "flavor", "course")
+    lent = _gauge("devices_on_loan", "Devices held as loans", "flavor")
+    if core is not None:
+        on, held = Multiset[tuple[str, ...]](), Multiset[tuple[str, ...]]()
+        for one in core.book.admissions():
+            on[one.course, one.granted.profile, str(one.stage)] += 1
+            held[one.flavor, one.course] += one.devices
+        for family, counts in ((servers, on), (used, +held)):
+            for labels, count in counts.items():
+                family.add_metric(labels, count)
+        for flavor in _with_devices(core):
+            loans = map(core.book.admission, core.book.borrowed(flavor))
+            lent.add_metric([flavor], sum(one.devices for one in loans if one))
+    return servers, used, lent
+
+
+def _shares(core: Core | None) -> Iterable[GaugeMetricFamily]:
+    """What is held for whom, and who has more than their own; an exam's counts for its course."""
+    both = ("flavor", "course")
+    owned = _gauge("devices_owned", "Devices that a course owns now", *both)
+    free = _gauge("devices_free", "Devices that nobody holds; absent if unknown", "flavor")
+    reserved = _gauge("devices_reserved", "Devices that windows and exams hold now", *both)
+    borrowed = _gauge(
+        "devices_borrowed", "Devices that a course uses beyond what it owns now", *both
+    )
+    if core is None:
+        return owned, free, reserved, borrowed
+    for flavor in _with_devices(core):
+        if (room := core.book.free(flavor)) is not None:
+            free.add_metric([flavor], room)
         own, held, more = Multiset[str](), Multiset[str](), Multiset[str]()
         parts = core.book.shares.of(flavor, core.clock())
         for key, share in parts.items():
@@ -138,25 +121,46 @@ class CampusMetrics(Collector):
         for family, counts in ((owned, own), (reserved, held), (borrowed, more)):
             for course, devices in (+counts).items():
                 family.add_metric([flavor, course], devices)
+    return owned, free, reserved, borrowed
 
-    def _count(
-        self,
-        core: Core,
-        servers: GaugeMetricFamily,
-        used: GaugeMetricFamily,
-        lent: GaugeMetricFamily,
-    ) -> None:
-        admissions, held = core.book.admissions(), Multiset[tuple[str, ...]]()
-        on = Multiset((one.course, one.granted.profile, str(one.stage)) for one in admissions)
-        for one in admissions:
-            held[one.flavor, one.course] += one.devices
-        for family, counts in ((servers, on), (used, +held)):
-            for labels, count in counts.items():
-                family.add_metric(labels, count)
-        for flavor in core.campus.flavors.values():
-            if flavor.device is not None:
-                loans = map(core.book.admission, core.book.borrowed(flavor.key))
-                lent.add_metric([flavor.key], sum(one.devices for one in loans if one))
+
+def _lines(core: Core | None) -> Iterable[GaugeMetricFamily]:
+    length = _gauge("line_length", "People who wait for devices of a flavor", "flavor")
+    wait = _gauge(
+        "line_wait_seconds", "How long whoever waits longest has waited; 0: nobody", "flavor"
+    )
+    if core is None:
+        return length, wait
+    for flavor in _with_devices(core):
+        waiting, now = [place.arrived_at for place in core.line.places(flavor)], core.clock()
+        length.add_metric([flavor], len(waiting))
+        wait.add_metric([flavor], (now - min(waiting, default=now)).total_seconds())
+    return length, wait
+
+
+def _sources(core: Core | None) -> Iterable[GaugeMetricFamily]:
+    age = _gauge("source_age_seconds", "Since a source's last complete answer", "source")
+    failing = _gauge("source_failing_seconds", "Since a source failed first; 0: none", "source")
+    if core is None:
+        return age, failing
+    for source in core.campus.sources:
+        health, now = core.refresher.health(source), core.clock()
+        if health.answered_at is not None:
+            age.add_metric([source], (now - health.answered_at).total_seconds())
+        silent = (now - health.failing_since).total_seconds() if health.failing_since else 0
+        failing.add_metric([source], silent)
+    return age, failing
+
+
+def _people(core: Core | None) -> Iterable[GaugeMetricFamily]:
+    people = _gauge("people", "People with an active account here")
+    if core is not None:
+        people.add_metric([], sum(p.active and not p.linked_to for p in core.roll.people()))
+    return (people,)
+
+
+def _with_devices(core: Core) -> list[str]:
+    return [flavor.key for flavor in core.campus.flavors.values() if flavor.device is not None]
 
 
 def _course(core: Core, share: str) -> str:
@@ -165,23 +169,24 @@ def _course(core: Core, share: str) -> str:
     return exam.exam.course if exam is not None else share
 
 
-def _hours() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+def _hours(core: Core | None) -> Iterable[GaugeMetricFamily]:
+    """Of all together: no line tells what one person has used."""
     labels = ("course", "period")
-    return (
-        _gauge("allowance_gpu_hours", "What a course has for all in a period", *labels),
-        _gauge(
-            "allowance_used_gpu_hours",
-            "What was used in the period that goes on, of a course that counts hours",
-            *labels,
-        ),
-        _gauge("allowance_reserved_gpu_hours", "What sessions hold of it besides", *labels),
+    limit = _gauge("allowance_gpu_hours", "What a course has for all in a period", *labels)
+    used = _gauge(
+        "allowance_used_gpu_hours",
+        "What was used in the period that goes on, of a course that counts hours",
+        *labels,
     )
+    reserved = _gauge("allowance_reserved_gpu_hours", "What sessions hold of it besides", *labels)
+    if core is not None:
+        _count_hours(core, limit, used, reserved)
+    return limit, used, reserved
 
 
 def _count_hours(
     core: Core, limit: GaugeMetricFamily, used: GaugeMetricFamily, reserved: GaugeMetricFamily
 ) -> None:
-    """Of all together: no line tells what one person has used."""
     now, zone, held = core.clock(), core.campus.zone, Multiset[tuple[str, Slot]]()
     for one in core.book.admissions():
         drawn = one.reserved.course if one.reserved is not None else None
