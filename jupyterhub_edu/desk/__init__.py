@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from .frame import compile_templates
 from .languages import hub_telling, hub_words
 from .line import line_note
 from .requests_pages import campus_note
@@ -13,7 +14,7 @@ from .said import said_note
 from .scopes import CUSTOM_SCOPES
 from .use import ends_note
 
-__all__ = ["CUSTOM_SCOPES", "TEMPLATES", "TEMPLATE_VARS", "desk_routes"]
+__all__ = ["CUSTOM_SCOPES", "TEMPLATES", "TEMPLATE_VARS", "compile_templates", "desk_routes"]
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 """Folder of our pages, for ``JupyterHub.template_paths``; behind an administrator's own folders, whose files win."""

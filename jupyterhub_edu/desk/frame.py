@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-from collections.abc import Awaitable
+import time
 from functools import cached_property
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, Template
+from jinja2 import Environment, Template, TemplateError
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.utils import url_path_join
 from tornado import web
@@ -19,15 +21,16 @@ from jupyterhub_edu.core import Core, current_core
 from jupyterhub_edu.core.doorkeeping import Doorkeeper, JoinNotYours
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.people import Person
-from jupyterhub_edu.domain.words import Tongue, speaking
+from jupyterhub_edu.domain.words import speaking
 
 from .base import Desk
 from .dates import dated
 from .languages import catalog, choose_language, telling, text_of
 from .tabs import tabs_for
 
-__all__ = ["DeskFiles", "Page"]
+__all__ = ["DeskFiles", "Page", "compile_templates"]
 
+_log = logging.getLogger(__name__)
 _STATIC: Final = Path(__file__).parent / "static"
 _VERSION: Final = hashlib.sha256(
     b"".join(file.read_bytes() for file in sorted(_STATIC.rglob("*")) if file.is_file())
@@ -35,6 +38,11 @@ _VERSION: Final = hashlib.sha256(
 _INLINE: Final = re.compile(
     r"<script(?![^>]*\ssrc=)[^>]*>.*?</script\s*>", re.DOTALL | re.IGNORECASE
 )
+_ENVIRONMENT: Final = "edu_jinja2_env"
+_OURS: Final = ("edu/", "page.html", "templates/page.html")
+"""With the frame that ours extend."""
+_PAUSE: Final = 0.05
+"""Seconds between two templates, so that a hub that has just begun has the processor for those who come."""
 _POLICY: Final = (
     "default-src 'none'",
     "script-src 'self'",
@@ -63,10 +71,9 @@ class Page(Desk, BaseHandler):
         """Only files of this hub, nothing inline; in no frame; forms lead here. Reports go where the hub's own go."""
         return "; ".join([super().content_security_policy, *_POLICY])
 
-    def get_template(self, name: str, sync: bool = False) -> Template:
+    def get_template(self, name: str, sync: bool = True) -> Template:
         """A template, ours or the hub's, in which text can be marked for translation."""
-        env = _translating(self.settings, "jinja2_env_sync" if sync else "jinja2_env")
-        return env.get_template(name)
+        return _translating(self.settings).get_template(name)
 
     def render_template(self, name: str, sync: bool = False, **what: Any) -> Any:
         """Render a page of ours; where the hub would show its own page of an error, ours of the same error."""
@@ -79,11 +86,11 @@ class Page(Desk, BaseHandler):
             **self.words,
         }
         ours = name if name.startswith("edu/") else "edu/error.html"
-        tongue = catalog(self.language)
-        if not sync:
-            return _awaited(super().render_template(ours, sync, **{**common, **what}), tongue)
-        with speaking(tongue):
-            return _from_files(super().render_template(ours, sync, **{**common, **what}))
+        # Always at once: our templates wait for nothing, and asking at each value whether it must be waited for takes longer
+        # than all else about most pages.
+        with speaking(catalog(self.language)):
+            html = _from_files(super().render_template(ours, True, **{**common, **what}))
+        return html if sync else _given(html)
 
     @cached_property
     def language(self) -> str:
@@ -146,9 +153,8 @@ def _asking(core: Core, viewer: Person, course: Course) -> int:
         return 0
 
 
-async def _awaited(html: Awaitable[str], tongue: Tongue) -> str:
-    with speaking(tongue):
-        return _from_files(await html)
+async def _given(html: str) -> str:
+    return html
 
 
 def _from_files(html: str) -> str:
@@ -159,14 +165,34 @@ def _from_files(html: str) -> str:
     return _INLINE.sub("", html)
 
 
-def _translating(settings: dict[str, Any], name: str) -> Environment:
+def compile_templates(settings: dict[str, Any]) -> Thread:
+    """Compile every template of ours on a thread of its own: at the first sight of a page, each would hold the hub up.
+
+    Args:
+        settings: the hub's, of its handlers.
+    """
+    env = _translating(settings)
+    thread = Thread(target=_compile, args=(env,), name="edu-templates", daemon=True)
+    thread.start()
+    return thread
+
+
+def _compile(env: Environment) -> None:
+    for name in env.list_templates(filter_func=lambda name: name.startswith(_OURS)):
+        try:
+            env.get_template(name)
+        except TemplateError:
+            _log.exception("the template %s cannot be used", name)
+        time.sleep(_PAUSE)
+
+
+def _translating(settings: dict[str, Any]) -> Environment:
     """The hub's own environment for templates, extended for our pages alone; made once."""
-    key = f"edu_{name}"
-    if key not in settings:
-        env = settings[name].overlay()
+    if _ENVIRONMENT not in settings:
+        env = settings["jinja2_env_sync"].overlay()
         env.globals = dict(env.globals)
         env.add_extension("jinja2.ext.i18n")
         env.newstyle_gettext = False
-        settings[key] = env
-    found: Environment = settings[key]
+        settings[_ENVIRONMENT] = env
+    found: Environment = settings[_ENVIRONMENT]
     return found

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from jupyterhub_edu import campus
+from jupyterhub_edu import campus, desk
 from jupyterhub_edu.core import Core, SealedSafe
 from jupyterhub_edu.hub import (
     HubAccounts,
@@ -217,6 +217,7 @@ class Wiring:
             return
         if self._warden is not None:
             self._warden.start()
+        desk.compile_templates(attached().app.tornado_settings)
         # What is loaded by now stays. Looked through again and again for garbage, it would hold every request up for up to
         # half a second at a time.
         gc.freeze()

@@ -142,7 +142,7 @@ class _WithoutHub:
     async def flush(self) -> None: ...
 
 
-async def _rendered(handler: Any, name: str, sync: bool = False, **what: Any) -> str:
+def _rendered(handler: Any, name: str, sync: bool = False, **what: Any) -> str:
     """In the place of what the hub makes of a template."""
     scopes = {"custom:edu:read": True}
     user = SimpleNamespace(server_url=lambda server="": f"/user/{handler.login}/{server}")

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from jupyterhub._data import DATA_FILES_PATH
 from jupyterhub.handlers import BaseHandler
 
-from jupyterhub_edu.desk import TEMPLATES
+from jupyterhub_edu.desk import TEMPLATES, compile_templates, frame
 from jupyterhub_edu.desk.frame import Page, _from_files
 from jupyterhub_edu.desk.languages import choose_language
 
@@ -91,3 +92,17 @@ def test_the_libraries_of_the_pages_are_packed_with_their_notices():
 )
 def test_a_page_without_a_catalog_is_english(accepted, language):
     assert choose_language(accepted) == language
+
+
+def test_every_template_and_what_it_extends_is_compiled_before_anybody_sees_a_page(monkeypatch):
+    monkeypatch.setattr(frame, "_PAUSE", 0)
+    theirs = FileSystemLoader(Path(DATA_FILES_PATH, "templates"))
+    loader = ChoiceLoader(
+        [PrefixLoader({"templates": theirs}), FileSystemLoader(TEMPLATES), theirs]
+    )
+    settings: dict[str, Any] = {"jinja2_env_sync": Environment(loader=loader, autoescape=True)}
+    compile_templates(settings).join(120)
+    assert settings["edu_jinja2_env"].cache is not None
+    compiled = {name for _, name in settings["edu_jinja2_env"].cache}
+    ours = {f"edu/{file.name}" for file in (TEMPLATES / "edu").iterdir()}
+    assert compiled == {*ours, "page.html", "templates/page.html"}
