@@ -101,6 +101,9 @@ class ClassStarts:
         - what may start is decided for each student by itself, and what a student has or waits for stays as it is;
         - a class start and its entry in the audit are kept together; each server that is asked for has an entry of its own;
         - why somebody's server was refused is kept until the hub restarts.
+
+    Attributes:
+        turn: held by whoever plans one, begins it or calls it off, from the first look.
     """
 
     def __init__(self, core: Core) -> None:
@@ -108,6 +111,7 @@ class ClassStarts:
         self._of: dict[str, ClassStart] = {}
         self._against: dict[str, dict[str, tuple[Reason, ...]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.turn = asyncio.Lock()
 
     async def load(self) -> None:
         """Read the store.
@@ -137,18 +141,12 @@ class ClassStarts:
         Raises:
             StoreError: the store cannot be written.
         """
-        now = self._core.clock()
-        for start in list(self._of.values()):
-            if start.course in self._tasks or not start.goes_on or now < start.at:
-                continue
-            if start.stage is Stage.PLANNED and now - start.at > _TOO_LATE:
-                why = say("the hub did not run at the time")
-                await self._save(replace(start, stage=Stage.STOPPED, why=why))
-            else:
-                await self.begin(start)
+        for course in list(self._of):
+            async with self.turn:
+                await self._begin_due(self._of[course])
 
     async def begin(self, start: ClassStart) -> ClassStart:
-        """Begin one, in the background.
+        """Begin one, in the background; called while ``turn`` is held.
 
         Raises:
             StoreError: that could not be kept; it has not begun.
@@ -199,6 +197,16 @@ class ClassStarts:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    async def _begin_due(self, start: ClassStart) -> None:
+        now = self._core.clock()
+        if start.course in self._tasks or not start.goes_on or now < start.at:
+            return
+        if start.stage is Stage.PLANNED and now - start.at > _TOO_LATE:
+            why = say("the hub did not run at the time")
+            await self._save(replace(start, stage=Stage.STOPPED, why=why))
+        else:
+            await self.begin(start)
 
     async def _run(self, start: ClassStart) -> None:
         try:

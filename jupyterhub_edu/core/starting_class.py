@@ -54,6 +54,10 @@ class StartingClass:
             CannotStart: see the class.
             StoreError: it could not be kept; nothing has changed.
         """
+        async with self._core.class_starts.turn:
+            return await self._plan(profile, section, at)
+
+    async def _plan(self, profile: str | None, section: str, at: datetime | None) -> ClassStart:
         core, now = self._core, self._core.clock()
         starts, course = core.class_starts, core.campus.courses[self._course]
         former = starts.of(self._course)
@@ -78,9 +82,10 @@ class StartingClass:
             StoreError: it could not be kept; nothing has changed.
         """
         starts = self._core.class_starts
-        start = starts.of(self._course)
-        if start is not None and start.goes_on:
-            await starts.call_off(start, self._entry("call-off-class-start", start))
+        async with starts.turn:
+            start = starts.of(self._course)
+            if start is not None and start.goes_on:
+                await starts.call_off(start, self._entry("call-off-class-start", start))
 
     def _entry(self, act: str, start: ClassStart) -> AuditEntry:
         at, actor = self._core.clock(), self._actor.hub_name

@@ -222,3 +222,36 @@ async def test_who_planned_it_may_be_erased(core):
     await staff(core).plan(at=NOW + timedelta(minutes=5))
     core.class_starts.forget({"ad:id-tea"}, "tea", "erased-1")
     assert core.class_starts.of("ml").by == "erased-1"
+
+
+@pytest.fixture
+def writing(core: Core, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """A store that lets others go on while it writes; set when it has begun to."""
+    save, begun = core.store.save_records, asyncio.Event()
+
+    async def slowly(*what, **more):
+        begun.set()
+        await asyncio.sleep(0.01)
+        return await save(*what, **more)
+
+    monkeypatch.setattr(core.store, "save_records", slowly)
+    return begun
+
+
+async def test_one_that_is_called_off_while_it_is_about_to_begin_does_not(core, hub, writing):
+    core.clock.now = soon = NOW + timedelta(minutes=5)
+    await staff(core).plan("notebook", at=soon)
+    writing.clear()
+    off = asyncio.create_task(staff(core).call_off())
+    await writing.wait()
+    await core.class_starts.tend()
+    await off
+    assert (await settled(core)).stage is Stage.STOPPED
+    assert hub.started == []
+
+
+async def test_of_two_who_plan_at_once_one_does(core, writing):
+    soon = NOW + timedelta(minutes=5)
+    plans = (staff(core).plan("notebook", at=soon), staff(core).plan("notebook"))
+    done = await asyncio.gather(*plans, return_exceptions=True)
+    assert [type(one) for one in done].count(CannotStart) == 1
