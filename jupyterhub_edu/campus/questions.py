@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from jupyterhub_edu.core.explain import Question
+from jupyterhub_edu.core.explained import Question
 from jupyterhub_edu.domain.allowances import GPU_HOUR
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course, Quota

@@ -15,8 +15,9 @@ from jupyterhub_edu.campus.mistakes import did_you_mean
 from jupyterhub_edu.campus.questions import Asked, Unanswerable, read_question
 from jupyterhub_edu.core.book import Book, Consulted
 from jupyterhub_edu.core.exams import Exams
-from jupyterhub_edu.core.explain import PLENTY, Capacity, Explained, Heard, Knowledge, kept_out
+from jupyterhub_edu.core.explain import PLENTY, kept_out
 from jupyterhub_edu.core.explain import explain as explain_start
+from jupyterhub_edu.core.explained import Capacity, Explained, Heard, Knowledge
 from jupyterhub_edu.core.finding import Finder, Found, read_typed
 from jupyterhub_edu.core.grants import Grants
 from jupyterhub_edu.core.ledger import Ledger

@@ -13,7 +13,7 @@ from jupyterhub_edu.domain.reasons import Code
 from jupyterhub_edu.domain.words import say
 
 from .adjustments import Adjustments
-from .explain import Explained
+from .explained import Explained
 from .rules_told import Result, RuleTold
 
 __all__ = ["with_authors"]

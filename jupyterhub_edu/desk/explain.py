@@ -7,15 +7,8 @@ from dataclasses import replace
 
 from jupyterhub_edu.campus.questions import Asked, Unanswerable, read_question
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.explain import (
-    Capacity,
-    Explained,
-    Heard,
-    Knowledge,
-    Question,
-    explain,
-    kept_out,
-)
+from jupyterhub_edu.core.explain import explain, kept_out
+from jupyterhub_edu.core.explained import Capacity, Explained, Heard, Knowledge, Question
 from jupyterhub_edu.core.finding import Unreadable
 from jupyterhub_edu.core.named import NotNamed, find_members
 from jupyterhub_edu.core.set_at_desk import with_authors

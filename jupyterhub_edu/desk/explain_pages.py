@@ -11,7 +11,7 @@ from tornado import web
 
 from jupyterhub_edu.campus.questions import Asked
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.explain import Answer, Explained
+from jupyterhub_edu.core.explained import Answer, Explained
 from jupyterhub_edu.core.rules_told import RuleTold
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.outside import SITE, TITLE

@@ -6,7 +6,7 @@ import pytest
 
 from jupyterhub_edu.campus.questions import Asked, Unanswerable, read_question
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.explain import Question
+from jupyterhub_edu.core.explained import Question
 from jupyterhub_edu.desk.explain import explain_now, find_asked
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRef, CourseRole, Member, Roster
