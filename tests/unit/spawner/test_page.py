@@ -204,7 +204,7 @@ async def test_what_cannot_be_had_says_why_and_who_and_when():
     assert not radios(soup)["ml/notebook"].has_attr("disabled")
     why = card(soup, "ml/gpu").select_one(".edu-why").get_text(" ", strip=True)
     assert "All NVIDIA T4 that Machine Learning may use now are in use." in why
-    assert "the course's teacher (stop one)" in why
+    assert "the course's teacher, by stopping one" in why
     local = held_until.astimezone(core.campus.zone)
     assert f"{local:%H:%M}" in why
 
