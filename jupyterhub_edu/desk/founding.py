@@ -326,7 +326,10 @@ class StateAPI(Admins, API):
             raise DeskError(Code.NO_SUCH_COURSE)
         founding = Founding(core, admin, self.from_where)
         changed = await done(founding.set_state(course_id, wish["state"]), REFUSALS)
-        self.show(_in_force(core.campus.courses[changed.id], changed))
+        if changed.key in core.adjustments.out_courses:
+            self.show(_left_out(core, changed))
+        else:
+            self.show(_in_force(core.campus.courses[changed.id], changed))
 
 
 class CopyAPI(API):

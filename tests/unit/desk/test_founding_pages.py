@@ -174,3 +174,14 @@ async def test_one_that_is_not_in_force_is_listed_with_why(world: World):
         ("desk", True),
     ]
     await other.core.close()
+
+
+async def test_the_state_of_one_that_is_not_in_force_can_be_asked_for_as_it_is(world: World):
+    await world.copy()
+    other = await world.restarted(
+        FILE.replace("  v27: {from: 2027-01-11, until: 2027-06-11}\n", "")
+    )
+    body = {"state": "open"}
+    told = await ask(StateAPI, other.core, "root", "ml-v27", method="patch", body=body)
+    assert (told.status, told.json["state"], bool(told.json["troubles"])) == (200, "open", True)
+    await other.core.close()
