@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from jupyterhub_edu.domain.campus import Campus, SourceInfo
 from jupyterhub_edu.domain.courses import Course, CourseState
@@ -26,8 +26,9 @@ from jupyterhub_edu.ports import (
 from .held import Held, HeldBack
 from .roll import Roll
 from .rosters import Comparison, in_slices
+from .sync_states import CourseSync, LastChange, SourceSync
 
-__all__ = ["LEAST_GUARDED", "CourseSync", "LastChange", "SourceSync", "Syncer", "has_rosters"]
+__all__ = ["LEAST_GUARDED", "Syncer", "has_rosters"]
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -40,62 +41,6 @@ _GIVE_UP: Final = 3
 def has_rosters(source: object) -> bool:
     """Whether a source knows who is in a course before anybody logs in."""
     return hasattr(source, "courses") and hasattr(source, "roster")
-
-
-class LastChange(NamedTuple):
-    """What the last reading that changed something changed: numbers only.
-
-    Attributes:
-        at: when (aware UTC).
-    """
-
-    at: datetime
-    added: int
-    gone: int
-    changed: int
-
-
-@dataclass(frozen=True, slots=True)
-class CourseSync:
-    """How the roster of one of our courses stands at one source.
-
-    Attributes:
-        complete_at: when it was last read and taken in, or None.
-        running: it is being read now.
-        held: what the guard holds back of the last reading, or None.
-        error: why the last reading gave nothing, or ``""``.
-        people: how many the source has in the course.
-        comparison: what a reading changed, or would have; told once, to whoever asked for it.
-        last: the last change since the hub started, or None.
-    """
-
-    source: str
-    course: str
-    complete_at: datetime | None = None
-    running: bool = False
-    held: Held | None = None
-    error: str = ""
-    people: int = 0
-    comparison: Comparison | None = None
-    last: LastChange | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSync:
-    """How a source's rosters stand.
-
-    Attributes:
-        began_at: when the sync that is running, or the last one, began; None: not since the hub started.
-        error: why the source did not even say its courses, or ``""``.
-        unmapped: how many of its courses are none of ours.
-    """
-
-    source: str
-    running: bool = False
-    began_at: datetime | None = None
-    ended_at: datetime | None = None
-    error: str = ""
-    unmapped: int = 0
 
 
 class Syncer:

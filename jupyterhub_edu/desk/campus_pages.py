@@ -12,7 +12,7 @@ from tornado import web
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.rosters import Comparison
-from jupyterhub_edu.core.sync import CourseSync, LastChange
+from jupyterhub_edu.core.sync_states import CourseSync, LastChange
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.campus import SourceInfo
 from jupyterhub_edu.domain.words import say

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.rosters import Comparison, Move, Standing
-from jupyterhub_edu.core.sync import CourseSync
+from jupyterhub_edu.core.sync_states import CourseSync
 from jupyterhub_edu.domain.campus import SourceInfo
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.ports import AuditEntry, StoreError

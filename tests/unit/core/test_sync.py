@@ -11,7 +11,8 @@ import pytest
 
 from jupyterhub_edu.core.held import Held
 from jupyterhub_edu.core.roll import Roll
-from jupyterhub_edu.core.sync import CourseSync, Syncer
+from jupyterhub_edu.core.sync import Syncer
+from jupyterhub_edu.core.sync_states import CourseSync
 from jupyterhub_edu.domain.campus import SourceInfo
 from jupyterhub_edu.domain.courses import CourseState
 from jupyterhub_edu.domain.people import CourseRole
