@@ -1,10 +1,10 @@
-"""The core as one object, handed to the upper floors by one function."""
+"""The core as one object."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from jupyterhub_edu.domain.acts import Act, decide_act
 from jupyterhub_edu.domain.admissions import Admission
@@ -59,7 +59,7 @@ from .stops import Stops
 from .sweeps import Sweeps
 from .sync import Syncer
 
-__all__ = ["Core", "current_core", "provide"]
+__all__ = ["Core"]
 
 _log = logging.getLogger(__name__)
 
@@ -381,29 +381,3 @@ class Core:
 def _names(campus: Campus) -> set[tuple[str, str | None, tuple[str, ...]]]:
     """By what sources name the courses."""
     return {(course.id, course.term, course.codes) for course in campus.courses.values()}
-
-
-_provider: Callable[[], Core] | None = None
-_core: Core | None = None
-
-
-def provide(make: Callable[[], Core] | None) -> None:
-    """Say how the core is made; it is made once, when first asked for. None forgets it (for tests)."""
-    global _provider, _core
-    _provider, _core = make, None
-
-
-def current_core() -> Core:
-    """The core of this process.
-
-    Raises:
-        RuntimeError: ``jupyterhub_edu.setup(c)`` was not called.
-    """
-    global _core
-    if _core is None:
-        if _provider is None:
-            raise RuntimeError(
-                "jupyterhub-edu is not set up: call jupyterhub_edu.setup(c) in the hub's configuration"
-            )
-        _core = _provider()
-    return _core
