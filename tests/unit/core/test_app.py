@@ -89,13 +89,13 @@ async def test_cards_are_what_the_course_offers_to_ones_roles_strongest_first():
     await core.roll.add_manual(an_enrolment(student.key, role=TEACHER, ends=NOW))
     bob = await enrol(core, "bob")
 
-    def shown(person: Any) -> list[tuple[str, bool, int | None]]:
+    def shown(person: Any) -> list[tuple[str, bool, tuple[int, int] | None]]:
         cards = core.cards(person, "ml")
         return [(card.profile.key, card.decision.allowed, card.free) for card in cards]
 
-    assert shown(student) == [("gpu", True, 2), ("notebook", True, None)]
+    assert shown(student) == [("gpu", True, (2, 2)), ("notebook", True, None)]
     await core.book.admit(StartRequest(student.key, "ml", "gpu"), student, "")
-    assert shown(student)[0] == ("gpu", True, 1)
+    assert shown(student)[0] == ("gpu", True, (1, 2))
     core.inventory.alive_at = NOW - timedelta(hours=1)  # type: ignore[attr-defined]
     assert shown(student) == [("gpu", False, None), ("notebook", True, None)]
     assert shown(bob) == []
