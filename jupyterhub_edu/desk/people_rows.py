@@ -153,7 +153,7 @@ async def people_part(
     q = fold(wanted.q)
     async for key, keys in in_slices(members.items()):
         if _is_wanted(core, course, keys, wanted, q, now):
-            found.append((_sorting(core, key), key))
+            found.append((_sorting(core, course, key, keys), key))
     part, more = page_of(found, asked, lambda row: row)
     level, rows = _level(core, viewer, course), list[MemberRow]()
     for at, (_, key) in enumerate(part):
@@ -252,8 +252,11 @@ def _is_in(core: Core, course: str, key: str) -> bool:
     return any(one.course == course for one in core.roll.told_of([key]))
 
 
-def _sorting(core: Core, key: str) -> str:
+def _sorting(core: Core, course: str, key: str, keys: Sequence[str]) -> str:
+    """By what their row stands where it does; no more than the row shows, as a cursor tells it."""
     known = core.roll.person(key) or core.roll.rosters.listed(key)
+    if not any(_is_in(core, course, one) for one in keys):
+        known = None
     return (known.name or known.login).casefold() if known else key.casefold()
 
 

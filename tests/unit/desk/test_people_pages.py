@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import csv
 import io
+import json
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -456,3 +458,16 @@ async def test_a_held_roster_says_that_an_administrator_must_answer(world: World
     assert [(one["came"], one["people"]) for one in told["sources"]] == [("held", 40)]
     page = await ask(CourseSyncPage, world.core, "tea", "ml")
     assert "Held back: 39 people would be lost. An administrator must decide." in page.words
+
+
+async def test_a_cursor_tells_no_name_of_whom_only_an_exclusion_tells(world: World) -> None:
+    staff = ByHand(world.core, world.who("tea"), "ml")
+    for key in ("ad:id-zoe", "ad:id-twin"):
+        await staff.exclude(key)
+    query = {"show": "out", "limit": "1"}
+    reply = await ask(PeopleAPI, world.core, "tea", "ml", query=query)
+    told = json.loads(base64.urlsafe_b64decode(reply.json["next"]))
+    assert told == ["ad:id-twin", "ad:id-twin"]
+    query["cursor"] = reply.json["next"]
+    rest = await ask(PeopleAPI, world.core, "tea", "ml", query=query)
+    assert [one["person"] for one in rest.json["people"]] == ["ad:id-zoe"]
