@@ -7,11 +7,9 @@ answer binds even while the store is down.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from types import MappingProxyType
 
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
@@ -36,14 +34,13 @@ from jupyterhub_edu.ports import Gone, HandChanges, Store
 
 from .entries import Entries
 from .exclusions import Exclusions
+from .linking import compared, find_linked
 from .listeners import call_all
 from .pending import PendingEntries
 from .rosters import Comparison, Rosters, in_slices
 from .told import PersonalAnswer, Told
 
 __all__ = ["NameTaken", "Roll"]
-
-_log = logging.getLogger(__name__)
 
 
 class NameTaken(Exception):
@@ -106,25 +103,8 @@ class Roll:
         return self._people.values()
 
     def find_linked(self, identity: Identity) -> Person | None:
-        """Whose hub account somebody shares who comes for the first time: one person, by a link rule of the campus file.
-
-        Always holds:
-            - only equal, non-empty attributes link, and only to somebody whom their own source still knows;
-            - where two people would do, neither does.
-        """
-        found = {
-            person.hub_name: person
-            for rule in self._campus().links
-            for here, mine, there, theirs in rule.sides()
-            if here == identity.source and (value := identity.attributes.get(mine))
-            for person in self._people.values()
-            if person.source == there and person.active and person.attributes.get(theirs) == value
-        }
-        if len(found) > 1:
-            _log.warning(
-                "%s could be linked to several people and is linked to none", identity.key
-            )
-        return next(iter(found.values())) if len(found) == 1 else None
+        """Whose hub account somebody shares who comes for the first time, by a link rule of the campus file."""
+        return find_linked(self._campus().links, identity, self._people.values())
 
     def site_role(self, person: Person) -> SiteRole | None:
         """The highest site role of the person's identities now; admin only by a pinned entry of the campus file."""
@@ -366,16 +346,17 @@ class Roll:
         """The person of an answer, with the account that they have or get."""
         known = self._people.get(identity.key)
         linked = None if known else self.find_linked(identity)
-        sharer = known or linked
-        name = sharer.hub_name if sharer else hub_name
-        if sharer is None and name in self._accounts:
-            raise NameTaken(name)
-        linked_to = known.linked_to if known else None
-        if linked is not None:
-            linked_to = linked.linked_to or linked.key
+        if known is None and linked is None and hub_name in self._accounts:
+            raise NameTaken(hub_name)
+        if known is not None:
+            hub_name, linked_to = known.hub_name, known.linked_to
+        elif linked is not None:
+            hub_name, linked_to = linked.hub_name, linked.linked_to or linked.key
+        else:
+            linked_to = None
         return Person(
             key=identity.key,
-            hub_name=name,
+            hub_name=hub_name,
             source=identity.source,
             subject=identity.subject,
             login=identity.login,
@@ -384,14 +365,8 @@ class Roll:
             active=True,
             answered_at=identity.at,
             linked_to=linked_to,
-            attributes=self._compared(identity),
+            attributes=compared(self._campus().links, identity),
         )
-
-    def _compared(self, identity: Identity) -> Mapping[str, str]:
-        """Of an identity's attributes, those that link rules compare: nothing else is kept."""
-        sides = {side[:2] for rule in self._campus().links for side in rule.sides()}
-        kept = {k: v for k, v in identity.attributes.items() if (identity.source, k) in sides}
-        return MappingProxyType(kept)
 
     def _take(
         self, person: Person, origin: str, said: Iterable[Enrolment], answer: PersonalAnswer
