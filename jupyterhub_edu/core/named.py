@@ -8,7 +8,7 @@ from jupyterhub_edu.domain.words import say
 
 from .finding import fold, names_of
 from .roll import Roll
-from .rosters import in_slices
+from .rosters import in_slices, slices
 
 __all__ = ["NotNamed", "find_members", "member_keys", "member_sections"]
 
@@ -28,13 +28,14 @@ async def member_keys(roll: Roll, course: str) -> dict[str, tuple[str, ...]]:
         By the key that requests of theirs carry; of somebody who has never logged in the one that is known.
     """
     found: dict[str, tuple[str, ...]] = {}
-    async for key in in_slices(sorted(roll.keys_in(course))):
-        keys = roll.keys_of(key)
-        if len(keys) > 1 and (person := roll.person(key)) is not None:
-            account = roll.by_hub_name(person.hub_name)
-            found[account.key if account else key] = keys
-        else:
-            found[key] = keys
+    async for some in slices(sorted(roll.keys_in(course))):
+        for key in some:
+            keys = roll.keys_of(key)
+            if len(keys) > 1 and (person := roll.person(key)) is not None:
+                account = roll.by_hub_name(person.hub_name)
+                found[account.key if account else key] = keys
+            else:
+                found[key] = keys
     return found
 
 

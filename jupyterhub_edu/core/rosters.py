@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -24,7 +24,7 @@ from jupyterhub_edu.ports import Store
 from .taken import Taken, TakenRosters
 from .told import Told
 
-__all__ = ["Comparison", "Move", "Rosters", "Standing", "in_slices"]
+__all__ = ["Comparison", "Move", "Rosters", "Standing", "in_slices", "slices"]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -43,6 +43,13 @@ async def in_slices(items: Iterable[_T]) -> AsyncIterator[_T]:
         yield item
         if place % _SLICE == 0:
             await asyncio.sleep(0)
+
+
+async def slices(items: Sequence[_T]) -> AsyncIterator[Sequence[_T]]:
+    """The same for long lists of which each item takes next to nothing: slices, with others' turns in between."""
+    for first in range(0, len(items), _SLICE):
+        yield items[first : first + _SLICE]
+        await asyncio.sleep(0)
 
 
 @dataclass(frozen=True, slots=True)

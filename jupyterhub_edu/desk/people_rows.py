@@ -6,16 +6,17 @@ Everybody stands once, however many identities and origins they have.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.finding import fold
 from jupyterhub_edu.core.hands import Hand, hand_of
 from jupyterhub_edu.core.named import member_keys
-from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.core.rosters import in_slices, slices
 from jupyterhub_edu.domain.decide import role_in
 from jupyterhub_edu.domain.people import (
     MANUAL,
@@ -149,11 +150,10 @@ async def people_part(
         members = await _kept_out(core, course)
     else:
         members = await member_keys(roll, course)
+    is_wanted = _test(core, course, wanted, now)
     found: list[tuple[str, str]] = []
-    q = fold(wanted.q)
-    async for key, keys in in_slices(members.items()):
-        if _is_wanted(core, course, keys, wanted, q, now):
-            found.append((_sorting(core, course, key, keys), key))
+    async for some in slices(list(members.items())):
+        found += [(_sorting(core, key), key) for key, keys in some if is_wanted(keys)]
     part, more = page_of(found, asked, lambda row: row)
     level, rows = _level(core, viewer, course), list[MemberRow]()
     for at, (_, key) in enumerate(part):
@@ -219,30 +219,49 @@ def _level(core: Core, viewer: Person, course: str) -> int:
     return _RANK[role] if role is not None else 0
 
 
-def _is_wanted(
-    core: Core, course: str, keys: Sequence[str], wanted: Wanted, q: str, now: datetime
-) -> bool:
-    roll = core.roll
-    if wanted.show == NEVER and any(roll.person(key) for key in keys):
-        return False
+def _test(
+    core: Core, course: str, wanted: Wanted, now: datetime
+) -> Callable[[Sequence[str]], bool]:
+    """Whether somebody with these keys is wanted; what is not restricted is not asked."""
+    roll, tests = core.roll, list[Callable[[Sequence[str]], bool]]()
+    if wanted.show == NEVER:
+        tests.append(lambda keys: not any(map(roll.person, keys)))
     if wanted.role or wanted.section or wanted.origin:
-        role = _ROLES.get(wanted.role)
-        if not any(
+        tests.append(partial(_is_so, core, course, wanted, now))
+    if q := fold(wanted.q):
+        # Whoever is kept out need not be in the course, nor need each identity of an account.
+        sure = wanted.show != OUT
+        tests.append(
+            lambda keys: any(
+                q in _called(core, course, key, sure=sure and len(keys) == 1) for key in keys
+            )
+        )
+    return lambda keys: all(test(keys) for test in tests)
+
+
+def _is_so(core: Core, course: str, wanted: Wanted, now: datetime, keys: Sequence[str]) -> bool:
+    """Whether an enrolment that has not ended has the role, the section and the origin that are wanted."""
+    role = _ROLES.get(wanted.role)
+    for one in core.roll.told_of(keys):
+        if (
             one.course == course
             and (one.role is role or not wanted.role)
-            and (one.origin == wanted.origin or not wanted.origin)
-            and (wanted.section in one.sections or not wanted.section)
+            and (not wanted.origin or one.origin == wanted.origin)
+            and (not wanted.section or wanted.section in one.sections)
             and one.state(now) is not EnrolmentState.ENDED
-            for one in roll.told_of(keys)
         ):
-            return False
-    return not q or any(q in _called(core, course, key) for key in keys)
+            return True
+    return False
 
 
-def _called(core: Core, course: str, key: str) -> str:
-    """All that somebody is found by; of whom only an exclusion tells, their key alone."""
+def _called(core: Core, course: str, key: str, *, sure: bool) -> str:
+    """All that somebody is found by; of whom only an exclusion tells, their key alone.
+
+    Args:
+        sure: it is known that they are in the course.
+    """
     known = core.roll.person(key) or core.roll.rosters.listed(key)
-    if known is None or not _is_in(core, course, key):
+    if known is None or not (sure or _is_in(core, course, key)):
         return fold(key)
     own = (known.hub_name, *known.attributes.values()) if isinstance(known, Person) else ()
     return fold("\n".join((known.name, known.login, key, *own)))
@@ -252,11 +271,8 @@ def _is_in(core: Core, course: str, key: str) -> bool:
     return any(one.course == course for one in core.roll.told_of([key]))
 
 
-def _sorting(core: Core, course: str, key: str, keys: Sequence[str]) -> str:
-    """By what their row stands where it does; no more than the row shows, as a cursor tells it."""
+def _sorting(core: Core, key: str) -> str:
     known = core.roll.person(key) or core.roll.rosters.listed(key)
-    if not any(_is_in(core, course, one) for one in keys):
-        known = None
     return (known.name or known.login).casefold() if known else key.casefold()
 
 
