@@ -20,6 +20,7 @@ from bs4 import BeautifulSoup, Comment
 
 from jupyterhub_edu import desk
 from jupyterhub_edu.desk import board_html, frame, languages, line_pages
+from jupyterhub_edu.desk.rates import Rate
 from tests.unit.desk.api_world import ApiWorld
 from tests.unit.desk.asking import Reply, ask
 from tests.unit.desk.test_languages import READ_ALOUD
@@ -65,6 +66,9 @@ class Pseudo:
 def pseudo(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (frame, board_html, line_pages, languages):
         monkeypatch.setattr(module, "catalog", lambda _: Pseudo())
+    monkeypatch.setattr(
+        Rate, "require", lambda *_: None
+    )  # how often one may ask is another test's
 
 
 @pytest.fixture
@@ -311,7 +315,7 @@ async def test_what_a_list_would_do_is_said_in_the_language_of_its_page(
     listed = reply.location.removeprefix("/hub")
     page = await visit(world, "tea", listed)
     while not page.page.select("tbody tr"):  # its people are looked for in the background
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         page = await visit(world, "tea", listed)
     assert outside(page.text) == []
 
