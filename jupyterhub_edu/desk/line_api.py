@@ -18,6 +18,7 @@ from .line import line_json, way_on
 from .operations import operation
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
+from .views import may_look_in
 
 __all__ = ["LineAPI"]
 
@@ -50,8 +51,7 @@ class LineAPI(API):
     async def post(self, *, wish: wire.LineWish) -> None:
         """The turn starts a server, so a token that may start none takes no place either."""
         core = await self.ready_core()
-        self.require_person(core)
-        user = self.current_user
+        asker, user = self.require_person(core), self.current_user
         if not self.get_scope_filter(_START)(user, "user"):
             raise DeskError(Code.MAY_NOT_START)
         server = wish.pop("server", "")
@@ -62,7 +62,9 @@ class LineAPI(API):
             core.exams.note_address(person.hub_name, self.from_where)
             standing = await core.line.join(request, person, server)
         except Refused as refused:
-            core.counts.refuse(str(wish.get("course", "")), refused.decision.reasons)
+            course = str(wish.get("course", ""))
+            if may_look_in(core, asker, course):  # whoever is outside it counts for nothing there
+                core.counts.refuse(course, refused.decision.reasons)
             raise refusal(refused.decision) from None
         except StoreError as error:
             raise DeskError(Code.NOT_READY) from error

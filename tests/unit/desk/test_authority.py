@@ -220,3 +220,13 @@ def test_what_one_used_oneself_tells_of_no_course_of_others(
     )
     assert shown(known, there) == shown(nowhere, NOWHERE)
     assert (known.status, known.codes) == (404, ["no-such-course"])
+
+
+@pytest.mark.parametrize("who", ["tea", "nils"])
+def test_who_is_outside_a_course_counts_for_nothing_in_its_refusals(
+    ask: Asking, world: ApiWorld, who: str
+) -> None:
+    (join,) = (call for call in CALLS if call.id == "post_line")
+    reply = ask(join, who, {"course": B, "profile": "notebook"})
+    assert reply.codes == ["not-enrolled"]
+    assert world.core.counts.of(B) == {}
