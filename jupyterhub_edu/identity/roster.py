@@ -1,22 +1,13 @@
-"""A roster in files: who is in which course, and who may log in with which password. For visitors, demos, small schools.
-
-The people's file is CSV in UTF-8 with the header ``person,name,course,course_role``; a person stands in it once for each
-course, or once with course and role left empty. The passwords' file holds one ``person:hash`` a line, with an argon2
-hash as ``hash_password`` makes it; empty lines and lines that begin with ``#`` do not count.
-"""
+"""A roster in files: who is in which course, and who may log in with which password. For visitors, demos, small schools."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import csv
-import difflib
-import io
 import logging
 import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final, Generic, TypeVar
@@ -26,9 +17,7 @@ from argon2.low_level import ARGON2_VERSION
 from pydantic import BaseModel, ConfigDict, Field
 
 from jupyterhub_edu.domain.people import (
-    CourseClaim,
     CourseRef,
-    CourseRole,
     Identity,
     Member,
     Person,
@@ -38,17 +27,14 @@ from jupyterhub_edu.ports import Answer, Clock, Denied, Gone, Unavailable
 from jupyterhub_edu.ports.sources import LoginShape
 
 from .paths import CampusPath
+from .roster_files import RosterMistakes, RosterPerson, parse_passwords, parse_people
 
-__all__ = ["RosterFileSource", "RosterMistakes", "RosterSettings", "hash_password"]
+__all__ = ["RosterFileSource", "RosterSettings", "hash_password"]
 
 _Content = TypeVar("_Content")
 _log = logging.getLogger(__name__)
 
-_HEADER: Final = ["person", "name", "course", "course_role"]
-_ROLES: Final = {str(role): role for role in CourseRole}
-_MOST_TOLD: Final = 20
 _LONGEST_PASSWORD: Final = 4096
-_NO_HASH: Final = "not an argon2 hash; make one with jupyterhub-edu hash-password"
 _PATIENCE_SECONDS: Final = 3.0
 _VERIFY_SECONDS: Final = 10.0
 _hasher: Final = argon2.PasswordHasher()
@@ -83,84 +69,9 @@ class RosterSettings(BaseModel):
     )
 
 
-class RosterMistakes(ValueError):
-    """A file cannot be used; the text names every mistake with its line."""
-
-    def __init__(self, path: Path, mistakes: list[str]) -> None:
-        told = mistakes[:_MOST_TOLD]
-        if more := len(mistakes) - len(told):
-            told.append(f"and {more} more")
-        super().__init__(f"{path}: " + "; ".join(told))
-
-
 def hash_password(password: str) -> str:
     """Make a line's hash for the passwords' file; takes some tenths of a second on purpose."""
     return _hasher.hash(password)
-
-
-@dataclass(frozen=True, slots=True)
-class RosterPerson:
-    """One person as the file has them."""
-
-    name: str
-    claims: frozenset[CourseClaim]
-
-
-def parse_people(path: Path, octets: bytes) -> dict[str, RosterPerson]:
-    """Parse the people's file.
-
-    Returns:
-        People by the person column's value, NFC.
-
-    Raises:
-        RosterMistakes: wrong encoding, quoting, header, role; all of them with their lines.
-    """
-    rows, mistakes = _rows(_decode(path, octets))
-    names: dict[str, str] = {}
-    claims: dict[str, set[CourseClaim]] = {}
-    for line, row in rows:
-        if problem := _problem(row):
-            mistakes.append(f"line {line}: {problem}")
-            continue
-        person, name, course, role = (unicodedata.normalize("NFC", cell.strip()) for cell in row)
-        if names.setdefault(person, name) != name:
-            mistakes.append(
-                f"line {line}: {person} was called {names[person]!r} before; give one name"
-            )
-        claims.setdefault(person, set())
-        if course:
-            claims[person].add(CourseClaim(CourseRef(course), _ROLES[role]))
-    if mistakes:
-        raise RosterMistakes(path, mistakes)
-    return {
-        person: RosterPerson(name or person, frozenset(claims[person]))
-        for person, name in names.items()
-    }
-
-
-def parse_passwords(path: Path, octets: bytes) -> dict[str, str]:
-    """Parse the passwords' file into hashes by person.
-
-    Raises:
-        RosterMistakes: a line that is no ``person:hash``, a hash that is not argon2, a person twice; never the hash.
-    """
-    hashes: dict[str, str] = {}
-    mistakes: list[str] = []
-    for number, line in enumerate(_decode(path, octets).splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        person, colon, hashed = line.rpartition(":")
-        person = unicodedata.normalize("NFC", person.strip())
-        if not colon or not person:
-            mistakes.append(f"line {number}: write person:hash")
-        elif not _is_argon2(hashed.strip()):
-            mistakes.append(f"line {number}: {_NO_HASH}")
-        elif person in hashes:
-            mistakes.append(f"line {number}: {person} stands here twice; take one out")
-        hashes[person] = hashed.strip()
-    if mistakes:
-        raise RosterMistakes(path, mistakes)
-    return hashes
 
 
 class RosterFileSource:
@@ -344,50 +255,3 @@ def _is_right(hashed: str | None, password: str) -> bool:
     except argon2.exceptions.Argon2Error:
         return False
     return hashed is not None
-
-
-def _decode(path: Path, octets: bytes) -> str:
-    try:
-        return octets.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = octets[: error.start].count(b"\n") + 1
-        raise RosterMistakes(path, [f"line {line}: not UTF-8; save the file as UTF-8"]) from None
-
-
-def _rows(text: str) -> tuple[list[tuple[int, list[str]]], list[str]]:
-    """Rows below the header with the line on which each begins, and what is wrong with the file's form."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[tuple[int, list[str]]] = []
-    line = 1
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                rows.append((line, row))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        return [], [f"line {line}: {error}; a cell that begins with a quote must end with one"]
-    if not rows or [cell.strip().lower() for cell in rows[0][1]] != _HEADER:
-        return [], [f"line 1: the header must be {','.join(_HEADER)}, with commas"]
-    return rows[1:], []
-
-
-def _problem(row: list[str]) -> str | None:
-    if len(row) != len(_HEADER):
-        return f"{len(row)} cells instead of {len(_HEADER)}; a cell with a comma needs quotes"
-    person, _, course, role = (cell.strip() for cell in row)
-    if not person or not person.isprintable():
-        return "no person, or one with signs that cannot be seen; write what people type"
-    if bool(course) != bool(role):
-        return "a course and a course role belong together; fill in both, or none"
-    if role and role not in _ROLES:
-        near = difflib.get_close_matches(role.lower(), _ROLES, 1) or list(_ROLES)
-        return f"no such course role: {role}; did you mean {' or '.join(near)}?"
-    return None
-
-
-def _is_argon2(hashed: str) -> bool:
-    try:
-        argon2.extract_parameters(hashed)
-    except argon2.exceptions.InvalidHashError:
-        return False
-    return True

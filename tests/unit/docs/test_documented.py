@@ -21,7 +21,7 @@ from jupyterhub_edu.cli import main
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.reasons import ROWS, Code
 from jupyterhub_edu.identity import SOURCE_TYPES
-from jupyterhub_edu.identity.roster import parse_people
+from jupyterhub_edu.identity.roster_files import parse_people
 from jupyterhub_edu.ports import Denied, Gone, utc_now
 from tests.unit.deploy.chart import chart_schema
 

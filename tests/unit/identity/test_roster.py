@@ -15,14 +15,8 @@ from jupyterhub_edu.domain.people import (
     Roster,
 )
 from jupyterhub_edu.identity import roster
-from jupyterhub_edu.identity.roster import (
-    RosterFileSource,
-    RosterMistakes,
-    RosterSettings,
-    hash_password,
-    parse_passwords,
-    parse_people,
-)
+from jupyterhub_edu.identity.roster import RosterFileSource, RosterSettings, hash_password
+from jupyterhub_edu.identity.roster_files import RosterMistakes, parse_passwords, parse_people
 from jupyterhub_edu.ports import Denied, Gone, Unavailable
 from tests.said import assert_said, said
 
