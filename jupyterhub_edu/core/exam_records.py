@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from jupyterhub_edu.domain.exams import Exam
 from jupyterhub_edu.ports import Record
@@ -36,28 +36,17 @@ class Prepared(NamedTuple):
 
 def tag_of(prepared: Prepared) -> str:
     """The same text for the same exam, another for one that somebody has changed."""
-    told = json.dumps([[one.id, one.body, one.whose] for one in records_of(prepared)])
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
+    exam = prepared.exam
+    extra = sorted((key, time // _SECOND) for key, time in exam.extra.items())
+    said = [exam.id, _body(prepared), prepared.by, sorted(exam.participants or ()), extra]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
 
 def records_of(prepared: Prepared) -> list[Record]:
     """What is kept of an exam: itself first."""
-    exam, by, at = prepared
-    body = {
-        "course": exam.course,
-        "title": exam.title,
-        "starts": exam.starts.isoformat(),
-        "ends": exam.ends.isoformat(),
-        "profile": exam.profile,
-        "image": exam.image,
-        "options": dict(exam.options),
-        "listed": exam.participants is not None,
-        "closed": exam.closed.isoformat() if exam.closed is not None else None,
-        "at": at.isoformat(),
-    }
-    listed = exam.participants or frozenset()
+    exam, listed = prepared.exam, prepared.exam.participants or frozenset()
     return [
-        Record(EXAM, exam.id, body, by=by),
+        Record(EXAM, exam.id, _body(prepared), by=prepared.by),
         *(
             Record(
                 SITTER,
@@ -72,6 +61,22 @@ def records_of(prepared: Prepared) -> list[Record]:
             for key in sorted({*listed, *exam.extra})
         ),
     ]
+
+
+def _body(prepared: Prepared) -> dict[str, Any]:
+    exam, _, at = prepared
+    return {
+        "course": exam.course,
+        "title": exam.title,
+        "starts": exam.starts.isoformat(),
+        "ends": exam.ends.isoformat(),
+        "profile": exam.profile,
+        "image": exam.image,
+        "options": dict(exam.options),
+        "listed": exam.participants is not None,
+        "closed": exam.closed.isoformat() if exam.closed is not None else None,
+        "at": at.isoformat(),
+    }
 
 
 def read_exam(record: Record, sitters: Iterable[Record]) -> Prepared:

@@ -202,16 +202,15 @@ class SqlStore:
         entry: AuditEntry | None = None,
     ) -> None:
         """Insert or replace some, remove others, write the entry down."""
-        added = [record_rows.record_row(record) for record in put]
-        removed = list(drop)
+        added, removed = list(put), list(drop)
         audit = record_rows.audit_row(entry) if entry is not None else None
 
         def save(connection: Connection) -> None:
             for kind, id in removed:
                 same = RECORDS.c.kind == kind, RECORDS.c.id == id
                 connection.execute(delete(RECORDS).where(*same))
-            for values in added:
-                upsert(connection, RECORDS, values)
+            for record in added:  # spelt here: thousands would hold up the event loop
+                upsert(connection, RECORDS, record_rows.record_row(record))
             if audit is not None:
                 connection.execute(AUDIT.insert().values(audit))
 
