@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.reasons import Code, Reason
 from jupyterhub_edu.ports import AuditEntry, Standing
 
 from .asking import request_of
+from .book import Refused
 from .named import NotNamed, find_members
 
 if TYPE_CHECKING:
     from .app import Core
 
 __all__ = ["StartingFor", "StartingNotYours"]
+
+
+_ELSEWHERE: Final = Reason(Code.PERSON_CAP, "elsewhere")
 
 
 class StartingNotYours(Exception):
@@ -27,6 +33,7 @@ class StartingFor:
 
     Always holds:
         - what may start is decided about the server's owner: nobody gets more, or sooner, than by asking themselves;
+        - a place of theirs in line for another course is left alone;
         - where devices are not free yet they stand in line, and their server starts when their turn comes;
         - the place and its entry in the audit are kept together or not at all.
 
@@ -84,6 +91,10 @@ class StartingFor:
         """
         self.require_may_start()
         core = self._core
+        standing = core.line.standing(person.hub_name)
+        waits = standing is not None and standing.phase.goes_on
+        if standing is not None and waits and standing.place.request.course != self._course:
+            raise Refused(Decision(None, (_ELSEWHERE,)))
         wish: dict[str, object] = {"course": self._course}
         if profile is not None:
             wish |= {"profile": profile, "options": dict(options or {})}

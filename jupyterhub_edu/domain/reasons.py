@@ -159,6 +159,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
             status=409,
             devices="With this start you would hold {wanted} {flavor}; you may have {cap} at a time.",
             running="This server of yours runs already, or is just stopping.",
+            elsewhere="You stand in line for a server of another course.",
         ),
         Code.COURSE_QUOTA: _row(
             9,

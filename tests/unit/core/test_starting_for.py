@@ -7,6 +7,7 @@ import pytest
 from jupyterhub_edu.core import Core, Refused
 from jupyterhub_edu.core.named import NotNamed
 from jupyterhub_edu.core.starting_for import StartingFor, StartingNotYours
+from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import Phase, StoreError
 from tests.eventually import eventually
@@ -101,3 +102,20 @@ async def test_what_cannot_be_written_down_is_not_started(world, monkeypatch):
         await world.starting().start("ada")
     assert world.core.line.standing("ada") is None
     assert world.hub.started == []
+
+
+async def test_a_place_in_line_of_another_course_is_left_alone(world):
+    await enrol(world.core, "bob", db=STUDENT)
+    cleo = world.core.roll.by_hub_name("cleo")
+    await world.core.line.join(StartRequest(cleo.key, "db", "gpu"), cleo)
+    bob = world.core.roll.by_hub_name("bob")
+    waits = await world.core.line.join(StartRequest(bob.key, "db", "gpu"), bob)
+    assert waits.phase is Phase.WAITING
+
+    with pytest.raises(Refused) as refused:
+        await world.starting().start("bob")
+
+    assert "another course" in refused.value.decision.sentence
+    standing = world.core.line.standing("bob")
+    assert standing is not None
+    assert standing.place.id == waits.place.id
