@@ -23,7 +23,7 @@ from jupyterhub_edu.ports import AuditEntry, Phase, Record, Standing, StoreError
 from .book import Refused
 from .kept import instant, number, reading, text
 from .named import member_keys
-from .rosters import in_slices
+from .slices import in_slices
 from .starting_for import StartingFor, StartingNotYours
 
 if TYPE_CHECKING:

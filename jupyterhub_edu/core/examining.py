@@ -18,7 +18,7 @@ from jupyterhub_edu.ports import AuditEntry, AuditQuery, StoreError
 
 from .exam_records import Prepared, tag_of
 from .exam_wishes import CannotExamine, ExamWish, make_exam
-from .rosters import in_slices
+from .slices import in_slices
 
 if TYPE_CHECKING:
     from .app import Core

@@ -25,7 +25,7 @@ from .kept import reading, text
 from .listeners import call_all
 from .named import member_keys
 from .roll import Roll
-from .rosters import in_slices
+from .slices import in_slices
 from .sooner import Sooner
 
 __all__ = ["Exams"]

@@ -17,7 +17,7 @@ from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import FinderSource, IdentitySource, Unavailable
 
 from .roll import Roll
-from .rosters import in_slices
+from .slices import in_slices
 
 __all__ = ["Finder", "Found", "Typed", "Unreadable", "fold", "names_in", "names_of", "read_typed"]
 

@@ -23,7 +23,7 @@ from jupyterhub_edu.ports import AuditEntry, CannotArrange, HandChanges
 from .adjustments import Weighed
 from .named import member_keys
 from .own_courses import OwnCourse, record_of
-from .rosters import in_slices
+from .slices import in_slices
 
 if TYPE_CHECKING:
     from .app import Core

@@ -25,7 +25,7 @@ from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry
 
 from .named import find_members, member_keys, member_sections
-from .rosters import in_slices
+from .slices import in_slices
 
 if TYPE_CHECKING:
     from .app import Core

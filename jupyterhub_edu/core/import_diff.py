@@ -26,7 +26,7 @@ from .finding import Found
 from .hands import NOTHING, Hand, hand_of
 from .imports import PeopleList
 from .people_file import Column, Wish
-from .rosters import in_slices
+from .slices import in_slices
 
 if TYPE_CHECKING:
     from .app import Core

@@ -24,7 +24,7 @@ from .hands import hand_of
 from .import_diff import Comparing, Diff, Kind, Row
 from .imports import KIND, Applied, PeopleList, Step, Undone, records_of
 from .people_file import Sheet
-from .rosters import in_slices
+from .slices import in_slices
 
 if TYPE_CHECKING:
     from .app import Core

@@ -15,7 +15,7 @@ from .finding import Found
 from .hands import NOTHING, Hand, read_hand
 from .kept import instant, reading, text
 from .people_file import Sheet
-from .rosters import in_slices
+from .slices import in_slices
 
 __all__ = [
     "KIND",

@@ -8,7 +8,7 @@ from jupyterhub_edu.domain.words import say
 
 from .finding import fold, names_of
 from .roll import Roll
-from .rosters import in_slices, slices
+from .slices import in_slices, slices
 
 __all__ = ["NotNamed", "find_members", "member_keys", "member_sections"]
 

@@ -37,7 +37,8 @@ from .exclusions import Exclusions
 from .linking import compared, find_linked
 from .listeners import call_all
 from .pending import PendingEntries
-from .rosters import Comparison, Rosters, in_slices
+from .rosters import Comparison, Rosters
+from .slices import in_slices
 from .told import PersonalAnswer, Told
 
 __all__ = ["NameTaken", "Roll"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -21,35 +20,19 @@ from jupyterhub_edu.domain.people import (
 )
 from jupyterhub_edu.ports import Store
 
+from .slices import in_slices
 from .taken import Taken, TakenRosters
 from .told import Told
 
-__all__ = ["Comparison", "Move", "Rosters", "Standing", "in_slices", "slices"]
+__all__ = ["Comparison", "Move", "Rosters", "Standing"]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_SLICE: Final = 100
-"""People looked at before others get their turn on the event loop: well below a millisecond each."""
 _KEEP_AGE: Final = timedelta(hours=1)
 """How far the kept age of an unchanged roster may lie behind; a source is silent for longer before that matters."""
 
 Standing = frozenset[tuple[CourseRole, frozenset[str]]]
 """What somebody is in a course: roles, each with its sections."""
-
-
-async def in_slices(items: Iterable[_T]) -> AsyncIterator[_T]:
-    """Go through items, letting others have their turn after each slice."""
-    for place, item in enumerate(items, start=1):
-        yield item
-        if place % _SLICE == 0:
-            await asyncio.sleep(0)
-
-
-async def slices(items: Sequence[_T]) -> AsyncIterator[Sequence[_T]]:
-    """The same for long lists of which each item takes next to nothing: slices, with others' turns in between."""
-    for first in range(0, len(items), _SLICE):
-        yield items[first : first + _SLICE]
-        await asyncio.sleep(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from jupyterhub_edu.ports import (
 
 from .held import Held, HeldBack
 from .roll import Roll
-from .rosters import Comparison, in_slices
+from .rosters import Comparison
+from .slices import in_slices
 from .sync_states import CourseSync, LastChange, SourceSync
 
 __all__ = ["LEAST_GUARDED", "Syncer", "has_rosters"]

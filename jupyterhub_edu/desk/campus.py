@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.balance import Share, State
 from jupyterhub_edu.domain.exams import share_of
 from jupyterhub_edu.domain.pools import Holding

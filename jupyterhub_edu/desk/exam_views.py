@@ -10,7 +10,7 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.exam_records import Prepared
 from jupyterhub_edu.core.examining import Sat
 from jupyterhub_edu.core.rehearsing import Rehearsal
-from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.admissions import Stage
 from jupyterhub_edu.domain.exams import Exam, Phase
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.class_starts import ClassStart
 from jupyterhub_edu.core.named import member_keys
-from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.domain.joining import JoinCode, JoinRequest

@@ -20,7 +20,7 @@ from jupyterhub_edu.core.founding import (
     State,
 )
 from jupyterhub_edu.core.own_courses import OwnCourse
-from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.ports import StoreError

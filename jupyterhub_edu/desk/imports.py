@@ -12,7 +12,7 @@ from jupyterhub_edu.core.import_diff import Diff, Kind, Row
 from jupyterhub_edu.core.importing import Importing, ListChanged, NoSuchList
 from jupyterhub_edu.core.imports import UNDO_WITHIN, Applied, PeopleList
 from jupyterhub_edu.core.people_file import Mistake, Sheet, read_people
-from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.pending import WORDS
 from jupyterhub_edu.domain.people import CourseRole

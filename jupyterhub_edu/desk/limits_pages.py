@@ -15,7 +15,7 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.adjusting import AboveCeiling, Adjusting, AdjustNotYours, Stale
 from jupyterhub_edu.core.giving import AboveCeiling as GrantAboveCeiling
 from jupyterhub_edu.core.giving import Giving, Whom
-from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.people import Person

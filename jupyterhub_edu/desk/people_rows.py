@@ -16,7 +16,7 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.finding import fold
 from jupyterhub_edu.core.hands import Hand, hand_of
 from jupyterhub_edu.core.named import member_keys
-from jupyterhub_edu.core.rosters import in_slices, slices
+from jupyterhub_edu.core.slices import in_slices, slices
 from jupyterhub_edu.domain.decide import role_in
 from jupyterhub_edu.domain.people import (
     MANUAL,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Member
 
 from .graph import Bearer, Graph, text

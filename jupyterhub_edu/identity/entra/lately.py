@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.people import CourseRef, Member, Roster
 from jupyterhub_edu.identity.web import NoAnswer
 from jupyterhub_edu.ports import Clock

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.identity.web import NoAnswer, Reply, Web
 from jupyterhub_edu.ports import Clock
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.people import (
     CourseClaim,
     CourseRef,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from jupyterhub_edu.core.rosters import in_slices
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.people import (
     CourseClaim,
     CourseRef,

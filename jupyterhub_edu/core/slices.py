@@ -1,0 +1,28 @@
+"""Long lists a slice at a time, so that nothing holds up the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Final, TypeVar
+
+__all__ = ["in_slices", "slices"]
+
+_T = TypeVar("_T")
+_SLICE: Final = 100
+"""People looked at before others get their turn on the event loop: well below a millisecond each."""
+
+
+async def in_slices(items: Iterable[_T]) -> AsyncIterator[_T]:
+    """Go through items, letting others have their turn after each slice."""
+    for place, item in enumerate(items, start=1):
+        yield item
+        if place % _SLICE == 0:
+            await asyncio.sleep(0)
+
+
+async def slices(items: Sequence[_T]) -> AsyncIterator[Sequence[_T]]:
+    """The same for long lists of which each item takes next to nothing: slices, with others' turns in between."""
+    for first in range(0, len(items), _SLICE):
+        yield items[first : first + _SLICE]
+        await asyncio.sleep(0)
