@@ -39,7 +39,7 @@ help: ## this list
 	@echo
 
 .PHONY: demo
-demo: ready-demo ## a hub with three courses and two pretend GPUs on this machine, no root needed
+demo: ready-demo ## a hub with courses and pretend GPUs on this machine, no root needed
 	@echo "-> Starting the hub; its address and log-ins follow. Ctrl-C ends it."
 	@exec env $(WITH_PATH) .venv/bin/jupyterhub -f jupyterhub_config.py
 
@@ -91,6 +91,10 @@ test-kills: ready-dev ## kill a hub at every await and commit of a server's life
 docs: ready-dev ## build the documentation; warnings are errors
 	@tools/step "Building the documentation into docs/_build/html" \
 	  .venv/bin/python -m sphinx --fail-on-warning --keep-going --jobs auto -b html docs docs/_build/html
+
+.PHONY: tutorial
+tutorial: ready-dev ## play a term in the demo, and take the pictures of the teachers' tutorial anew (two minutes)
+	@TUTORIAL_ANEW=yes $(PYTEST) tests/browser/test_tutorial.py
 
 .PHONY: words
 words: ready-dev ## collect the words of pages for translators, and compile what they have written
