@@ -153,7 +153,11 @@ async def people_part(
     is_wanted = _test(core, course, wanted, now)
     found: list[tuple[str, str]] = []
     async for some in slices(list(members.items())):
-        found += [(_sorting(core, key), key) for key, keys in some if is_wanted(keys)]
+        found += [
+            (_sorting(core, course, key, keys, sure=wanted.show != OUT), key)
+            for key, keys in some
+            if is_wanted(keys)
+        ]
     part, more = page_of(found, asked, lambda row: row)
     level, rows = _level(core, viewer, course), list[MemberRow]()
     for at, (_, key) in enumerate(part):
@@ -271,8 +275,15 @@ def _is_in(core: Core, course: str, key: str) -> bool:
     return any(one.course == course for one in core.roll.told_of([key]))
 
 
-def _sorting(core: Core, key: str) -> str:
+def _sorting(core: Core, course: str, key: str, keys: Sequence[str], *, sure: bool) -> str:
+    """By what their row stands where it does; no more than the row shows, as a cursor tells it.
+
+    Args:
+        sure: it is known that they are in the course.
+    """
     known = core.roll.person(key) or core.roll.rosters.listed(key)
+    if not (sure or any(_is_in(core, course, one) for one in keys)):
+        known = None
     return (known.name or known.login).casefold() if known else key.casefold()
 
 
