@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from urllib.parse import quote
@@ -14,7 +14,15 @@ from jupyterhub_edu.wire.exams import Exam, ExamWish, OnlyRehearsal, Protocol, R
 from jupyterhub_edu.wire.grants import Ceilings, Grant, GrantWish
 from jupyterhub_edu.wire.imports import Applied, Import, ImportWish, Undone
 from jupyterhub_edu.wire.limits import Windows, WindowWish
-from jupyterhub_edu.wire.people import Done, Member, MembersQuery, PeopleWish, PersonWish
+from jupyterhub_edu.wire.people import (
+    Done,
+    Member,
+    MembersQuery,
+    PeopleWish,
+    PersonSections,
+    PersonWish,
+    SectionsWish,
+)
 
 from .calling import Caller
 
@@ -91,6 +99,18 @@ class CourseClient:
     def change_person(self, person: str, wish: PersonWish, *, seen: str | None = None) -> Member:
         """Put a role, or an exclusion, in the place of what stands of somebody by hand; by their key."""
         return cast(Member, self.call("PUT", "people", person, body=wish, seen=seen))
+
+    def put_into(
+        self, person: str, sections: Sequence[str], *, seen: str | None = None
+    ) -> PersonSections:
+        """Put somebody into these sections by hand, and no others; by their key. Those of enrolments stay."""
+        wish: SectionsWish = {"sections": [*sections]}
+        told = self.call("PUT", "people", person, "sections", body=wish, seen=seen)
+        return cast(PersonSections, told)
+
+    def sections_of(self, person: str) -> PersonSections:
+        """The sections of somebody, by their key."""
+        return cast(PersonSections, self.call("GET", "people", person, "sections"))
 
     def hand_in(self, wish: ImportWish) -> Import:
         """Hand in a list of people: what it would do, or how far the look for everybody is; nothing is changed."""

@@ -260,8 +260,7 @@ class ClassStarts:
             if person is None:
                 continue
             mine = roll.enrolments_in(person, start.course)
-            told = [e for e in roll.told_of(keys) if e.course == start.course]
-            is_there = not start.section or any(start.section in e.sections for e in told)
+            is_there = not start.section or start.section in roll.sections_of(keys, start.course)
             if is_there and role_in(mine, now) is CourseRole.STUDENT:
                 yield person
 

@@ -40,11 +40,10 @@ async def member_keys(roll: Roll, course: str) -> dict[str, tuple[str, ...]]:
 
 
 async def member_sections(roll: Roll, course: str) -> dict[str, frozenset[str]]:
-    """The sections in which any origin has somebody of a course, by keys as in ``member_keys``."""
+    """The sections of everybody in a course, by keys as in ``member_keys``."""
     found: dict[str, frozenset[str]] = {}
     async for key, keys in in_slices((await member_keys(roll, course)).items()):
-        told = (e for e in roll.told_of(keys) if e.course == course)
-        found[key] = frozenset[str]().union(*(e.sections for e in told))
+        found[key] = roll.sections_of(keys, course)
     return found
 
 

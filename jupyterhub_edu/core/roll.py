@@ -37,6 +37,7 @@ from .exclusions import Exclusions
 from .linking import compared, find_linked
 from .listeners import call_all
 from .pending import PendingEntries
+from .placed import Placed
 from .rosters import Comparison, Rosters
 from .slices import in_slices
 from .told import PersonalAnswer, Told
@@ -61,6 +62,7 @@ class Roll:
         self._told = Told()
         self.entries = Entries(campus, store)
         self.exclusions = Exclusions(store, self._changed)
+        self.placed = Placed(store, self._changed)
         self.pending = PendingEntries(store)
         self._turns_by_hand: dict[str, asyncio.Lock] = {}
         self.rosters = Rosters(self._told, self._people, store, self._changed)
@@ -74,6 +76,7 @@ class Roll:
         async for enrolment in in_slices(await self._store.load_enrolments()):
             self._told.add(self.rosters.as_of(enrolment))
         await self.exclusions.load()
+        await self.placed.load()
         await self.pending.load()
         await self.entries.load()
 
@@ -121,7 +124,7 @@ class Roll:
     # -- enrolments --------------------------------------------------------------------------------------------
 
     def enrolments(self, person: Person) -> Sequence[Enrolment]:
-        """All enrolments of a person's identities, from every origin, less what exclusions keep them out of.
+        """All enrolments of a person's identities, from every origin, less what exclusions keep them out of, with all sections.
 
         None of an identity counts while its source says that it is gone.
         """
@@ -132,7 +135,8 @@ class Roll:
                 found += self._told.of(one.key)
                 if self.entries.has(one.key):
                     found += self.entries.enrolments(one.key)
-        return self.exclusions.without(found, [one.key for one in identities])
+        keys = [one.key for one in identities]
+        return self.placed.added_to(self.exclusions.without(found, keys), keys)
 
     def enrolments_in(self, person: Person, course: str) -> tuple[Enrolment, ...]:
         """This person's enrolments in one course."""
@@ -314,6 +318,11 @@ class Roll:
                 found += self.entries.enrolments(key)
         return found
 
+    def sections_of(self, keys: Sequence[str], course: str) -> frozenset[str]:
+        """The sections of a course in which any origin has one person, or somebody has put them by hand."""
+        told = (e.sections for e in self.told_of(keys) if e.course == course)
+        return self.placed.of(keys, course).union(*told)
+
     def forget(
         self, keys: Iterable[str], hub_name: str, stand_in: str, pending: Collection[str] = ()
     ) -> None:
@@ -322,6 +331,7 @@ class Roll:
             self._told.forget(key)
             self.rosters.forget(key)
             self.exclusions.forget(key)
+            self.placed.forget(key)
             self._people.pop(key, None)
             self.entries.forget(key)
         self._accounts.pop(hub_name, None)
@@ -330,6 +340,7 @@ class Roll:
             self.pending.rename_author(hub_name, stand_in)
             self._told.rename_author(hub_name, stand_in)
             self.exclusions.rename_author(hub_name, stand_in)
+            self.placed.rename_author(hub_name, stand_in)
 
     # -- inside ------------------------------------------------------------------------------------------------
 

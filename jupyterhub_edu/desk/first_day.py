@@ -61,7 +61,7 @@ async def arrivals(core: Core, course: str) -> Arrivals:
         if not here:
             continue
         found.enrolled += 1
-        sections.update(*(e.sections for e in here))
+        sections.update(roll.placed.of(keys, course), *(e.sections for e in here))
         if person is None:
             found.missing.append(_missing(core, key, max(here, key=lambda e: e.role)))
     found.missing.sort(key=lambda row: ((row["name"] or "").casefold(), row["person"]))

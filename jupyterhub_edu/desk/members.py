@@ -45,6 +45,7 @@ def member_json(row: MemberRow) -> wire.Member:
         "login": row.login or None,
         "name": row.name or None,
         "role": row.role or None,
+        "sections": list(row.sections),
         "enrolments": [_enrolment_json(one) for one in row.whys],
         "excluded": [_exclusion_json(one) for one in row.hand.exclusions],
     }

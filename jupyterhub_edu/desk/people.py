@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from jupyterhub_edu.core.by_hand import (
     TooMany,
 )
 from jupyterhub_edu.core.finding import Unreadable
+from jupyterhub_edu.core.placing import NoSection, place, sections_tag
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.pending import Pending
 from jupyterhub_edu.domain.people import CourseRole, Person
@@ -31,7 +32,7 @@ from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 from .wishes import done, instant
 
-__all__ = ["PEOPLE_REFUSALS", "PeopleAPI", "PersonOfCourseAPI", "people_routes"]
+__all__ = ["PEOPLE_REFUSALS", "PeopleAPI", "PersonOfCourseAPI", "people_routes", "placed"]
 
 _YEARS: Final = range(1900, 9001)
 _ROLES: Final = {str(role): role for role in CourseRole}
@@ -44,6 +45,9 @@ PEOPLE_REFUSALS: Final[Mapping[type[Exception], Code]] = {
     Unreadable: Code.UNREADABLE,
     StoreError: Code.NOT_WRITTEN,
 }
+_PLACING: Final = frozenset(
+    {Code.NO_SUCH_COURSE, Code.NOT_YOURS_TO_GIVE, Code.NOT_IN_COURSE, Code.STALE, Code.NOT_WRITTEN}
+)
 
 
 class _ByHandAPI(API):
@@ -52,6 +56,32 @@ class _ByHandAPI(API):
     async def staff(self, course_id: str) -> ByHand:
         core, viewer, course = await self.course_of(course_id)
         return ByHand(core, viewer, course.id, self.from_where)
+
+    async def row_of(self, course_id: str, who: str) -> tuple[Core, Person, MemberRow]:
+        """The core, who asks, and somebody in the course or kept out of it, by the key that the list of people has.
+
+        Raises:
+            DeskError: no such course for them, they add nobody to it, or there is nobody of this key.
+        """
+        core, viewer, course = await self.course_of(course_id)
+        if not core.may(Act.ENROL, viewer, course.id):
+            raise DeskError(Code.NOT_YOURS_TO_GIVE)
+        row = await find_row(core, viewer, course.id, who)
+        if row is None:
+            raise DeskError(Code.NOT_IN_COURSE)
+        return core, viewer, row
+
+
+async def placed(act: Awaitable[None]) -> None:
+    """Wait for somebody to be put into sections, its refusals in the desk's words.
+
+    Raises:
+        DeskError: it was refused.
+    """
+    try:
+        await done(act, PEOPLE_REFUSALS)
+    except NoSection as error:
+        raise DeskError(Code.UNREADABLE, str(error)) from error
 
 
 class PeopleAPI(_ByHandAPI):
@@ -110,7 +140,7 @@ class PersonOfCourseAPI(_ByHandAPI):
     )
     async def get(self, course_id: str, who: str) -> None:
         """By the key that the list of people has."""
-        _, _, row = await self._row(course_id, who)
+        _, _, row = await self.row_of(course_id, who)
         self.tag(row.hand.as_json())
         self.show(member_json(row))
 
@@ -124,7 +154,7 @@ class PersonOfCourseAPI(_ByHandAPI):
     )
     async def put(self, course_id: str, who: str, *, wish: wire.PersonWish) -> None:
         """By the key that the list of people has: nobody is looked for."""
-        core, viewer, row = await self._row(course_id, who)
+        core, viewer, row = await self.row_of(course_id, who)
         starts, ends, why = (
             _instant(wish.get("starts")),
             _instant(wish.get("ends")),
@@ -139,18 +169,9 @@ class PersonOfCourseAPI(_ByHandAPI):
         role = _ROLES[wish["role"]] if "role" in wish else None
         act = staff.change(row.key, role, starts=starts, ends=ends, why=why)
         await done(act, PEOPLE_REFUSALS)
-        _, _, now = await self._row(course_id, who)
+        _, _, now = await self.row_of(course_id, who)
         self.tag(now.hand.as_json())
         self.show(member_json(now))
-
-    async def _row(self, course_id: str, who: str) -> tuple[Core, Person, MemberRow]:
-        core, viewer, course = await self.course_of(course_id)
-        if not core.may(Act.ENROL, viewer, course.id):
-            raise DeskError(Code.NOT_YOURS_TO_GIVE)
-        row = await find_row(core, viewer, course.id, who)
-        if row is None:
-            raise DeskError(Code.NOT_IN_COURSE)
-        return core, viewer, row
 
     @operation(
         MANAGE,
@@ -164,6 +185,57 @@ class PersonOfCourseAPI(_ByHandAPI):
         staff = await self.staff(course_id)
         await done(staff.take_back(who), PEOPLE_REFUSALS)
         self.set_status(204)
+
+
+class SectionsAPI(_ByHandAPI):
+    """``/hub/api/edu/courses/<course>/people/<person>/sections``."""
+
+    @operation(
+        READ,
+        does="The sections of one person in the course: those by hand, and those of enrolments.",
+        answers={200: wire.PersonSections},
+        refuses=_PLACING - {Code.STALE, Code.NOT_WRITTEN},
+        act=Act.ENROL,
+    )
+    async def get(self, course_id: str, who: str) -> None:
+        """By the key that the list of people has."""
+        core, _, row = await self.row_of(course_id, who)
+        self._show_sections(core, course_id, row)
+
+    @operation(
+        MANAGE,
+        does="Put one person of the course into these sections by hand, and no others; honours If-Match.",
+        takes=wire.SectionsWish,
+        answers={200: wire.PersonSections},
+        refuses=_PLACING,
+        act=Act.ENROL,
+    )
+    async def put(self, course_id: str, who: str, *, wish: wire.SectionsWish) -> None:
+        """Those of enrolments stay; nobody comes into the course by it, or stays in it."""
+        core, viewer, row = await self.row_of(course_id, who)
+        self.require_unchanged(_sections_json(core, course_id, row))
+        seen = sections_tag(core, course_id, row.key)
+        act = place(
+            core, viewer, course_id, row.key, wish["sections"], seen=seen, address=self.from_where
+        )
+        await placed(act)
+        _, _, now = await self.row_of(course_id, who)
+        self._show_sections(core, course_id, now)
+
+    def _show_sections(self, core: Core, course: str, row: MemberRow) -> None:
+        shown = _sections_json(core, course, row)
+        self.tag(shown)
+        self.show(shown)
+
+
+def _sections_json(core: Core, course: str, row: MemberRow) -> wire.PersonSections:
+    placed = core.roll.placed.find(core.roll.keys_of(row.key), course)
+    told = (one.told.sections for one in row.whys)
+    return {
+        "by_hand": list(row.placed),
+        "by": placed[0].by if placed else None,
+        "of_enrolments": sorted(frozenset[str]().union(*told)),
+    }
 
 
 def _instant(value: object) -> datetime | None:
@@ -183,4 +255,5 @@ def people_routes() -> Sequence[tuple[str, type]]:
     return (
         (r"/api/edu/courses/([^/]+)/people", PeopleAPI),
         (r"/api/edu/courses/([^/]+)/people/([^/]+)", PersonOfCourseAPI),
+        (r"/api/edu/courses/([^/]+)/people/([^/]+)/sections", SectionsAPI),
     )

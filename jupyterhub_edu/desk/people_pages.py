@@ -13,6 +13,7 @@ from tornado import web
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.by_hand import ByHand
+from jupyterhub_edu.core.placing import place, sections_tag
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.pending import WORDS, Pending
@@ -20,9 +21,10 @@ from jupyterhub_edu.domain.people import CourseRole, Person, SiteRole
 from jupyterhub_edu.domain.schedule import local_instant
 from jupyterhub_edu.domain.words import say
 
+from .exam_forms import sections_of
 from .frame import Page
 from .local_times import CannotRead, read_day
-from .people import PEOPLE_REFUSALS
+from .people import PEOPLE_REFUSALS, placed
 from .people_rows import MemberRow, Wanted, find_row, people_part
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
@@ -195,18 +197,24 @@ class PersonPage(PeopleTab):
     @web.authenticated
     @needs_scope(MANAGE)
     async def post(self, course_id: str, key: str) -> None:
-        """``do``: change, exclude, or take back; who has seen something older is shown what is there now."""
+        """``do``: change, exclude, sections, or take back; who has seen something older is shown what is there now."""
         core, viewer, course = await self.staff(course_id)
         row = await self._row(core, viewer, course, key)
         typed, do = self.fields(), self.get_body_argument("do", "")
         staff = self.by_hand(core, viewer, course, self.get_body_argument("seen", ""))
         try:
-            await done(self._act(core, staff, row, do, typed), PEOPLE_REFUSALS)
+            if do == "sections":
+                await placed(self._place(core, viewer, course, row))
+            else:
+                await done(self._act(core, staff, row, do, typed), PEOPLE_REFUSALS)
         except (CannotRead, DeskError) as error:
             is_late = isinstance(error, DeskError) and error.code is Code.STALE
             wrong = self.told(error)
             row = await self._row(core, viewer, course, key)
-            await self._show(core, viewer, course, row, typed, wrong, is_late=is_late)
+            if do == "sections":
+                await self._show(core, viewer, course, row, wrong=wrong)
+            else:
+                await self._show(core, viewer, course, row, typed, wrong, is_late=is_late)
             return
         self.redirect(self.people_address(course, about=row.key), status=303)
 
@@ -229,6 +237,17 @@ class PersonPage(PeopleTab):
         if starts is not None and ends is not None and ends <= starts:
             raise CannotRead(say("It ends before it begins."))
         await staff.change(row.key, role, starts=starts, ends=ends, why=why)
+
+    async def _place(self, core: Core, viewer: Person, course: Course, row: MemberRow) -> None:
+        await place(
+            core,
+            viewer,
+            course.id,
+            row.key,
+            self.get_body_argument("sections", "").split(","),
+            seen=self.get_body_argument("seen", ""),
+            address=self.from_where,
+        )
 
     async def _row(self, core: Core, viewer: Person, course: Course, key: str) -> MemberRow:
         row = await find_row(core, viewer, course.id, key)
@@ -267,6 +286,9 @@ class PersonPage(PeopleTab):
             out_ends=day_text(out.until, zone, last=True) if out else "",
             out_why=out.why if out else "",
             seen=row.hand.tag,
+            placed=self.get_body_argument("sections", ", ".join(row.placed)),
+            placed_seen=sections_tag(core, course.id, row.key),
+            sections=await sections_of(core, course),
             wrong=wrong,
             zone=str(zone),
         )

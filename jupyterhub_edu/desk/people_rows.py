@@ -105,6 +105,7 @@ class MemberRow:
         user: hub account, or ``""``: they have never logged in.
         name: ``""`` of whom none is known, or none may be shown.
         role: theirs now, or ``""``.
+        placed: those of the sections in which somebody has put them by hand.
         asked: the oldest answer that their enrolments rest on.
         gone: their source has said that they are.
         hand: what stands by hand.
@@ -119,6 +120,7 @@ class MemberRow:
     role: str
     whys: Sequence[Why]
     sections: Sequence[str]
+    placed: Sequence[str]
     asked: Moment | None
     out: Out | None
     gone: bool
@@ -205,7 +207,8 @@ def member_row(core: Core, level: int, course: str, key: str, keys: Sequence[str
         name=known.name if known else "",
         role=str(role) if role is not None else "",
         whys=whys,
-        sections=sorted(frozenset[str]().union(*(one.sections for one in told))),
+        sections=sorted(roll.sections_of(keys, course)),
+        placed=sorted(roll.placed.of(keys, course)),
         asked=instant(min(answers), core) if answers else None,
         out=_out(core, hand, now),
         gone=person is not None and not any(one.active for one in roll.identities(person)),
@@ -245,13 +248,13 @@ def _test(
 
 def _is_so(core: Core, course: str, wanted: Wanted, now: datetime, keys: Sequence[str]) -> bool:
     """Whether an enrolment that has not ended has the role, the section and the origin that are wanted."""
-    role = _ROLES.get(wanted.role)
+    role, placed = _ROLES.get(wanted.role), core.roll.placed.of(keys, course)
     for one in core.roll.told_of(keys):
         if (
             one.course == course
             and (one.role is role or not wanted.role)
             and (not wanted.origin or one.origin == wanted.origin)
-            and (not wanted.section or wanted.section in one.sections)
+            and (not wanted.section or wanted.section in one.sections | placed)
             and one.state(now) is not EnrolmentState.ENDED
         ):
             return True

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired
+from typing import Annotated, Literal, NotRequired
 
-from .shapes import Instant, Paged, Text, TypedDict, strict
+from .shapes import Instant, Paged, Rule, Text, TypedDict, strict
 
 __all__ = [
     "Done",
@@ -16,7 +16,9 @@ __all__ = [
     "Pending",
     "PendingReason",
     "PeopleWish",
+    "PersonSections",
     "PersonWish",
+    "SectionsWish",
 ]
 
 _Role = Literal["student", "observer", "assistant", "teacher"]
@@ -45,6 +47,24 @@ class PersonWish(TypedDict):
     why: NotRequired[Text]
 
 
+_Sections = Annotated[list[Text], Rule(lambda all_: len(all_) <= 100, "too many", maxItems=100)]
+
+
+@strict
+class SectionsWish(TypedDict):
+    """The sections in which somebody is to be by hand: these and no others."""
+
+    sections: _Sections
+
+
+class PersonSections(TypedDict):
+    """The sections of one person: those by hand, with who set them last, and those of enrolments: a source's, a join code's."""
+
+    by_hand: list[str]
+    by: str | None
+    of_enrolments: list[str]
+
+
 class Enrolment(TypedDict):
     """Why somebody is in a course, and who put them there."""
 
@@ -70,7 +90,7 @@ class Excluded(TypedDict):
 class Member(TypedDict):
     """Somebody in a course, or kept out of it; what is not known of them is null.
 
-    ``role`` is theirs now; ``answered_at`` is when a source last answered about them.
+    ``role`` is theirs now, ``sections`` are all of theirs; ``answered_at`` is when a source last answered about them.
     """
 
     person: str
@@ -78,6 +98,7 @@ class Member(TypedDict):
     login: str | None
     name: str | None
     role: str | None
+    sections: list[str]
     enrolments: list[Enrolment]
     excluded: list[Excluded]
 

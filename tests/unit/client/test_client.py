@@ -187,6 +187,7 @@ _SOME: dict[str, Any] = {
     "wish": {},
     "query": {},
     "seen": '"t"',
+    "sections": ["Lab 1"],
     "until": datetime(2026, 11, 24, tzinfo=UTC),
 }
 _OF = {Client: ("courses", "call", "course"), CourseClient: ("call",)}

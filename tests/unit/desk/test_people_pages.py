@@ -226,6 +226,23 @@ async def test_dates_are_changed_somebody_is_kept_out_and_all_is_taken_back(worl
     assert [act for act, _ in acts] == ["enrol", "exclude", "take-back"]
 
 
+async def test_somebody_is_put_into_sections_by_hand(world: World) -> None:
+    key = "ad:id-stu"
+    form = {"do": "sections", "seen": "", "sections": f"Lab 2, {HOSTILE.replace(',', '')}"}
+    assert (await person(world, key, **form)).status == 303
+    page = await person(world, key)
+    assert "set by hand" in page.words
+    assert "Lab 2" in page.page.select_one("#edu-sections")["value"]
+    assert page.page.find("img") is None
+    assert shown(await people(world, section="Lab 2")) == ["Stu"]
+
+    late = await person(world, key, **{**form, "sections": "mine"})
+    assert late.status == 412
+    assert late.page.select_one("#edu-sections")["value"] == "mine"
+    wrong = await person(world, key, do="sections", seen="x", sections="y" * 81)
+    assert (wrong.status, "at most 80 letters" in wrong.words) == (400, True)
+
+
 async def test_the_second_editor_is_shown_both_and_loses_nothing(world: World) -> None:
     key = "ad:id-stu"
     late = seen(await person(world, key))

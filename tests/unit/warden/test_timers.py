@@ -228,7 +228,16 @@ async def test_two_wardens_may_share_one_registry():
         warden = Warden(core, default_timers(core, registry=registry), registry=registry)
         assert set(warden.states) == {
             *("sources", "deadlines", "enrolments", "reconcile", "groups", "pending"),
-            *("counts", "exams", "line", "reclaim", "adjustments", "class-starts", "sweeps", "joins"),
+            *(
+                "counts",
+                "exams",
+                "line",
+                "reclaim",
+                "adjustments",
+                "class-starts",
+                "sweeps",
+                "joins",
+            ),
             "helps",
         }
 
