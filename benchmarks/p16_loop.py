@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 
 from benchmarks.campuses import NOW, SEED, a_campus
 from benchmarks.pairs import percentile
@@ -37,6 +37,7 @@ from jupyterhub_edu.domain.campus import Campus, FilePerson
 from jupyterhub_edu.domain.courses import Caps, Quota
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Identity, Person
+from jupyterhub_edu.hub import metrics_text
 from jupyterhub_edu.inventory import WatchedInventory
 from jupyterhub_edu.inventory.api import Api
 from jupyterhub_edu.ports import LiveServer
@@ -244,7 +245,7 @@ def _pages(core: Core, registry: CollectorRegistry) -> Iterator[tuple[str, Act]]
         return once
 
     course = core.campus.courses["c0"]
-    yield "metrics page", step(lambda: generate_latest(registry))
+    yield "metrics page", lambda: metrics_text(registry)
     yield "start page", step(lambda: page.render(page.view(core, student, Wish())))
     yield "my courses of an admin", lambda: views.my_courses(core, admin)
     yield "my courses of a student", lambda: views.my_courses(core, student)

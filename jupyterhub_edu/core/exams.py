@@ -197,12 +197,9 @@ class Exams:
             StoreError: it could not be kept; nothing has changed.
         """
         exam = prepared.exam
-        former = self._known.get(exam.id)
-        records = records_of(prepared)
-        ids = {(record.kind, record.id) for record in records}
-        before = records_of(former) if former is not None else []
-        gone = {(record.kind, record.id) for record in before} - ids
-        await self._store.save_records(records, gone, entry)
+        # On a thread: of two thousand who are listed by name there are as many records.
+        put, gone = await asyncio.to_thread(_changes, prepared, self._known.get(exam.id))
+        await self._store.save_records(put, gone, entry)
         self._known[exam.id] = prepared
         await self._changed(exam)
 
@@ -212,7 +209,7 @@ class Exams:
         Raises:
             StoreError: it could not be written down; nothing has changed.
         """
-        gone = [(record.kind, record.id) for record in records_of(self._known[exam.id])]
+        _, gone = await asyncio.to_thread(_changes, None, self._known[exam.id])
         await self._store.save_records((), gone, entry)
         del self._known[exam.id]
         await self._changed(exam)
@@ -341,3 +338,13 @@ class Exams:
             return self._roll.course_role(person, course, at)
         told = self._roll.exclusions.without(self._roll.told_of(keys), keys)
         return role_in((e for e in told if e.course == course), at)
+
+
+def _changes(
+    prepared: Prepared | None, former: Prepared | None
+) -> tuple[list[Record], set[tuple[str, str]]]:
+    """The records of an exam, and kinds and ids of those that were its and are no longer."""
+    put = records_of(prepared) if prepared is not None else []
+    before = records_of(former) if former is not None else []
+    gone = {(record.kind, record.id) for record in before}
+    return put, gone - {(record.kind, record.id) for record in put}

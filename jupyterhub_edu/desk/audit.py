@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.core import Core
@@ -21,6 +19,7 @@ from jupyterhub_edu.wire import audit as wire
 
 from .dates import dated
 from .refusals import Code, DeskError
+from .sheets import sheet
 from .views import Moment
 from .wishes import instant
 
@@ -29,8 +28,6 @@ __all__ = ["AuditRow", "Filter", "entry_json", "lines", "read_asked", "read_filt
 _AT_ONCE: Final = 1_000
 """Entries of an export that are in memory at a time."""
 _COLUMNS: Final = ("number", "at", "actor", "act", "course", "target", "address", "details")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet would work out instead of showing it, at the beginning of a cell."""
 _LONGEST: Final = 200
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
 """An instant as entries write it."""
@@ -182,7 +179,7 @@ async def lines(core: Core, query: AuditQuery, *, as_csv: bool) -> AsyncIterator
     """
     before = None
     if as_csv:
-        yield _csv([_COLUMNS])
+        yield sheet([_COLUMNS])
     while page := await core.store.find_audit(query, before=before, limit=_AT_ONCE):
         for at in range(0, len(page), 100):
             yield (_table if as_csv else _objects)(page[at : at + 100])
@@ -195,17 +192,4 @@ def _objects(page: Sequence[Filed]) -> str:
 
 def _table(page: Sequence[Filed]) -> str:
     rows = [{**entry_json(one), "details": json.dumps(dict(one.entry.details))} for one in page]
-    return _csv(row.values() for row in rows)
-
-
-def _csv(rows: Any) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    for row in rows:
-        writer.writerow([_cell(value) for value in row])
-    return text.getvalue()
-
-
-def _cell(value: object) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return sheet([list(row.values()) for row in rows])

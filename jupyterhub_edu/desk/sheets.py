@@ -9,8 +9,8 @@ from typing import Final
 
 __all__ = ["sheet"]
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""With which a cell begins that a spreadsheet would work out."""
+_FORMULA: Final = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")
+"""With which a cell begins that a spreadsheet would work out; the wide ones in the languages that have them."""
 
 
 def sheet(rows: Iterable[Sequence[object]]) -> str:

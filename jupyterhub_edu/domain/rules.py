@@ -56,14 +56,12 @@ class Mapped:
         site_role: at most one; says nothing where the identity's groups are None.
         courses: course ids with role and sections.
         covers: ids of the courses for which ``courses`` is complete; None: for all.
-        unmatched: how many external groups no rule matched.
         by_rules: of the course ids and roles, those that external groups give: no roster speaks of them.
     """
 
     site_role: SiteRole | None
     courses: frozenset[tuple[str, CourseRole, frozenset[str]]]
     covers: frozenset[str] | None
-    unmatched: int
     by_rules: frozenset[tuple[str, CourseRole]] = frozenset()
 
 
@@ -140,7 +138,6 @@ def map_identity(
     """
     site: SiteRole | None = None
     courses: dict[tuple[str, CourseRole], frozenset[str]] = {}
-    matched: set[str] = set()
 
     def add(course: str, role: CourseRole, sections: frozenset[str]) -> None:
         courses[course, role] = courses.get((course, role), frozenset()) | sections
@@ -152,7 +149,6 @@ def map_identity(
             match = rule.matcher.fullmatch(group)
             if match is None:
                 continue
-            matched.add(group)
             if rule.site_role is not None and rule.site_role is not SiteRole.ADMIN:
                 site = max(site or rule.site_role, rule.site_role)
             if rule.course_role is not None and (course := _course_of(rule, match, index)):
@@ -167,7 +163,6 @@ def map_identity(
         site,
         frozenset((course, role, sections) for (course, role), sections in courses.items()),
         _covered(identity, course_rules, index),
-        len((identity.groups or frozenset()) - matched),
         by_rules,
     )
 

@@ -125,9 +125,11 @@ async def test_an_export_has_all_of_it_however_long(core: Core):
 
 
 async def test_no_cell_of_a_table_is_a_formula(core: Core):
-    for formula in ('=HYPERLINK("http://x")', "+1", "-1", "@x", "\tx"):
+    for formula in ('=HYPERLINK("http://x")', "+1", "-1", "@x", "\tx", "\nx", "\uff1d1"):
         await note(core, target=formula, details={"why": "=1"})
     text = (await ask(AuditFile, core, "root", "csv")).text
     cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
-    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t"))]
+    assert not [
+        cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\n", "\uff1d"))
+    ]
     assert "'+1" in cells

@@ -228,6 +228,7 @@ NO_BODY = {
     "a list": b"[]",
     "null": b"null",
     "too deep": b"[" * 100_000,
+    "too large": b'{"hours": 1}' + b" " * 8 * 2**20,
     "no text": b"\xff",
     "an unknown key": b'{"hour": 1}',
     "a number for text": b'{"person": 1}',

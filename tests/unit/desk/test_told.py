@@ -323,11 +323,11 @@ async def test_what_a_list_would_do_is_said_in_the_language_of_its_page(
 @pytest.mark.parametrize(
     ("campus", "asked", "language", "told"),
     [
-        pytest.param("", "eo, en;q=0.5", "eo", "⟦My courses⟧", id="what the browser asks for"),
+        pytest.param("", "eo, en;q=0.5", "eo", "⟦<b>My courses⟧", id="what the browser asks for"),
         pytest.param(
             "", "tlh", "en", "My courses", id="English, where it asks for what there is not"
         ),
-        pytest.param("eo", "en", "eo", "⟦My courses⟧", id="the campus's, where it has one"),
+        pytest.param("eo", "en", "eo", "⟦<b>My courses⟧", id="the campus's, where it has one"),
     ],
 )
 async def test_a_page_is_in_one_language(
@@ -340,7 +340,7 @@ async def test_a_page_is_in_one_language(
     told: str,
 ) -> None:
     made = Catalog(locale="eo")
-    made.add("My courses", "⟦My courses⟧")
+    made.add("My courses", "⟦<b>My courses⟧")
     (tmp_path / "eo").mkdir()
     with (tmp_path / "eo/desk.mo").open("wb") as file:
         write_mo(file, made)

@@ -186,10 +186,6 @@ def test_site_role(rules: list[Rule], groups: set[str], role: SiteRole | None) -
     assert told(rules, *groups).site_role is role
 
 
-def test_groups_that_no_rule_matches_are_counted() -> None:
-    assert told([STUDENTS], "ml-s", "db-s", "x", "y").unmatched == 2
-
-
 def test_claims_of_a_source_name_courses_as_rules_do() -> None:
     claims = {"ML": TEACHER, "inf-101": STUDENT, "DB": TEACHER, "db-h26": STUDENT, "xx": TEACHER}
     mapped = told(
