@@ -15,6 +15,7 @@ from jupyterhub_edu.core.adjusting import (
     FieldLocked,
     NoSuchField,
     NoSuchWindow,
+    Stale,
 )
 from jupyterhub_edu.core.exam_wishes import CannotExamine
 from jupyterhub_edu.core.examining import Examining, ExaminingNotYours
@@ -61,6 +62,7 @@ REFUSALS: Final[Mapping[type[Exception], Code]] = {
     FieldLocked: Code.CANNOT_REQUEST,
     NoSuchField: Code.CANNOT_REQUEST,
     NoSuchWindow: Code.CANNOT_REQUEST,
+    Stale: Code.STALE,
     StoreError: Code.NOT_WRITTEN,
 }
 """Of asking and answering, those of the acts among them.
@@ -68,6 +70,8 @@ REFUSALS: Final[Mapping[type[Exception], Code]] = {
 For whoever answers nothing is above a ceiling, and theirs to do is all but what is asked for a course that is gone.
 """
 _LONGEST: Final = 300
+_ALL_WINDOWS: Final = "windows"
+"""A list of which the course's staff change parts: approved as it was asked for, it would drop what came since."""
 
 
 class _Sort(NamedTuple):
@@ -247,7 +251,13 @@ def _say_limit(core: Core, wish: LimitWish) -> str:
 async def _adjust(core: Core, admin: Person, request: Request, address: str) -> None:
     wish, adjusting = request.wish, Adjusting(core, admin, request.course, address)
     ends, why = instant(wish.get("ends")), wish.get("why", "")
-    await adjusting.set(wish["field"], wish["value"], ends=ends, why=why)
+    field, seen = wish["field"], None
+    if field == _ALL_WINDOWS:
+        one = core.adjustments.find(request.course, field)
+        if one is not None and one.at > request.at:
+            raise Stale(field)
+        seen = core.adjustments.seen(request.course, field)
+    await adjusting.set(field, wish["value"], ends=ends, why=why, seen=seen)
 
 
 def _say_window(core: Core, wish: WindowWish) -> str:

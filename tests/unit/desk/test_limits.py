@@ -6,6 +6,7 @@ import pytest
 
 from jupyterhub_edu.desk.limits import LimitAPI, LimitsAPI
 from jupyterhub_edu.desk.refusals import Code
+from jupyterhub_edu.desk.requests_api import AnswerAPI, RequestsAPI
 from jupyterhub_edu.desk.windows_api import WindowAPI, WindowsAPI
 from tests.unit.core.test_adjusting import FILE, LAB, World
 from tests.unit.desk.asking import Reply, ask
@@ -135,3 +136,18 @@ async def test_an_erased_author_is_forgotten(world):
     (one,) = world.core.adjustments.of("ml")
     assert one.by == "erased-1"
     assert world.course.title == "A"
+
+
+async def test_windows_that_were_asked_for_drop_none_that_was_added_since(world):
+    wish = {"field": "windows", "value": [{**LAB, "reserve": {"t4": 3}}]}
+    body = {"kind": "adjust", "wish": wish}
+    asked = await ask(RequestsAPI, world.core, "tea", "ml", method="post", body=body)
+    world.core.clock.pass_(minutes=1)
+    await world.by().set_window(LAB)
+
+    yes = {"approve": True}
+    reply = await ask(AnswerAPI, world.core, "kari", asked.json["id"], method="post", body=yes)
+
+    assert (reply.status, reply.code) == (412, Code.STALE)
+    assert list(world.core.adjustments.windows("ml").values()) == [LAB]
+    assert [one.id for one in world.core.requests.waiting()] == [asked.json["id"]]
