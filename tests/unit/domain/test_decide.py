@@ -370,7 +370,7 @@ SENTENCES: dict[str, tuple[dict[str, Any], str, str]] = {
     "what is never possible, in no window either, says the most": (
         gpu(nominal=0, most=0, peak=0),
         "Machine Learning may never use 1 NVIDIA T4 at a time; its most is 0.",
-        "an administrator (quota) (it@test.example)",
+        "an administrator (it@test.example)",
     ),
 }
 
