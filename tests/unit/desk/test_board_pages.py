@@ -192,7 +192,7 @@ async def test_an_extension_is_offered_as_far_as_it_would_be_given(longest, offe
     world = await World().fill(Ceilings(longest=longest))
     before = world.session.ends_at
     assert before is not None
-    assert before - world.session.reserved_at == timedelta(hours=4)
+    assert before == world.session.reserved_at + timedelta(hours=4)
     asked = await world.page(ExtendPage, "stu")
     assert [int(one["value"]) for one in asked.page.select("option")] == offered
     assert (await world.page(ExtendPage, "stu", form={"minutes": "30"})).status == 303
