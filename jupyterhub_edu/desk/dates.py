@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -78,5 +79,9 @@ def dated(at: date, message: str) -> Words:
         message: with any of ``day``, ``month``, ``month_name``, ``year``, ``weekday``, ``weekday_name``, ``time`` and
             ``seconds`` in braces; a literal, so that translators can say in which order they stand.
     """
-    parts = {part.strip("{}"): read(at) for part, read in _PARTS.items() if part in message}
-    return say(message, **parts)
+    return say(message, **{name: read(at) for name, read in _read_by(message)})
+
+
+@cache
+def _read_by(message: str) -> tuple[tuple[str, Callable[[date], object]], ...]:
+    return tuple((part.strip("{}"), read) for part, read in _PARTS.items() if part in message)
