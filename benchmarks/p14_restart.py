@@ -18,7 +18,7 @@ import compileall
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
@@ -27,7 +27,7 @@ from typing import Any
 import httpx
 
 from benchmarks.login_hubs import on_other_core
-from benchmarks.storm_bots import ask, browser, log_in, start, stop_all
+from benchmarks.storm_bots import Failed, ask, browser, log_in, start, stop_all
 from benchmarks.storm_hubs import KUBE, OURS, World, open_world
 from tests.hub.server import ROOT, Hub
 from tests.no_tls import NO_TLS
@@ -36,6 +36,7 @@ SERVERS = int(os.environ.get("RESTART_SERVERS", "1000"))
 PAIRS = int(os.environ.get("RESTART_PAIRS", "5"))
 _AT_ONCE = 16
 _FIRST = min(100, SERVERS // 2)
+_TRIES = 60
 _PATIENCE = 300.0
 
 
@@ -89,12 +90,25 @@ async def _come(world: World, hub: Hub, people: list[tuple[str, str]]) -> None:
 
     async def one(login: str, password: str) -> None:
         async with turns, browser(hub) as session:
-            await log_in(session, login, password)
-            await start(session, login, world.choice(login))
+            # On a busy machine the directory may be late, and the cluster may lose sight of its nodes.
+            await _until_done(lambda: log_in(session, login, password))
+            await _until_done(lambda: start(session, login, world.choice(login)))
 
     async with asyncio.TaskGroup() as group:
         for login, password in people:
             group.create_task(one(login, password))
+
+
+async def _until_done(act: Callable[[], Awaitable[None]]) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            await act()
+        except Failed:
+            if not left:
+                raise
+            await asyncio.sleep(1)
+        else:
+            return
 
 
 async def _log_in(hub: Hub, login: str, password: str) -> None:

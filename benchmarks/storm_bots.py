@@ -17,7 +17,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, CookieJar, TCPCon
 from benchmarks.ticker import PATH
 from tests.hub.server import Hub
 
-__all__ = ["Crowd", "ask", "browser", "log_in", "start", "stop_all"]
+__all__ = ["Crowd", "Failed", "ask", "browser", "log_in", "start", "stop_all"]
 
 _LONGEST = ClientTimeout(total=600)
 _AS_A_BROWSER = {"Sec-Fetch-Mode": "navigate"}
