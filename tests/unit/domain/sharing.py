@@ -207,6 +207,8 @@ class World:
                 if fit:
                     node = fit[where % len(fit)]
                     self.holdings[holding.id] = holding._replace(node=node)
+                    # Where a loan lands that was called back on its way is known only now: others may have to end for it.
+                    self.upset |= any(x.id == holding.id for r in self.reclaims for x in r.loans)
 
     def pass_time(self, minutes: int, where: int) -> None:
         """Minutes go by: pods are bound, what was told to stop is gone in time."""
