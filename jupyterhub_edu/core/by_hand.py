@@ -1,4 +1,4 @@
-"""Adding people to a course and keeping them out by hand, by whoever may; written to the audit first."""
+"""Adding people to a course and keeping them out by hand, by whoever may; kept with its entry in the audit, or not done."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class ByHand:
         Raises:
             NotYours, Several, TooMany, ChangedSince: see the classes.
             Unreadable: nobody can be called so.
-            StoreError: it could not be written down, or holds in memory and could not be kept.
+            StoreError: it could not be kept; nothing was done.
         """
         return await self._act("enrol", self._wish(who, role, starts, ends, why))
 
@@ -220,15 +220,12 @@ class ByHand:
                 self.require_may_undo(hand, keys[0])
             if not (waiting or hand):
                 raise NobodyKnown(who)
-            for pending in waiting:
-                await self._write_down("take-back", "", {"pending": pending.id})
-                await roll.pending.remove(pending.id)
+            entries = [self._entry("take-back", "", {"pending": one.id}) for one in waiting]
             if hand:
-                await self._write_down("take-back", keys[0], {"before": hand.words})
-            for enrolment in hand.enrolments:
-                await roll.remove_manual(enrolment)
-            for exclusion in hand.exclusions:
-                await roll.exclusions.remove(exclusion.person, self._course)
+                entries.append(self._entry("take-back", keys[0], {"before": hand.words}))
+            drop: list[Enrolment | Exclusion | Pending] = [*waiting, *hand.enrolments]
+            drop += hand.exclusions
+            await roll.change_by_hand(HandChanges(drop=drop, entries=entries))
 
     # -- who is meant ------------------------------------------------------------------------------------------
 
@@ -349,20 +346,21 @@ class ByHand:
             wish = replace(wish, id=former.id)
         elif len(entries.in_course(self._course)) >= MOST_PENDING:
             raise TooMany
-        await self._write_down(_WAIT, "", _details(_WAIT, wish))
-        await entries.save(wish)
+        entry = self._entry(_WAIT, "", _details(_WAIT, wish))
+        await self._core.roll.change_by_hand(HandChanges(put=[wish], entries=[entry]))
         return wish
 
     async def _do(self, act: str, wish: Pending, found: Found) -> Done:
-        """Write it down and do it, once for all identities of the person."""
+        """Do it, once for all identities of the person, and write it down."""
         if wish.role is not None:
             return await self._add(act, wish, wish.role, found)
         roll, keys = self._core.roll, self.keys_of(found.key)
-        await self._write_down(act, found.key, _details(act, wish))
+        entry = self._entry(act, found.key, _details(act, wish))
         exclusion = Exclusion(found.key, self._course, wish.by, wish.why, wish.ends)
         excluded = [one for one in roll.exclusions.of(keys) if one.course == self._course]
-        if act != _SETTLE or not excluded or exclusion in excluded:
-            await roll.exclusions.add(exclusion)
+        stays = act == _SETTLE and excluded and exclusion not in excluded
+        put = [] if stays else [exclusion]
+        await roll.change_by_hand(HandChanges(put=put, entries=[entry]))
         return exclusion
 
     async def _add(
@@ -380,7 +378,7 @@ class ByHand:
         details = _details(act, wish)
         if former:
             details["before"] = Hand(tuple(former)).words
-        await self._write_down(act, found.key, details)
+        entry = self._entry(act, found.key, details)
         enrolment = Enrolment(
             found.key,
             *place,
@@ -392,15 +390,14 @@ class ByHand:
         )
         # One that is the same may be of a settling that could not be kept.
         if act == _SETTLE and former and enrolment not in former:
+            await roll.change_by_hand(HandChanges(entries=[entry]))
             return enrolment
-        await roll.add_manual(enrolment, found.listed)
-        for one in former:
-            if one.person != found.key:
-                await roll.remove_manual(one)
+        drop = [one for one in former if one.person != found.key]
+        listed = [found.listed] if found.listed is not None else []
+        await roll.change_by_hand(
+            HandChanges(put=[enrolment], drop=drop, listed=listed, entries=[entry])
+        )
         return enrolment
-
-    async def _write_down(self, act: str, key: str, details: dict[str, str]) -> None:
-        await self._core.store.append_audit(self._entry(act, key, details))
 
     def _entry(self, act: str, key: str, details: dict[str, str]) -> AuditEntry:
         person = self._core.roll.person(key)

@@ -122,15 +122,36 @@ async def test_a_login_that_two_people_bear_means_neither(core):
         await by(core, "tea").enrol("ad:bob", STUDENT)
 
 
-async def test_what_cannot_be_written_down_is_not_done(core, monkeypatch):
-    async def broken(_):
+@pytest.mark.parametrize("cannot", [("save_by_hand",), ("add_enrolment", "add_exclusion")])
+async def test_what_cannot_be_kept_is_not_done_and_not_written_down(core, monkeypatch, cannot):
+    async def broken(*_):
         raise StoreError("the disk is full")
 
-    monkeypatch.setattr(core.store, "append_audit", broken)
-    for act in (by(core, "tea").enrol("ada", STUDENT), by(core, "tea").exclude("stu")):
+    for method in cannot:
+        monkeypatch.setattr(core.store, method, broken)
+    staff = by(core, "tea")
+    for act in (lambda: staff.enrol("ada", STUDENT), lambda: staff.exclude("stu")):
         with pytest.raises(StoreError):
-            await act
+            await act()
     assert (role(core, "ada"), role(core, "stu")) == (None, STUDENT)
+    assert await core.store.load_audit() == []
+
+
+async def test_what_cannot_be_taken_back_as_a_whole_stays(core, monkeypatch):
+    async def broken(*_):
+        raise StoreError("the disk is full")
+
+    await by(core, "tea").enrol("ada", STUDENT)
+    await by(core, "tea").exclude("ada")
+    before = await core.store.load_audit()
+    monkeypatch.setattr(core.store, "save_by_hand", broken)
+    monkeypatch.setattr(core.store, "remove_exclusion", broken)
+    with pytest.raises(StoreError):
+        await by(core, "tea").take_back("ada")
+    assert await core.store.load_audit() == before
+    monkeypatch.undo()
+    await by(core, "tea").take_back("ada")
+    assert role(core, "ada") is None
 
 
 async def test_a_teacher_lets_no_other_teacher_in_again_whom_an_administrator_keeps_out(core):

@@ -572,7 +572,7 @@ async def broken(*_: Any) -> None:
     raise StoreError("the disk is full")
 
 
-@pytest.mark.parametrize("method", ["append_audit", "add_enrolment", "add_exclusion"])
+@pytest.mark.parametrize("method", ["save_by_hand", "add_enrolment", "add_exclusion"])
 async def test_what_cannot_be_kept_goes_on_waiting(world, monkeypatch, method):
     excludes = method == "add_exclusion"
     act = world.by().exclude("1001") if excludes else world.by().enrol("1001", STUDENT)
