@@ -67,9 +67,8 @@ def test_a_session_goes_on_once_and_then_the_reason_is_told(
     campus = DEMO.read_text().replace("longest: 2h", "longest: 9m")
     for file in ("people.csv", "passwords.txt"):
         campus = campus.replace(f": {file}", f": {DEMO.parent / file}")
-    (tmp_path / "campus.yaml").write_text(
-        f"extend_times: 1\nextend_by: 30m\nceilings: {{longest: 4h}}\n{campus}"
-    )
+    campus = campus.replace("\nceilings:\n", "\nceilings:\n  longest: 4h\n")
+    (tmp_path / "campus.yaml").write_text(f"extend_times: 1\nextend_by: 30m\n{campus}")
     hub = start_hub(CONFIG.replace(repr(str(DEMO)), repr(str(tmp_path / "campus.yaml"))))
     stu = hub.browser()
     stu.log_in("stu", "demo")
