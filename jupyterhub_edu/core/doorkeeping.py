@@ -76,7 +76,7 @@ class Doorkeeper:
 
         Raises:
             NoSuchJoin, JoinNotYours: see the classes.
-            StoreError: it could not be written down, or holds in memory and could not be kept.
+            StoreError: it could not be kept; nothing was done.
         """
         joins = self._core.joins
         async with joins.turn:
