@@ -21,7 +21,9 @@ from datetime import timedelta
 
 from jupyterhub_edu.campus.checks import site
 from jupyterhub_edu.domain import idle
+from jupyterhub_edu.warden import idle as looks
 
+looks._SETTLES = timedelta(seconds=3)
 site._MINUTE = idle.CONNECT_WITHIN = timedelta(seconds=3)
 idle.CONNECT_WITHIN *= 10
 {BRISKLY}
