@@ -85,8 +85,10 @@ class World:
             self.hub.started.clear()
         admission = await self.core.book.admit(request, person, "")
         await self.core.book.run(admission.id)
-        self.clock.pass_(seconds=1)
+        # A new session is asked nothing at first.
+        self.clock.pass_(minutes=2)
         await self.look_after()
+        assert self.core.looks.of(admission.id) is not None
         await self.core.book.end(admission.id)
         await self.look_after()
 
