@@ -135,7 +135,8 @@ class LimitAPI(AdjustingAPI):
     async def get(self, course_id: str, field: str) -> None:
         """For whoever adjusts it, if only up to the ceiling."""
         core, adjusting, course = await self.adjusting(course_id, field)
-        self.seen(core, adjusting, course, field)
+        if field not in fields_of(core):
+            raise DeskError(Code.NO_SUCH_LIMIT)
         shown = limit_json(core, adjusting, course, field)
         self.tag(shown)
         self.show(shown)

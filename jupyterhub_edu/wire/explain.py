@@ -94,10 +94,13 @@ class Choice(Decided):
 
 
 class Pool(TypedDict):
-    """Devices of the profile's flavor: of the course and of all others, null where they are not known."""
+    """Devices of the profile's flavor: of the course and of all others, null where they are not known.
+
+    ``most`` is the most that the course may hold now; null: no such limit.
+    """
 
     own: int
-    most: int
+    most: int | None
     used: int
     spare: int
     reserved: int

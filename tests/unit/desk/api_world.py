@@ -31,7 +31,7 @@ from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.store.memory import MemoryStore
 from tests.fakes.campus import NOW, a_core, enrol
-from tests.fakes.world import AClock, FakeVisits
+from tests.fakes.world import AClock, FakeHub, FakeVisits
 
 __all__ = ["CALLS", "FILE", "PEOPLE", "ApiWorld", "Reply"]
 
@@ -68,7 +68,7 @@ profiles:
     image: example/torch:2026
     longest: 4h
 ceilings:
-  longest: 8h
+  longest: 10h
   exam: 4h
   grant: {hours: 10, profiles: [gpu], caps: {servers: 2, t4: 1}}
   adjust: {offers: {student: [gpu]}, caps: {student: {servers: 2}}, allowance: {person: 30h per week}}
@@ -202,6 +202,25 @@ class ApiWorld:
             assert running is not None
             help = await self.core.helps.open(self.person(teacher), running)
             self.named |= {"session": admission.id, "help": help.id}
+
+    async def pass_(self, minutes: float) -> None:
+        """Time passes: servers that were to stop have, and what happens by itself does."""
+        core = self.core
+        hub = cast(FakeHub, core.servers)
+        self.clock.pass_(minutes=minutes)
+        over = [
+            one for one in core.book.admissions() if one.ends_at and one.ends_at <= self.clock()
+        ]
+        for name, server in hub.stopped:
+            over += core.book.of_server(name, server)
+        hub.stopped.clear()
+        for one in over:
+            await core.book.end(one.id)
+        await core.class_starts.tend()
+        await core.class_starts.settle()
+        await core.exams.look(core.sooner)
+        for by_itself in (core.helps, core.sweeps, core.adjustments, core.line):
+            await by_itself.tend()
 
     async def __aexit__(self, *_: object) -> None:
         provide(None)
