@@ -58,6 +58,7 @@ class World:
             sections = frozenset({"red"} if login in {"s0", "s1"} else ())
             enrolment = an_enrolment(person.key, "ml", sections=sections)
             await self.core.roll.add_manual(enrolment)
+            self.clock.pass_(seconds=1)  # they are stopped in this order
             await self.start(login, "ml")
         await enrol(self.core, "cleo", db=STUDENT)
         await self.start("cleo", "db")
