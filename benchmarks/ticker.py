@@ -29,7 +29,11 @@ class Lateness(RequestHandler):
         if Lateness.ticker is None:
             Lateness.ticker = asyncio.create_task(_tick(Lateness.late))
         await asyncio.sleep(4 * PERIOD)  # the tick that is late now is to be told now
-        told = {"ms": max(Lateness.late), "processor": time.process_time(), "memory": _memory()}
+        told = {
+            "ms": max(Lateness.late, default=0.0),
+            "processor": time.process_time(),
+            "memory": _memory(),
+        }
         self.finish(told)
         Lateness.late.clear()
 
