@@ -303,7 +303,7 @@ def test_administrators_see_the_sources_sync_rosters_and_answer_for_what_is_kept
     why = ["explain", "--person", "demo:sam", "--course", "ML", "--profile", "gpu"]
     command = CliRunner().invoke(main, why)
     assert (command.exit_code, "[course-quota]" in command.stdout) == (0, True), command.output
-    assert "free: 0" in command.stdout
+    assert "free: 2 (4 on one machine" in command.stdout
     supposed = CliRunner().invoke(main, [*why, "--at", "2030-01-01T10:00", "--if-grant", "cap=9"])
     assert "supposing grant cap=9" in supposed.stdout
     wrong = CliRunner().invoke(main, [*why, "--if-grant", "cup=9"])
