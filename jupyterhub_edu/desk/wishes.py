@@ -1,36 +1,20 @@
-"""Reading what somebody wants of the API, strictly: what an address does not know is refused, never left out."""
+"""Reading single values of what somebody wants of the API, strictly."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Mapping, Set
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar, overload
+from typing import Final, TypeVar, overload
 
 from .refusals import Code, DeskError
 
-__all__ = ["body_of", "done", "instant", "iso", "minutes", "names", "text"]
+__all__ = ["done", "instant", "iso", "minutes", "names", "text"]
 
 _T = TypeVar("_T")
 _LONGEST: Final = 500
 _MOST: Final = 5000
 """Names in one list; more than any course has."""
 _A_YEAR: Final = 366 * 24 * 60
-
-
-def body_of(raw: bytes, known: Set[str]) -> dict[str, Any]:
-    """A JSON object with these keys alone, each of which may be left out.
-
-    Raises:
-        DeskError: it is anything else.
-    """
-    try:
-        body = json.loads(raw or b"{}")
-    except (ValueError, RecursionError):
-        raise DeskError(Code.UNREADABLE) from None
-    if not isinstance(body, dict) or not body.keys() <= known:
-        raise DeskError(Code.UNREADABLE)
-    return body
 
 
 def text(value: object) -> str:
