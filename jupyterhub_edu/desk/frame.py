@@ -41,7 +41,7 @@ _INLINE: Final = re.compile(
 _ENVIRONMENT: Final = "edu_jinja2_env"
 _OURS: Final = ("edu/", "page.html", "templates/page.html")
 """With the frame that ours extend."""
-_PAUSE: Final = 0.05
+_PAUSE: Final = 0.5
 """Seconds between two templates, so that a hub that has just begun has the processor for those who come."""
 _POLICY: Final = (
     "default-src 'none'",
