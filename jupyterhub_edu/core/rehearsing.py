@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from jupyterhub_edu.domain.prospect import Prospect, lent
 from jupyterhub_edu.domain.reasons import Code, Reason
 
 from .reclaims import TERMINATION
+from .slices import in_slices
 
 if TYPE_CHECKING:
     from .app import Core
@@ -96,10 +96,9 @@ class Rehearsal(NamedTuple):
 async def rehearse(core: Core, exam: Exam) -> Rehearsal:
     """Rehearse an exam as though it were prepared, or changed, so; who may ask is asked before."""
     campus, now, people = core.campus, core.clock(), list[Rehearsed]()
-    for key, sitting in (await core.exams.members(exam, max(exam.starts, now))).items():
+    members = await core.exams.members(exam, max(exam.starts, now))
+    async for key, sitting in in_slices(members.items(), _SLICE):
         people.append(_rehearsed(core, exam, key, sitting))
-        if len(people) % _SLICE == 0:
-            await asyncio.sleep(0)
     granted = granted_in(exam, campus.profiles)
     missing: int | None = 0
     recalled: Recalled | None = None

@@ -13,11 +13,15 @@ _SLICE: Final = 100
 """People looked at before others get their turn on the event loop: well below a millisecond each."""
 
 
-async def in_slices(items: Iterable[_T]) -> AsyncIterator[_T]:
-    """Go through items, letting others have their turn after each slice."""
+async def in_slices(items: Iterable[_T], size: int = _SLICE) -> AsyncIterator[_T]:
+    """Go through items, letting others have their turn after each slice.
+
+    Args:
+        size: items in a slice; fewer where each takes longer than to look at a person.
+    """
     for place, item in enumerate(items, start=1):
         yield item
-        if place % _SLICE == 0:
+        if place % size == 0:
             await asyncio.sleep(0)
 
 

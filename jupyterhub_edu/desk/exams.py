@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -20,6 +19,7 @@ from jupyterhub_edu.core.examining import (
 )
 from jupyterhub_edu.core.named import NotNamed
 from jupyterhub_edu.core.rehearsing import Recalled, Rehearsal, Rehearsed, rehearse
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.exams import Exam
 from jupyterhub_edu.ports import StoreError
@@ -101,10 +101,12 @@ class ExamsAPI(_ExaminingAPI):
         rows, more = page_of(
             core.exams.of(course_id), asked, lambda one: (one.exam.starts.isoformat(), one.exam.id)
         )
+        # One at a time: each may list everybody in the course.
+        exams = [_exam_json(core, one) async for one in in_slices(rows, 1)]
         answer: wire.Exams = {
             "time_zone": core.campus.zone.key,
             "longest": core.campus.ceilings.exam // _MINUTE,
-            "exams": [_exam_json(core, one) async for one in _in_turns(rows)],
+            "exams": exams,
             "next": more,
         }
         self.show(answer)
@@ -226,13 +228,6 @@ class ProtocolAPI(_ExaminingAPI):
             "not_started": [names_json(core, key) for key in absent],
         }
         self.show(answer)
-
-
-async def _in_turns(rows: Iterable[Prepared]) -> AsyncIterator[Prepared]:
-    """One at a time: each may list everybody in the course."""
-    for one in rows:
-        yield one
-        await asyncio.sleep(0)
 
 
 async def _allowed(examining: Examining) -> None:

@@ -15,9 +15,10 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.acts import Act
 
 from .board import (
@@ -46,7 +47,6 @@ __all__ = [
     "rights_of",
 ]
 
-_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _PACE: Final = 1.5
 """Seconds from the beginning of one step to that of the next: with what a step takes, a change is seen within two."""
@@ -141,7 +141,7 @@ class Shown:
         self, rows: Iterable[tuple[str, BoardRow]], gone: Iterable[str], rest: Rest
     ) -> None:
         """Show these rows as they are, some no longer, and what else has changed."""
-        parts = {id: self.face.row(row) async for id, row in _few(rows)}
+        parts = {id: self.face.row(row) async for id, row in in_slices(rows, _AT_ONCE)}
         for name, of in GROUPS.items():
             if self._former is None or of(self._former) != of(rest):
                 parts[name] = self.face.group(name, rest)
@@ -342,7 +342,7 @@ class LiveBoard:
         core, changed, gone = self.core, dict[str, BoardRow](), list[str]()
         # What changes meanwhile is told, and looked at in the next step.
         borrowed = cache(core.book.borrowed)
-        async for id in _few(ids):
+        async for id in in_slices(ids, _AT_ONCE):
             admission = core.book.admission(id)
             if admission is None:
                 if self._rows.pop(id, None) is not None:
@@ -404,7 +404,7 @@ class LiveBoard:
         at = self.core.clock()
         for shown in self._faces.values():
             shown.forget_events()
-        async for viewer in _few(list(self.viewers)):
+        async for viewer in in_slices(list(self.viewers), _AT_ONCE):
             self.tell(viewer, at, always=always)
 
     def tell(self, viewer: Viewer, at: datetime, *, always: bool) -> None:
@@ -431,14 +431,6 @@ class LiveBoard:
         if viewer.missed:
             viewer.missed = False
             self._watch.changed.set()
-
-
-async def _few(things: Iterable[_T]) -> AsyncIterator[_T]:
-    """One by one, and now and then the event loop's other work."""
-    for place, thing in enumerate(things, start=1):
-        yield thing
-        if place % _AT_ONCE == 0:
-            await asyncio.sleep(0)
 
 
 class LiveBoards:

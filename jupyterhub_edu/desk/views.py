@@ -5,14 +5,14 @@ Pages and JSON are made from the same rows. All text is plain: whoever shows it 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.acts import Act, decide_act
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.balance import Share
@@ -48,7 +48,6 @@ __all__ = [
     "stop_sentence",
 ]
 
-_T = TypeVar("_T")
 _SLICE: Final = 25
 """Rows of a list that are made before others get their turn on the event loop."""
 
@@ -185,7 +184,7 @@ async def my_courses(core: Core, viewer: Person) -> list[CourseRow]:
     shown = [one for one in core.campus.courses.values() if sees_all or one.id in mine]
     return [
         course_row(core, viewer, course, on.get(course.id, ()))
-        async for course in _in_slices(shown)
+        async for course in in_slices(shown, _SLICE)
     ]
 
 
@@ -227,16 +226,8 @@ async def sessions(
     rights = _Rights(core, viewer, course)
     return [
         _session_row(core, viewer, admission, is_stopping, rights)
-        async for admission in _in_slices(rights.visible(core.book.admissions(course)))
+        async for admission in in_slices(rights.visible(core.book.admissions(course)), _SLICE)
     ]
-
-
-async def _in_slices(things: Sequence[_T]) -> AsyncIterator[_T]:
-    """One by one, and now and then the event loop's other work."""
-    for at, one in enumerate(things):
-        if at and at % _SLICE == 0:
-            await asyncio.sleep(0)
-        yield one
 
 
 def find_session(

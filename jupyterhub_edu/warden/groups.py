@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.people import Person
 
 __all__ = ["GroupKeeper"]
 
 _EVERYBODY: Final = timedelta(days=1)
-_SLICE: Final = 100
-"""People looked at before others get their turn on the event loop."""
 
 
 class GroupKeeper:
@@ -59,9 +58,7 @@ class GroupKeeper:
     async def _look_at_everybody(self, now: datetime) -> None:
         """Mark everybody, and find the next instant at which time alone changes something."""
         campus, following = self._core.campus, now + _EVERYBODY
-        for place, person in enumerate(list(self._core.roll.people())):
-            if place % _SLICE == 0:
-                await asyncio.sleep(0)
+        async for person in in_slices(list(self._core.roll.people())):
             self._changed[person.hub_name] = None
             following = min([following, *self._boundaries(person, now)])
         self._written.clear()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.decide import EndRule
 from jupyterhub_edu.domain.outside import SITE
@@ -38,9 +38,7 @@ class Losses:
             StoreError: one could not be kept; the next look does it.
         """
         await self._core.sooner.tidy()
-        for place, admission in enumerate(self._core.book.admissions()):
-            if place % _SLICE == 0:
-                await asyncio.sleep(0)
+        async for admission in in_slices(self._core.book.admissions(), _SLICE):
             now = self._core.clock()
             if self._core.campus.stops_lost and self._is_lost(admission, now):
                 first = max(self._core.campus.warn_at, default=timedelta(0))

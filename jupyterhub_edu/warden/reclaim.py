@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.balance import Keep
 from jupyterhub_edu.domain.line import Place, Turn
 from jupyterhub_edu.domain.reasons import Reason
@@ -94,9 +94,7 @@ class Reclaimer:
         core = self._core
         askers = {reclaim.asker for reclaim in core.reclaims.current(flavor)}
         known = dict[str, tuple[Reason, ...]]()
-        for number, place in enumerate(core.line.places(flavor), start=1):
+        async for place in in_slices(core.line.places(flavor), _AT_ONCE):
             if place.id in askers:
                 known[place.id] = core.line.refused(place)
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
         return lambda place: known[place.id] if place.id in known else core.line.refused(place)
