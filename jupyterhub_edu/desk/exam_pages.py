@@ -31,7 +31,7 @@ from .exam_views import exam_row, protocol_sheet, rehearsal_row, seat_rows
 from .exams import EXAM_REFUSALS, read_wish
 from .frame import Page
 from .local_times import CannotRead
-from .paging import page_number
+from .paging import numbered_page
 from .refusals import Code, DeskError
 from .scopes import MANAGE, READ
 from .sheets import sheet
@@ -99,8 +99,7 @@ class _Exams(Page):
             sat = await done(examining.protocol(known.exam.id), EXAM_REFUSALS)
             seats = await seat_rows(core, known.exam, sat)
         listed: Sequence[Any] = rehearsal.people if rehearsal is not None else seats
-        page = page_number(self.get_query_argument("page", ""))
-        first = page * _AT_ONCE
+        page = numbered_page(self.get_query_argument("page", ""), _AT_ONCE, listed)
         await self.show_tab(
             "exams",
             "exam.html",
@@ -108,10 +107,10 @@ class _Exams(Page):
             exam=exam_row(core, known),
             rehearsal=rehearsal,
             counted={state: sum(one.state == state for one in seats) for state in _STATES},
-            people=listed[first : first + _AT_ONCE],
+            people=listed[page.rows],
             total=len(listed),
-            page=page + 1,
-            more=len(listed) > first + _AT_ONCE,
+            page=page.number,
+            more=page.more,
             seen=tag_of(known),
             wrong=wrong,
             warning=min(core.campus.warn_at, default=timedelta(0)) // _MINUTE,
@@ -175,16 +174,15 @@ class ExamsPage(_Exams):
         rows = [exam_row(core, one) for one in core.exams.of(course.id)]
         ahead = [one for one in rows if one.phase != Phase.OVER]
         over = [one for one in reversed(rows) if one.phase == Phase.OVER]
-        page = page_number(self.get_query_argument("page", ""))
-        shown = slice(page * _AT_ONCE, (page + 1) * _AT_ONCE)
+        page = numbered_page(self.get_query_argument("page", ""), _AT_ONCE, ahead, over)
         await self.show_tab(
             "exams",
             "exams.html",
             course,
-            ahead=ahead[shown],
-            over=over[shown],
-            page=page + 1,
-            more=max(len(ahead), len(over)) > shown.stop,
+            ahead=ahead[page.rows],
+            over=over[page.rows],
+            page=page.number,
+            more=page.more,
             zone=str(core.campus.zone),
         )
 

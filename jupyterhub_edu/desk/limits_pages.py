@@ -29,7 +29,7 @@ from .limits import LIMIT_REFUSALS, fields_of
 from .limits_forms import Typed, device_flavors, fields_of_value, read_value
 from .limits_views import LimitRow, grant_row, groups_of, limit_row, title_of
 from .local_times import CannotRead, read_local
-from .paging import page_number
+from .paging import numbered_page
 from .rates import Rate
 from .reading import read_body
 from .refusals import Code, DeskError
@@ -211,8 +211,7 @@ class LimitsPage(Page):
         ]
         now = [one for one in grants if one.state != "over"]
         over = [one for one in reversed(grants) if one.state == "over"]
-        page = page_number(self.get_query_argument("page", ""))
-        shown = slice(page * _AT_ONCE, (page + 1) * _AT_ONCE)
+        page = numbered_page(self.get_query_argument("page", ""), _AT_ONCE, now, over)
         course = core.campus.courses.get(course.id, course)
         viewer = self.require_person(core)
         await self.show_tab(
@@ -226,10 +225,10 @@ class LimitsPage(Page):
             told_title=title_of(core, told) if told in fields_of(core) else "",
             wrong=wrong,
             typed={**dict.fromkeys(_GRANT_FIELDS, ""), "what": "hours", **(typed or {})},
-            grants=now[shown],
-            over=over[shown],
-            page=page + 1,
-            more=max(len(now), len(over)) > shown.stop,
+            grants=now[page.rows],
+            over=over[page.rows],
+            page=page.number,
+            more=page.more,
             profiles=list(core.campus.profiles.values()),
             flavors=device_flavors(core),
             sections=await sections_of(core, course),

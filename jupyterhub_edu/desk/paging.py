@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from heapq import nsmallest
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.wire.shapes import Paged
 
 from .refusals import Code, DeskError
 
-__all__ = ["PAGE", "page_number", "page_of"]
+__all__ = ["PAGE", "NumberedPage", "numbered_page", "page_of"]
 
 _T = TypeVar("_T")
 PAGE: Final = 100
@@ -39,10 +39,30 @@ def page_of(
     return found[:size], _write(key(found[size - 1])) if len(found) > size else None
 
 
-def page_number(text: str) -> int:
-    """Which page of a list that a page of the desk shows is meant, from 0; the first for what is no number."""
+class NumberedPage(NamedTuple):
+    """Which rows of its lists a page of the desk shows.
+
+    Attributes:
+        number: from 1.
+        rows: of each list.
+        more: there are rows after these in any list.
+    """
+
+    number: int
+    rows: slice
+    more: bool
+
+
+def numbered_page(text: str, size: int, *lists: Sized) -> NumberedPage:
+    """The page that an address asks for; the first for what is no number.
+
+    Args:
+        size: rows of each list on a page.
+    """
     is_number = text.isascii() and text.isdigit() and len(text) < 4
-    return max(0, int(text) - 1) if is_number else 0
+    number = max(1, int(text)) if is_number else 1
+    rows = slice((number - 1) * size, number * size)
+    return NumberedPage(number, rows, any(len(one) > rows.stop for one in lists))
 
 
 def _write(key: tuple[str, ...]) -> str:
