@@ -1,7 +1,7 @@
 """The words of the pages: collect them for translators, and compile what they have written.
 
-    tools/words.py collect    # jupyterhub_edu/desk/locale/desk.pot from the sources, and every <language>/desk.po brought up to it
-    tools/words.py compile    # <language>/desk.mo from every desk.po
+    tools/words.py collect    # jupyterhub_edu/hub/locale/words.pot from the sources, and every <language>/words.po brought up to it
+    tools/words.py compile    # <language>/words.mo from every words.po
 
 Needs Babel; ``collect`` needs jupyterhub_edu as well.
 """
@@ -20,13 +20,22 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 PACKAGE = Path(__file__).resolve().parents[1] / "jupyterhub_edu"
-LOCALE = PACKAGE / "desk/locale"
-TEMPLATES = PACKAGE / "desk/templates"
+LOCALE = PACKAGE / "hub/locale"
 IN_TEMPLATES = {"_": None, "gettext": None, "edu_text": None, "dated": (2,), "ngettext": (1, 2)}
 IN_PYTHON = {"say": (0,), "mark": (0,), "dated": (1,), "say_count": (1, 2)}
 """Which arguments of which functions are for translators."""
-SPEAKING = ("domain", "ports", "core", "campus", "desk")
-"""Where sentences of pages are made; the command line, logs and logins speak English."""
+SPEAKING = (
+    "domain",
+    "ports",
+    "core",
+    "campus",
+    "hub",
+    "identity",
+    "authenticator",
+    "spawner",
+    "desk",
+)
+"""Where sentences of pages are made; the command line and logs speak English."""
 
 
 class Text(NamedTuple):
@@ -49,7 +58,7 @@ def collect() -> Catalog:
 
 def texts() -> Iterator[Text]:
     """Every text of every place that can say one; the same more than once."""
-    for template in sorted(TEMPLATES.rglob("*.html")):
+    for template in sorted(PACKAGE.rglob("*.html")):
         yield from _of_template(template)
     for module in sorted(path for floor in SPEAKING for path in (PACKAGE / floor).rglob("*.py")):
         yield from _of_module(module)
@@ -122,10 +131,10 @@ def update() -> None:
     """Bring the template, and every language, up to the sources."""
     LOCALE.mkdir(exist_ok=True)
     template = collect()
-    if (LOCALE / "desk.pot").exists():
-        template.creation_date = read(LOCALE / "desk.pot").creation_date
-    write(LOCALE / "desk.pot", template)
-    for path in sorted(LOCALE.glob("*/desk.po")):
+    if (LOCALE / "words.pot").exists():
+        template.creation_date = read(LOCALE / "words.pot").creation_date
+    write(LOCALE / "words.pot", template)
+    for path in sorted(LOCALE.glob("*/words.po")):
         catalog = read(path)
         catalog.update(template, no_fuzzy_matching=True)
         write(path, catalog)
@@ -140,8 +149,8 @@ def is_whole(message: Message) -> bool:
 
 
 def compile_all() -> None:
-    """What ``desk/languages.py`` reads, from every language."""
-    for path in sorted(LOCALE.glob("*/desk.po")):
+    """What ``hub/languages.py`` reads, from every language."""
+    for path in sorted(LOCALE.glob("*/words.po")):
         with path.with_suffix(".mo").open("wb") as file:
             write_mo(file, read(path))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from jupyterhub_edu.hub.languages import hub_telling, hub_words
+
 from .frame import compile_templates
-from .languages import hub_telling, hub_words
 from .line import line_note
 from .requests_pages import campus_note
 from .routes import desk_routes

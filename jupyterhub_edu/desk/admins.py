@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple
 from jupyterhub_edu.core import Core, current_core
 from jupyterhub_edu.domain.acts import Act, decide_act
 from jupyterhub_edu.domain.people import Person
+from jupyterhub_edu.domain.words import mark
 
 from .base import Desk
 from .frame import Page
-from .languages import mark
 from .refusals import Code, DeskError
 
 __all__ = ["CAMPUS_PAGES", "AdminPage", "Admins", "CampusPage", "is_admin"]

@@ -12,12 +12,12 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.domain.dates import dated
 from jupyterhub_edu.domain.schedule import local_instant
 from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditQuery, Filed
 from jupyterhub_edu.wire import audit as wire
 
-from .dates import dated
 from .refusals import Code, DeskError
 from .sheets import sheet
 from .views import Moment

@@ -15,11 +15,11 @@ from jinja2 import Template
 from jupyterhub.utils import url_path_join
 from markupsafe import Markup
 
-from jupyterhub_edu.domain.words import speaking
+from jupyterhub_edu.domain.words import mark, speaking
+from jupyterhub_edu.hub.languages import catalog, text_of
 
 from .board import BoardRow
 from .frame import Page
-from .languages import catalog, mark, text_of
 from .live import GROUPS, Rest, Rights
 from .parts import Change
 from .views import SessionRow

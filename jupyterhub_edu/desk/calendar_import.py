@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 from jupyterhub_edu.campus.calendars import LARGEST, CalendarError, parse_calendar
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.courses import Course
+from jupyterhub_edu.domain.dates import dated
 from jupyterhub_edu.domain.schedule import Span
 from jupyterhub_edu.domain.windows import Dated, Weekly, joined, local_span
 from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.wire.limits import WindowWish
 
-from .dates import dated
 from .local_times import CannotRead
 from .reading import read_body
 from .refusals import Code, DeskError

@@ -10,14 +10,12 @@ from zoneinfo import ZoneInfo
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
+from jupyterhub_edu.domain.dates import dated
 from jupyterhub_edu.domain.exams import Exam
 from jupyterhub_edu.domain.schedule import Span
 from jupyterhub_edu.domain.week import Day, Piece, lay_out, reached
 from jupyterhub_edu.domain.windows import Window
-from jupyterhub_edu.domain.words import Words, join_words, say
-
-from .dates import dated
-from .languages import mark
+from jupyterhub_edu.domain.words import Words, join_words, mark, say
 
 __all__ = ["DayRow", "EntryRow", "WindowRow", "week_rows", "window_rows"]
 

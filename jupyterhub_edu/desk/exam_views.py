@@ -13,9 +13,9 @@ from jupyterhub_edu.core.rehearsing import Rehearsal
 from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.admissions import Stage
 from jupyterhub_edu.domain.exams import Exam, Phase
+from jupyterhub_edu.domain.words import mark
 
 from .grants import names_json
-from .languages import mark
 from .views import Moment, instant
 
 __all__ = [

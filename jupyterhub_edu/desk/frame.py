@@ -6,7 +6,6 @@ import hashlib
 import logging
 import re
 import time
-from functools import cached_property
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
@@ -22,10 +21,9 @@ from jupyterhub_edu.core.doorkeeping import Doorkeeper, JoinNotYours
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.words import speaking
+from jupyterhub_edu.hub.languages import Reading, catalog, in_language
 
 from .base import Desk
-from .dates import dated
-from .languages import catalog, choose_language, telling, text_of
 from .tabs import tabs_for
 
 __all__ = ["DeskFiles", "Page", "compile_templates"]
@@ -63,7 +61,7 @@ class DeskFiles(web.StaticFileHandler):
         super().initialize(path=str(_STATIC))
 
 
-class Page(Desk, BaseHandler):
+class Page(Reading, Desk, BaseHandler):
     """A page in the hub's look, for people who are logged in by cookie."""
 
     @property
@@ -90,26 +88,8 @@ class Page(Desk, BaseHandler):
         # than all else about most pages.
         with speaking(catalog(self.language)):
             html = _from_files(super().render_template(ours, True, **{**common, **what}))
+        html = in_language(html, self.language)
         return html if sync else _given(html)
-
-    @cached_property
-    def language(self) -> str:
-        """The campus's language, or what the browser asks for."""
-        accepted = self.request.headers.get("Accept-Language", "")
-        return current_core().campus.language or choose_language(accepted)
-
-    @cached_property
-    def words(self) -> dict[str, Any]:
-        """What every template needs in which text is marked for translation."""
-        found = catalog(self.language)
-        return {
-            "language": self.language,
-            "gettext": text_of(found),
-            "ngettext": found.ngettext,
-            "edu_text": text_of(found),
-            "edu_tell": telling(found),
-            "dated": dated,
-        }
 
     async def show(self, template: str, **what: Any) -> None:
         """Render one of our templates."""

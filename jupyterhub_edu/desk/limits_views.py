@@ -13,10 +13,9 @@ from jupyterhub_edu.core.giving import words
 from jupyterhub_edu.domain.adjustments import Adjustment, Reach, reach_of
 from jupyterhub_edu.domain.allowances import gpu_hours
 from jupyterhub_edu.domain.grants import Grant, Hours
-from jupyterhub_edu.domain.words import say
+from jupyterhub_edu.domain.words import mark, say
 
 from .grants import names_json
-from .languages import mark
 from .limits_forms import device_flavors, fields_of_value, words_of
 from .local_times import local_text
 from .views import Moment, instant

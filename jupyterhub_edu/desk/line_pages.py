@@ -22,10 +22,10 @@ from tornado.iostream import StreamClosedError
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.words import speaking
+from jupyterhub_edu.hub.languages import catalog, text_of
 from jupyterhub_edu.ports import Phase, Standing, StoreError
 
 from .frame import Page
-from .languages import catalog, text_of
 from .line import line_view, way_on
 from .line_api import LineAPI
 from .refusals import Code, DeskError

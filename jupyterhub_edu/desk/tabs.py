@@ -8,8 +8,7 @@ from typing import Final
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.people import Person
-
-from .languages import mark
+from jupyterhub_edu.domain.words import mark
 
 __all__ = ["TABS", "Tab", "tabs_for"]
 

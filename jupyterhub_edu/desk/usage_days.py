@@ -13,8 +13,7 @@ from jupyterhub_edu.core.counts import Day
 from jupyterhub_edu.domain.allowances import GPU_HOUR, gpu_hours
 from jupyterhub_edu.domain.reasons import Code
 from jupyterhub_edu.domain.usage import By, Usage, UsageQuery
-
-from .languages import mark
+from jupyterhub_edu.domain.words import mark
 
 __all__ = [
     "REASONS",

@@ -17,6 +17,7 @@ from jupyterhub_edu.domain.acts import Act, decide_act
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.balance import Share
 from jupyterhub_edu.domain.courses import Course, CourseState
+from jupyterhub_edu.domain.dates import dated
 from jupyterhub_edu.domain.people import (
     FROM_FILE,
     CourseRole,
@@ -26,8 +27,6 @@ from jupyterhub_edu.domain.people import (
     SiteRole,
 )
 from jupyterhub_edu.domain.words import say
-
-from .dates import dated
 
 __all__ = [
     "CourseRow",

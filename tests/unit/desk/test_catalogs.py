@@ -11,12 +11,12 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 
-from jupyterhub_edu.desk import languages
 from jupyterhub_edu.desk.tabs import TABS
 from jupyterhub_edu.domain.reasons import ROWS, Code
+from jupyterhub_edu.hub import languages
 from tools import words
 
-CATALOGS = {path.parent.name: path for path in sorted(words.LOCALE.glob("*/desk.po"))}
+CATALOGS = {path.parent.name: path for path in sorted(words.LOCALE.glob("*/words.po"))}
 ANEW = "run `make words`, and translate what is new"
 
 
@@ -36,7 +36,7 @@ def test_what_is_marked_is_collected() -> None:
 
 
 def test_the_template_of_catalogs_is_up_to_date() -> None:
-    kept = texts(words.read(words.LOCALE / "desk.pot"))
+    kept = texts(words.read(words.LOCALE / "words.pot"))
     assert set(kept) == set(texts(words.collect())), ANEW
 
 
@@ -47,7 +47,7 @@ def test_german_is_there() -> None:
 @pytest.mark.parametrize("language", CATALOGS)
 def test_a_language_says_everything(language: str) -> None:
     catalog = words.read(CATALOGS[language])
-    known, template = texts(catalog), texts(words.read(words.LOCALE / "desk.pot"))
+    known, template = texts(catalog), texts(words.read(words.LOCALE / "words.pot"))
     assert set(known) == set(template), ANEW
     assert not [one.id for one in catalog if one.id and (one.fuzzy or not words.is_whole(one))]
     many = [message for message in known.values() if message.pluralizable]
@@ -89,7 +89,7 @@ def test_a_language_can_be_compiled_and_is_chosen(
     language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / language).mkdir()
-    with (tmp_path / language / "desk.mo").open("wb") as file:
+    with (tmp_path / language / "words.mo").open("wb") as file:
         write_mo(file, words.read(CATALOGS[language]))
     monkeypatch.setattr(languages, "CATALOGS", tmp_path)
     for cached in (languages.catalog, languages._languages):

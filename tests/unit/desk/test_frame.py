@@ -15,7 +15,7 @@ from jupyterhub.handlers import BaseHandler
 
 from jupyterhub_edu.desk import TEMPLATES, compile_templates, frame
 from jupyterhub_edu.desk.frame import Page, _from_files
-from jupyterhub_edu.desk.languages import choose_language
+from jupyterhub_edu.hub.languages import choose_language
 
 HUB_PAGE = Path(DATA_FILES_PATH, "templates/page.html").read_text()
 STATIC = TEMPLATES.parent / "static"

@@ -12,7 +12,8 @@ from babel.messages.mofile import write_mo
 from bs4 import BeautifulSoup, Comment, Tag
 from jinja2 import Environment, nodes
 
-from jupyterhub_edu.desk import TEMPLATES, languages
+from jupyterhub_edu.desk import TEMPLATES
+from jupyterhub_edu.hub import languages
 
 ALL = sorted(TEMPLATES.rglob("*.html"))
 MARKS = frozenset({"_", "gettext", "ngettext", "edu_text"})
@@ -145,7 +146,7 @@ def pseudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     catalog = Catalog(locale="eo")
     catalog.add("My courses", "⟦My courses⟧")
     (tmp_path / "eo").mkdir()
-    with (tmp_path / "eo/desk.mo").open("wb") as file:
+    with (tmp_path / "eo/words.mo").open("wb") as file:
         write_mo(file, catalog)
     monkeypatch.setattr(languages, "CATALOGS", tmp_path)
     for cached in (languages.catalog, languages._languages):

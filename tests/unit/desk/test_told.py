@@ -19,8 +19,9 @@ from babel.messages.mofile import write_mo
 from bs4 import BeautifulSoup, Comment
 
 from jupyterhub_edu import desk
-from jupyterhub_edu.desk import board_html, frame, languages, line_pages
+from jupyterhub_edu.desk import board_html, frame, line_pages
 from jupyterhub_edu.desk.rates import Rate
+from jupyterhub_edu.hub import languages
 from tests.unit.desk.api_world import ApiWorld
 from tests.unit.desk.asking import Reply, ask
 from tests.unit.desk.test_languages import READ_ALOUD
@@ -342,7 +343,7 @@ async def test_a_page_is_in_one_language(
     made = Catalog(locale="eo")
     made.add("My courses", "⟦<b>My courses⟧")
     (tmp_path / "eo").mkdir()
-    with (tmp_path / "eo/desk.mo").open("wb") as file:
+    with (tmp_path / "eo/words.mo").open("wb") as file:
         write_mo(file, made)
     monkeypatch.setattr(languages, "CATALOGS", tmp_path)
     monkeypatch.setattr(languages, "_languages", lambda: frozenset({"eo"}))

@@ -23,10 +23,8 @@ from jupyterhub_edu.core.left import HoursLeft
 from jupyterhub_edu.core.messages import Message, Whom
 from jupyterhub_edu.desk import CUSTOM_SCOPES, TEMPLATES, desk_routes
 from jupyterhub_edu.desk.board import BoardRow, DevicesRow, LineRow, MessageRow
-from jupyterhub_edu.desk.dates import dated
 from jupyterhub_edu.desk.frame import Page
 from jupyterhub_edu.desk.helps import HelpedRow
-from jupyterhub_edu.desk.languages import telling
 from jupyterhub_edu.desk.line import LineView, Why
 from jupyterhub_edu.desk.live import Rest, Rights
 from jupyterhub_edu.desk.mine import ExamRow, Mine
@@ -38,8 +36,10 @@ from jupyterhub_edu.desk.usage_days import Span, UsedRow, day_rows, sums
 from jupyterhub_edu.desk.use import GrantRow, LeftRow, PastRow, RunningRow, Use, WeekRow
 from jupyterhub_edu.desk.views import CourseRow, DeviceRow, Membership, Moment, SessionRow
 from jupyterhub_edu.domain.allowances import GPU_HOUR
+from jupyterhub_edu.domain.dates import dated
 from jupyterhub_edu.domain.schedule import Period
 from jupyterhub_edu.domain.usage import Usage
+from jupyterhub_edu.hub.languages import telling
 from tests.fakes.campus import NOW
 
 PAGE: Any = SimpleNamespace(hub=SimpleNamespace(base_url="/hub/"))

@@ -8,33 +8,95 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from jupyterhub_edu.core import current_core
-from jupyterhub_edu.domain.words import Tongue, Words, mark
+from jupyterhub_edu.domain.dates import dated
+from jupyterhub_edu.domain.words import Tongue, Words, say, speaking
 
 __all__ = [
     "CATALOGS",
     "ENGLISH",
+    "HubPage",
+    "Reading",
     "catalog",
     "choose_language",
     "hub_telling",
     "hub_words",
-    "mark",
+    "in_language",
     "telling",
     "text_of",
 ]
 
 CATALOGS: Final = Path(__file__).parent / "locale"
-"""Folder of the catalogs: ``<language>/desk.mo``, beside each the text file that it is made from."""
+"""Folder of the catalogs: ``<language>/words.mo``, beside each the text file that it is made from."""
 ENGLISH: Final = "en"
 _RANGE: Final = re.compile(
     r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", re.ASCII
 )
 _MOST_RANGES: Final = 20
+_HUBS_FRAME: Final = '<html lang="en">'
+
+
+class Reading:
+    """Mixed in before a handler of the hub whose answers people read.
+
+    Always holds:
+        - the language is the campus's, or what the browser asks for, or English.
+    """
+
+    request: Any
+
+    @cached_property
+    def language(self) -> str:
+        """As ``<html lang>`` names it."""
+        accepted = self.request.headers.get("Accept-Language", "")
+        return _campus_language() or choose_language(accepted)
+
+    @cached_property
+    def words(self) -> dict[str, Any]:
+        """What every template needs in which text is marked for translation."""
+        found = catalog(self.language)
+        return {
+            "language": self.language,
+            "gettext": text_of(found),
+            "ngettext": found.ngettext,
+            "edu_text": text_of(found),
+            "edu_tell": telling(found),
+            "dated": dated,
+        }
+
+
+class HubPage(Reading):
+    """Mixed in before a handler of the hub's own pages, which the hub's own templates draw, or ours in its environment.
+
+    In ours ``_`` is ``say``: ``{{ _("Sign in with {name}", name=way.title) }}``.
+    """
+
+    set_header: Any
+
+    def render_template(self, name: str, sync: bool = False, **what: Any) -> Any:
+        """Render at once or later, as the hub wants it."""
+        self.set_header("Content-Language", self.language)
+        what = {**self.words, "_": say, **what}
+        if not sync:
+            return self._rendered(name, what)
+        with speaking(catalog(self.language)):
+            html = super().render_template(name, sync=True, **what)  # type: ignore[misc]
+        return in_language(html, self.language)
+
+    async def _rendered(self, name: str, what: dict[str, Any]) -> str:
+        with speaking(catalog(self.language)):
+            html = await super().render_template(name, **what)  # type: ignore[misc]
+        return in_language(html, self.language)
+
+
+def in_language(html: str, language: str) -> str:
+    """A page in the hub's frame, which says that all is English, with the language that it is in."""
+    return html.replace(_HUBS_FRAME, f'<html lang="{language}">', 1)
 
 
 @cache
@@ -42,7 +104,7 @@ def catalog(language: str) -> NullTranslations:
     """The catalog of a language as ``languages`` names it; an empty one for English and for what there is none for."""
     if language not in _languages():
         return NullTranslations()
-    with (CATALOGS / language / "desk.mo").open("rb") as file:
+    with (CATALOGS / language / "words.mo").open("rb") as file:
         return GNUTranslations(file)
 
 
@@ -64,20 +126,19 @@ def telling(tongue: Tongue) -> Callable[[str], str]:
 
 def hub_words(_account: object) -> Callable[[str], str]:
     """What translates our part of the hub's own pages: into the campus's language, as those ask no browser."""
-    return text_of(_of_campus())
+    return text_of(catalog(_campus_language() or ENGLISH))
 
 
 def hub_telling(_account: object) -> Callable[[str], str]:
     """The same for texts that may be somebody else's."""
-    return telling(_of_campus())
+    return telling(catalog(_campus_language() or ENGLISH))
 
 
-def _of_campus() -> Tongue:
+def _campus_language() -> str:
     try:
-        language = current_core().campus.language
+        return current_core().campus.language
     except RuntimeError:
-        language = ""  # a page of a hub that has failed to set us up
-    return catalog(language or ENGLISH)
+        return ""  # a page of a hub that has failed to set us up
 
 
 def choose_language(accepted: str) -> str:
@@ -106,4 +167,4 @@ def _ranges(accepted: str) -> Iterator[str]:
 
 @cache
 def _languages() -> frozenset[str]:
-    return frozenset(file.parent.name for file in CATALOGS.glob("*/desk.mo"))
+    return frozenset(file.parent.name for file in CATALOGS.glob("*/words.mo"))
