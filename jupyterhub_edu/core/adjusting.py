@@ -21,6 +21,7 @@ from jupyterhub_edu.domain.words import join_words, say
 from jupyterhub_edu.ports import AuditEntry, CannotArrange, Trouble
 
 from .adjustments import Weighed
+from .along import ALONE, Along
 from .arranging import may_set_of
 from .ceiling_words import ceiling_words
 
@@ -120,6 +121,7 @@ class Adjusting:
         ends: datetime | None = None,
         why: str = "",
         seen: str | None = None,
+        along: Along = ALONE,
     ) -> Adjustment:
         """Set a field, in the place of what was set there before.
 
@@ -127,6 +129,7 @@ class Adjusting:
             value: JSON as the file would have it; None: as if the course did not have the key.
             ends: an aware UTC instant; None: until somebody changes it.
             seen: the mark of what the actor was shown; None: whatever is there now.
+            along: kept in the same step.
 
         Raises:
             AdjustNotYours, NoSuchField, FieldLocked, AboveCeiling, CannotAdjust, Stale: see the classes.
@@ -137,7 +140,7 @@ class Adjusting:
         adjustments = self._core.adjustments
         async with adjustments.turn:
             self._require_seen(field, seen)
-            return await self._set(field, value, ends, why)
+            return await self._set(field, value, ends, why, along)
 
     async def drop(self, field: str, seen: str | None = None) -> None:
         """Go back to the file's value; nothing happens where nothing was set.
@@ -172,6 +175,7 @@ class Adjusting:
         instead_of: str | None = None,
         why: str = "",
         seen: str | None = None,
+        along: Along = ALONE,
     ) -> Adjustment:
         """Add a window to those of the course, or put it in the place of one of them.
 
@@ -179,6 +183,7 @@ class Adjusting:
             window: as the file would have it.
             instead_of: its id; see ``Adjustments.windows``.
             seen: the mark of the field ``windows``.
+            along: kept in the same step.
 
         Raises:
             NoSuchWindow: see the class; and whatever ``set`` raises.
@@ -187,8 +192,9 @@ class Adjusting:
         async with self._core.adjustments.turn:
             self._require_seen("windows", seen)
             windows = self._windows_without(instead_of)
-            self._require_sense("windows", [*windows, dict(window)], None)
-            return await self._set("windows", [*windows, dict(window)], self._ends(), why)
+            windows.append(dict(window))
+            self._require_sense("windows", windows, None)
+            return await self._set("windows", windows, self._ends(), why, along)
 
     async def drop_window(self, id: str, *, why: str = "", seen: str | None = None) -> Adjustment:
         """Take a window away, also one of the campus file.
@@ -214,7 +220,9 @@ class Adjusting:
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    async def _set(self, field: str, value: Any, ends: datetime | None, why: str) -> Adjustment:
+    async def _set(
+        self, field: str, value: Any, ends: datetime | None, why: str, along: Along = ALONE
+    ) -> Adjustment:
         core, adjustments, course = self._core, self._core.adjustments, self._course
         former = adjustments.in_force(course, field)
         made = Adjustment(course, field, value, self._actor.hub_name, core.clock(), ends, why)
@@ -234,7 +242,7 @@ class Adjusting:
             until=made.ends.isoformat() if made.ends is not None else None,
             why=why,
         )
-        await adjustments.keep(weighed, made, entry)
+        await adjustments.keep(weighed, made, entry, along)
         return made
 
     def _within(self, made: Adjustment, former: Adjustment | None, weighed: Weighed) -> Adjustment:

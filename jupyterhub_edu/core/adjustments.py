@@ -25,6 +25,7 @@ from jupyterhub_edu.ports import (
     Trouble,
 )
 
+from .along import ALONE, Along
 from .arranging import arranged_at, by_time, nothing_to_read
 from .kept import instant, reading, text
 
@@ -230,13 +231,15 @@ class Adjustments:
             if id in weighed.adjustments and id not in weighed.out:
                 _log.info("set at the desk and in force again: %s", id)
 
-    async def keep(self, weighed: Weighed, adjustment: Adjustment, entry: AuditEntry) -> None:
+    async def keep(
+        self, weighed: Weighed, adjustment: Adjustment, entry: AuditEntry, along: Along = ALONE
+    ) -> None:
         """Keep an adjustment, and then put in force what was weighed with it.
 
         Raises:
             StoreError: it could not be kept; nothing has changed.
         """
-        await self._store.save_records([_record(adjustment)], entry=entry)
+        await along.save(self._store, [_record(adjustment)], (), entry)
         self.put(weighed)
 
     async def drop(self, weighed: Weighed, adjustment: Adjustment, entry: AuditEntry) -> None:

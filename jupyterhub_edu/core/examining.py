@@ -16,6 +16,7 @@ from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry, AuditQuery, StoreError
 
+from .along import ALONE, Along
 from .exam_records import Prepared, tag_of
 from .exam_wishes import CannotExamine, ExamWish, make_exam
 from .slices import in_slices
@@ -132,8 +133,11 @@ class Examining:
         self._require_allowed(exam)
         return exam
 
-    async def prepare(self, wish: ExamWish) -> Prepared:
+    async def prepare(self, wish: ExamWish, along: Along = ALONE) -> Prepared:
         """Prepare one.
+
+        Args:
+            along: kept in the same step.
 
         Raises:
             ExaminingNotYours, ExamTooLong, CannotExamine, NotNamed: as for ``draft``.
@@ -148,7 +152,7 @@ class Examining:
                     say("The course has {most} exams to come. Call some off.", most=_MOST)
                 )
             prepared = Prepared(exam, self._actor.hub_name, now)
-            await core.exams.save(prepared, self._entry("prepare-exam", exam))
+            await core.exams.save(prepared, self._entry("prepare-exam", exam), along)
         await self._look()
         return prepared
 

@@ -19,6 +19,7 @@ from jupyterhub_edu.domain.exams import Exam, Phase, Sitting, granted_in, share_
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.ports import AuditEntry, Clock, Record, Store
 
+from .along import ALONE, Along
 from .book import Book
 from .exam_records import EXAM, SITTER, Prepared, read_exam, records_of
 from .kept import reading, text
@@ -190,7 +191,7 @@ class Exams:
 
     # -- changes -----------------------------------------------------------------------------------------------
 
-    async def save(self, prepared: Prepared, entry: AuditEntry) -> None:
+    async def save(self, prepared: Prepared, entry: AuditEntry, along: Along = ALONE) -> None:
         """Keep an exam, in the place of one with the same id.
 
         Raises:
@@ -199,7 +200,7 @@ class Exams:
         exam = prepared.exam
         # On a thread: of two thousand who are listed by name there are as many records.
         put, gone = await asyncio.to_thread(_changes, prepared, self._known.get(exam.id))
-        await self._store.save_records(put, gone, entry)
+        await along.save(self._store, put, gone, entry)
         self._known[exam.id] = prepared
         await self._changed(exam)
 

@@ -24,6 +24,7 @@ from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry
 
+from .along import ALONE, Along
 from .named import find_members, member_keys, member_sections
 from .slices import in_slices
 
@@ -100,12 +101,14 @@ class Giving:
         starts: datetime | None = None,
         ends: datetime | None = None,
         why: str = "",
+        along: Along = ALONE,
     ) -> Grant:
         """Give something.
 
         Args:
             starts: an aware UTC instant; None: now.
             ends: as ``starts``; None: with the course.
+            along: kept in the same step.
 
         Raises:
             GivingNotYours, AboveCeiling, CannotGive: see the classes.
@@ -146,7 +149,7 @@ class Giving:
                 grant = replace(grant, approved=True)
             elif not self._may(within_ceiling=not exceeds(grant, given, ceilings)):
                 raise AboveCeiling(_ceiling(what, given, ceilings))
-            await core.grants.save(grant, self._entry(str(Act.GRANT), grant))
+            await core.grants.save(grant, self._entry(str(Act.GRANT), grant), along)
         return grant
 
     async def take_back(self, id: str) -> Grant | None:

@@ -12,6 +12,7 @@ from jupyterhub_edu.domain.grants import Cap, Grant, Hours, Lift, Longest, Offer
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.ports import AuditEntry, Clock, Record, Store
 
+from .along import ALONE, Along
 from .kept import instant, number, reading, text
 from .listeners import call_all
 from .roll import Roll
@@ -76,13 +77,13 @@ class Grants:
         keys = (None, *(one.key for one in self._roll.identities(person)))
         return tuple(g for key in keys for g in given.get(key, {}).values() if now < g.ends)
 
-    async def save(self, grant: Grant, entry: AuditEntry) -> None:
+    async def save(self, grant: Grant, entry: AuditEntry, along: Along = ALONE) -> None:
         """Keep a grant, in the place of one with the same id.
 
         Raises:
             StoreError: it could not be kept; nothing has changed.
         """
-        await self._store.save_records([_record(grant)], entry=entry)
+        await along.save(self._store, [_record(grant)], (), entry)
         self._put(grant)
         call_all(self.on_change, grant.course, f"grant {grant.id}")
 

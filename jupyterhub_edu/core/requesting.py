@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub_edu.domain.acts import Act, decide_act
@@ -12,6 +13,7 @@ from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import AuditEntry
 
+from .along import Along
 from .named import find_members
 from .requests import ACTS, Answer, Kind, Request, State, names_in, with_names
 
@@ -27,8 +29,9 @@ __all__ = [
     "Requesting",
 ]
 
-Carry = Callable[[Request], Awaitable[None]]
-"""Does what a request asks for, by the ordinary act of whoever answers; raises the act's own refusals."""
+Carry = Callable[[Request, Along], Awaitable[None]]
+"""Does what a request asks for, by the ordinary act of whoever answers, and keeps the approval in the same step; raises the
+act's own refusals."""
 _MOST: Final = 50
 """Requests of one course that wait."""
 _KEPT: Final = 200
@@ -58,8 +61,9 @@ class Requesting:
 
     Always holds:
         - who asks may ask in this course (``Act.REQUEST``); who answers may do the act itself above its ceiling;
-        - what is approved is done by the ordinary act, with the right of whoever approves, and once: an act that is refused
-          leaves the request open;
+        - what is approved is done by the ordinary act, with the right of whoever approves, and once: the approval, what it
+          does and the audit of both are kept in one step, so that an act that is refused, or a hub that ends meanwhile,
+          leaves the request open and nothing done;
         - people whom a wish names are of the course.
 
     Args:
@@ -147,14 +151,11 @@ class Requesting:
             Exception: what the act has against it; the request is open as before.
         """
         async with self._core.requests.turn:
-            begun = await self._answer(self._answerable(id), State.BEGUN, words, "approve-request")
-            try:
-                await carry(begun)
-            except Exception:
-                await self._core.requests.answer(begun, None)
-                raise
-            answer = Answer(State.APPROVED, self._actor.hub_name, self._core.clock(), words)
-            return await self._core.requests.answer(begun, answer)
+            request = self._answerable(id)
+            answer = self._said(request, State.APPROVED, words)
+            entry = self._entry("approve-request", request)
+            await carry(request, self._core.requests.answering(request, answer, entry))
+            return replace(request, answer=answer)
 
     # -- inside ------------------------------------------------------------------------------------------------
 
@@ -165,10 +166,13 @@ class Requesting:
         return request
 
     async def _answer(self, request: Request, state: State, words: str, act: str) -> Request:
+        answer = self._said(request, state, words)
+        return await self._core.requests.answer(request, answer, self._entry(act, request))
+
+    def _said(self, request: Request, state: State, words: str) -> Answer:
         if not request.waits:
             raise AlreadyAnswered
-        answer = Answer(state, self._actor.hub_name, self._core.clock(), words)
-        return await self._core.requests.answer(request, answer, self._entry(act, request))
+        return Answer(state, self._actor.hub_name, self._core.clock(), words)
 
     def _entry(self, act: str, request: Request) -> AuditEntry:
         return AuditEntry(

@@ -16,6 +16,7 @@ from typing import Any, Final
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.ports import AuditEntry, Record, Store
 
+from .along import Along
 from .kept import instant, number, reading, text
 from .listeners import call_all
 
@@ -50,14 +51,9 @@ class State(StrEnum):
     """How a request stands."""
 
     OPEN = "open"
-    BEGUN = "begun"
-    """Approved, and not known to be carried out: the hub ended in between. It can be answered again."""
     APPROVED = "approved"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
-
-
-_WAITING: Final = frozenset({State.OPEN, State.BEGUN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +102,15 @@ class Request:
     @property
     def waits(self) -> bool:
         """Whether it can be answered."""
-        return self.state in _WAITING
+        return self.answer is None
 
 
 class Requests:
     """The requests of all courses: in memory to be shown, in the store for good.
 
     Always holds:
-        - a request or an answer and its entry in the audit are kept together or not at all;
+        - a request or an answer and its entry in the audit are kept together or not at all, an approval also with what it
+          does;
         - who is erased takes along every request that names them.
 
     Attributes:
@@ -185,27 +182,22 @@ class Requests:
             self._known.pop(one.id, None)
         self._put(request)
 
-    async def answer(
-        self, request: Request, answer: Answer | None, entry: AuditEntry | None = None
-    ) -> Request:
-        """Keep the answer to a request, in the place of a former one; None: there is none any more.
+    async def answer(self, request: Request, answer: Answer, entry: AuditEntry) -> Request:
+        """Keep the answer to a request.
 
         Raises:
             StoreError: it could not be kept; nothing has changed.
         """
-        if answer is None:
-            await self._store.save_records((), [(_ANSWERED, request.id)], entry)
-        else:
-            body = {
-                "state": str(answer.state),
-                "at": answer.at.isoformat(),
-                "words": answer.words,
-            }
-            record = Record(_ANSWERED, request.id, body, by=answer.by)
-            await self._store.save_records([record], entry=entry)
+        await self._store.save_records([_answer_record(request, answer)], entry=entry)
         answered = replace(request, answer=answer)
         self._put(answered)
         return answered
+
+    def answering(self, request: Request, answer: Answer, entry: AuditEntry) -> Along:
+        """The answer to a request, to be kept with what it does."""
+        answered = replace(request, answer=answer)
+        record = _answer_record(request, answer)
+        return Along([record], [entry], lambda: self._put(answered))
 
     def forget(self, keys: Collection[str], hub_name: str, stand_in: str) -> None:
         """Know nothing of somebody any more; ``store.erase`` has made it so for good."""
@@ -295,6 +287,11 @@ def _read(record: Record, named: Mapping[str, str], answer: Answer | None) -> Re
             why=text(body["why"]),
             answer=answer,
         )
+
+
+def _answer_record(request: Request, answer: Answer) -> Record:
+    body = {"state": str(answer.state), "at": answer.at.isoformat(), "words": answer.words}
+    return Record(_ANSWERED, request.id, body, by=answer.by)
 
 
 def _read_answer(record: Record) -> Answer:

@@ -17,6 +17,7 @@ from jupyterhub_edu.core.adjusting import (
     NoSuchWindow,
     Stale,
 )
+from jupyterhub_edu.core.along import Along
 from jupyterhub_edu.core.exam_wishes import CannotExamine
 from jupyterhub_edu.core.examining import Examining, ExaminingNotYours
 from jupyterhub_edu.core.giving import CannotGive, Giving, GivingNotYours, Whom, words
@@ -81,13 +82,13 @@ class _Sort(NamedTuple):
         shape: of the act's body.
         check: raises a DeskError for a body of the right shape that says nothing that could be done.
         say: what it asks for, in a few words.
-        do: does it, as whoever answers.
+        do: does it, as whoever answers, and keeps in the same step what goes along.
     """
 
     shape: Any
     check: Callable[[Any], object]
     say: Callable[[Core, Any], str]
-    do: Callable[[Core, Person, Request, str], Awaitable[object]]
+    do: Callable[[Core, Person, Request, str, Along], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +126,9 @@ def read_request(kind: Kind, wish: Mapping[str, Any]) -> dict[str, Any]:
 def carry(core: Core, admin: Person, address: str) -> Carry:
     """What does an approved request: the ordinary act, with the right of whoever approves."""
 
-    async def do(request: Request) -> None:
+    async def do(request: Request, along: Along) -> None:
         read_request(request.kind, request.wish)
-        await _SORTS[request.kind].do(core, admin, request, address)
+        await _SORTS[request.kind].do(core, admin, request, address, along)
 
     return do
 
@@ -217,7 +218,7 @@ def _say_grant(core: Core, wish: GrantWish) -> str:
     return say("{words}, for {whom}", words=words(read_lift(wish)), whom=whom)
 
 
-async def _give(core: Core, admin: Person, request: Request, address: str) -> None:
+async def _give(core: Core, admin: Person, request: Request, address: str, along: Along) -> None:
     wish: Any = request.wish
     await Giving(core, admin, request.course, address).give(
         read_lift(wish),
@@ -225,6 +226,7 @@ async def _give(core: Core, admin: Person, request: Request, address: str) -> No
         starts=instant(wish.get("starts")),
         ends=instant(wish.get("ends")),
         why=wish.get("why", ""),
+        along=along,
     )
 
 
@@ -239,16 +241,16 @@ def _say_exam(core: Core, wish: ExamWish) -> str:
     )
 
 
-async def _hold(core: Core, admin: Person, request: Request, address: str) -> None:
+async def _hold(core: Core, admin: Person, request: Request, address: str, along: Along) -> None:
     wish: Any = request.wish
-    await Examining(core, admin, request.course, address).prepare(read_wish(wish))
+    await Examining(core, admin, request.course, address).prepare(read_wish(wish), along)
 
 
 def _say_limit(core: Core, wish: LimitWish) -> str:
     return f"{wish['field']}: {json.dumps(wish['value'], ensure_ascii=False)}"
 
 
-async def _adjust(core: Core, admin: Person, request: Request, address: str) -> None:
+async def _adjust(core: Core, admin: Person, request: Request, address: str, along: Along) -> None:
     wish, adjusting = request.wish, Adjusting(core, admin, request.course, address)
     ends, why = instant(wish.get("ends")), wish.get("why", "")
     field, seen = wish["field"], None
@@ -257,7 +259,7 @@ async def _adjust(core: Core, admin: Person, request: Request, address: str) -> 
         if one is not None and one.at > request.at:
             raise Stale(field)
         seen = core.adjustments.seen(request.course, field)
-    await adjusting.set(field, wish["value"], ends=ends, why=why, seen=seen)
+    await adjusting.set(field, wish["value"], ends=ends, why=why, seen=seen, along=along)
 
 
 def _say_window(core: Core, wish: WindowWish) -> str:
@@ -279,10 +281,10 @@ def _say_window(core: Core, wish: WindowWish) -> str:
     return say("a window on {on}, {times}{held}", on=on, times=times, held=held)
 
 
-async def _open(core: Core, admin: Person, request: Request, address: str) -> None:
+async def _open(core: Core, admin: Person, request: Request, address: str, along: Along) -> None:
     wish, adjusting = request.wish, Adjusting(core, admin, request.course, address)
-    instead = wish.get("instead_of")
-    await adjusting.set_window(wish["window"], instead_of=instead, why=wish.get("why", ""))
+    instead, why = wish.get("instead_of"), wish.get("why", "")
+    await adjusting.set_window(wish["window"], instead_of=instead, why=why, along=along)
 
 
 def _anything(wish: Any) -> None:

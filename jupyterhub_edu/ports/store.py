@@ -217,11 +217,13 @@ class Store(Protocol):
         put: Iterable[Record] = (),
         drop: Iterable[tuple[str, str]] = (),
         entry: AuditEntry | None = None,
+        before: Sequence[AuditEntry] = (),
     ) -> None:
         """Insert or replace some by kind and id, remove others, and write the entry down: all or nothing.
 
         Args:
             drop: kind and id; nothing happens for one that is not there.
+            before: entries in front of ``entry``, of what led to it.
         """
         ...
 

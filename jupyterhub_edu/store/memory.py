@@ -158,11 +158,14 @@ class MemoryStore:
         put: Iterable[Record] = (),
         drop: Iterable[tuple[str, str]] = (),
         entry: AuditEntry | None = None,
+        before: Sequence[AuditEntry] = (),
     ) -> None:
-        """Insert or replace some, remove others, write the entry down."""
+        """Insert or replace some, remove others, write the entries down."""
         kept = [record_rows.read_record(record_rows.record_row(record)) for record in put]
-        if entry is not None:
-            await self.append_audit(entry)
+        entries = [*before, entry] if entry is not None else [*before]
+        for one in entries:
+            record_rows.audit_row(one)
+        self._audit += entries
         for key in drop:
             self._records.pop(key, None)
         self._records.update({(record.kind, record.id): record for record in kept})

@@ -200,10 +200,12 @@ class SqlStore:
         put: Iterable[Record] = (),
         drop: Iterable[tuple[str, str]] = (),
         entry: AuditEntry | None = None,
+        before: Sequence[AuditEntry] = (),
     ) -> None:
-        """Insert or replace some, remove others, write the entry down."""
+        """Insert or replace some, remove others, write the entries down."""
         added, removed = list(put), list(drop)
-        audit = record_rows.audit_row(entry) if entry is not None else None
+        entries = [*before, entry] if entry is not None else [*before]
+        audit = [record_rows.audit_row(one) for one in entries]
 
         def save(connection: Connection) -> None:
             for kind, id in removed:
@@ -211,8 +213,8 @@ class SqlStore:
                 connection.execute(delete(RECORDS).where(*same))
             for record in added:  # spelt here: thousands would hold up the event loop
                 upsert(connection, RECORDS, record_rows.record_row(record))
-            if audit is not None:
-                connection.execute(AUDIT.insert().values(audit))
+            for row in audit:
+                connection.execute(AUDIT.insert().values(row))
 
         await self._thread.do(save)
 

@@ -38,7 +38,7 @@ class RequestAnswer(_Answered, total=False):
 class Request(TypedDict):
     """A request; ``what`` says it in words. People in ``wish`` are named by their keys.
 
-    ``state`` is open, approved, refused or withdrawn, or begun: approved, and not known to have been done.
+    ``state`` is open, approved, refused or withdrawn; what is approved has been done.
     """
 
     id: str
@@ -49,7 +49,7 @@ class Request(TypedDict):
     by: str
     at: Instant
     why: str
-    state: Literal["open", "begun", "approved", "refused", "withdrawn"]
+    state: Literal["open", "approved", "refused", "withdrawn"]
     answered_by: NotRequired[str]
     answered_at: NotRequired[Instant]
     words: NotRequired[str]

@@ -553,6 +553,13 @@ async def test_records_are_kept_by_kind_and_id(store):
     assert await store.load_audit() == [an_entry()]
 
 
+async def test_what_led_to_it_is_written_down_in_front_of_it(store):
+    led, did = an_entry(act="approve-request"), an_entry(act="grant")
+    await store.save_records([a_record()], (), did, [led])
+    await store.save_records([a_record(2)], before=[led])
+    assert await store.load_audit() == [led, did, led]  # the newest first
+
+
 async def test_what_is_dropped_and_put_at_once_is_there(store):
     await store.save_records([a_record()])
     await store.save_records([a_record(body={})], [("grant", a_record().id)])
@@ -560,19 +567,26 @@ async def test_what_is_dropped_and_put_at_once_is_there(store):
 
 
 @pytest.mark.parametrize(
-    ("put", "entry"),
+    ("put", "entry", "before"),
     [
-        ([a_record(), a_record(2, kind="\0")], an_entry()),
-        ([a_record(), a_record(2, body={"at": NOW})], an_entry()),
-        ([a_record(), a_record(2, body={"hours": float("nan")})], an_entry()),
-        ([a_record()], an_entry(target="\0")),
+        ([a_record(), a_record(2, kind="\0")], an_entry(), []),
+        ([a_record(), a_record(2, body={"at": NOW})], an_entry(), []),
+        ([a_record(), a_record(2, body={"hours": float("nan")})], an_entry(), []),
+        ([a_record()], an_entry(target="\0"), [an_entry()]),
+        ([a_record()], an_entry(), [an_entry(), an_entry(target="\0")]),
     ],
-    ids=["a kind with NUL", "an instant in a body", "no number in a body", "a bad entry"],
+    ids=[
+        "a kind with NUL",
+        "an instant in a body",
+        "no number in a body",
+        "a bad entry",
+        "a bad entry before it",
+    ],
 )
-async def test_records_are_kept_all_or_none(store, put, entry):
+async def test_records_are_kept_all_or_none(store, put, entry, before):
     await store.save_records([a_record(3)])
     with pytest.raises(StoreError, match="was not kept"):
-        await store.save_records(put, [("grant", a_record(3).id)], entry)
+        await store.save_records(put, [("grant", a_record(3).id)], entry, before)
     assert list(await store.load_records("grant")) == [a_record(3)]
     assert list(await store.load_audit()) == []
 

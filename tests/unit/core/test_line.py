@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from itertools import groupby, pairwise
@@ -121,10 +121,11 @@ class Store(MemoryStore):
         put: Iterable[Record] = (),
         drop: Iterable[tuple[str, str]] = (),
         entry: AuditEntry | None = None,
+        before: Sequence[AuditEntry] = (),
     ) -> None:
         if self.no_records:
             raise StoreError("the disk is full")
-        await super().save_records(put, drop, entry)
+        await super().save_records(put, drop, entry, before)
 
 
 class World:

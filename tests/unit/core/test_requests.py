@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.giving import CannotGive
+from jupyterhub_edu.core.along import Along
+from jupyterhub_edu.core.giving import CannotGive, Giving, Whom
 from jupyterhub_edu.core.named import NotNamed
 from jupyterhub_edu.core.privacy import erase, find_dossier
 from jupyterhub_edu.core.requesting import (
@@ -20,11 +22,13 @@ from jupyterhub_edu.core.requesting import (
 )
 from jupyterhub_edu.core.requests import Kind, Request, Requests, State
 from jupyterhub_edu.domain.campus import FilePerson
+from jupyterhub_edu.domain.grants import Hours
 from jupyterhub_edu.domain.people import CourseRole
-from jupyterhub_edu.ports import Record, StoreError
+from jupyterhub_edu.ports import AuditEntry, Record, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
-from tests.fakes.campus import a_campus, a_core, a_course, enrol
+from tests.fakes.campus import NOW, a_campus, a_core, a_course, enrol
 
+END = NOW + timedelta(days=30)
 HOURS: Mapping[str, Any] = {"hours": 40, "person": "ada"}
 
 
@@ -59,10 +63,16 @@ class World:
     ) -> Request:
         return await self.as_(by).ask("ml", kind, wish, "lab 3")
 
-    async def carry(self, request: Request) -> None:
+    async def carry(self, request: Request, along: Along) -> None:
         if self.against is not None:
             raise self.against
+        done = AuditEntry(self.core.clock(), "root", "grant", request.course)
+        await along.save(self.store, [], [], done)
         self.carried.append(request)
+
+    async def acts(self) -> list[str]:
+        """What the audit says, oldest first."""
+        return [entry.act for entry in reversed(await self.store.load_audit("ml"))]
 
     async def kept(self) -> Requests:
         """As a hub that starts now reads them."""
@@ -127,7 +137,7 @@ async def test_what_is_approved_is_carried_out_once(world: World):
     with pytest.raises(AlreadyAnswered):
         await world.as_("tea").withdraw(request.id, "ml")
     assert len(world.carried) == 1
-    assert (await world.store.load_audit("ml"))[0].act == "approve-request"
+    assert await world.acts() == ["ask", "approve-request", "grant"]
 
 
 async def test_an_act_that_is_refused_leaves_the_request_open(world: World):
@@ -137,15 +147,60 @@ async def test_an_act_that_is_refused_leaves_the_request_open(world: World):
         await world.as_("root").approve(request.id, "", world.carry)
     assert world.core.requests.waiting() == [request]
     assert (await world.kept()).waiting() == [request]
+    assert await world.acts() == ["ask"]  # nobody approved anything
 
 
-async def test_a_hub_that_ended_while_it_was_carried_out_can_be_asked_again(world: World):
+async def test_a_hub_that_ends_before_it_is_kept_has_done_and_approved_nothing(world: World):
     request = await world.ask()
     world.against = KeyboardInterrupt()  # type: ignore[assignment]  # the process ends here
     with pytest.raises(KeyboardInterrupt):
         await world.as_("root").approve(request.id, "", world.carry)
-    (found,) = (await world.kept()).waiting()
-    assert (found.id, found.state) == (request.id, State.BEGUN)
+    assert (await world.kept()).waiting() == [request]
+    assert await world.acts() == ["ask"]
+
+
+async def test_a_hub_that_ends_once_it_is_kept_does_it_no_second_time(world: World):
+    request = await world.ask()
+
+    async def give(request: Request, along: Along) -> None:
+        root = world.core.roll.by_hub_name("root")
+        assert root is not None
+        person = request.wish["person"]
+        await Giving(world.core, root, "ml").give(Hours(40), Whom(person), ends=END, along=along)
+
+    save = world.store.save_records
+
+    async def save_and_end(*what: Any) -> None:
+        await save(*what)
+        raise KeyboardInterrupt  # the process ends here
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(world.store, "save_records", save_and_end)
+        with pytest.raises(KeyboardInterrupt):
+            await world.as_("root").approve(request.id, "", give)
+    assert await world.acts() == ["ask", "approve-request", "grant"]
+
+    again = await World(world.store).open()
+    (found,) = again.core.requests.of("ml")
+    assert found.state is State.APPROVED
+    with pytest.raises(AlreadyAnswered):
+        await again.as_("root").approve(request.id, "", give)
+    assert [grant.what for grant in again.core.grants.of("ml")] == [Hours(40)]
+    await again.core.close()
+
+
+async def test_what_goes_wrong_after_it_is_kept_leaves_it_approved(world: World):
+    request = await world.ask()
+
+    async def keep_and_stumble(request: Request, along: Along) -> None:
+        await world.carry(request, along)
+        raise RuntimeError("the exams cannot be counted")
+
+    with pytest.raises(RuntimeError):
+        await world.as_("root").approve(request.id, "", keep_and_stumble)
+    with pytest.raises(AlreadyAnswered):
+        await world.as_("root").approve(request.id, "", world.carry)
+    assert len(world.carried) == 1
 
 
 async def test_a_refusal_has_words_for_whoever_asked(world: World):

@@ -95,6 +95,7 @@ async def test_what_the_act_has_against_it_is_told_and_it_stays_open(core: Core)
         "This cannot be given. There is no profile 'x'.",
     )
     assert core.requests.waiting()[0].id == asked["id"]
+    assert [entry.act for entry in await core.store.load_audit("ml")] == ["ask"]
     told = (await answer(core, asked["id"], approve=False)).json
     assert told["state"] == "refused"
     assert (await answer(core, asked["id"])).code is Code.ALREADY_ANSWERED
