@@ -21,7 +21,7 @@ from .joining import is_in, sections_of
 if TYPE_CHECKING:
     from .app import Core
 
-__all__ = ["CannotCode", "Doorkeeper", "JoinNotYours", "NoSuchJoin", "tidy_joins"]
+__all__ = ["CannotCode", "CodeChanged", "Doorkeeper", "JoinNotYours", "NoSuchJoin", "tidy_joins"]
 
 _MOST_USES: Final = 5000
 _LONGEST: Final = timedelta(days=366)
@@ -37,6 +37,10 @@ class JoinNotYours(Exception):
 
 class CannotCode(Exception):
     """There cannot be such a code; the text says why, for whoever wants it."""
+
+
+class CodeChanged(Exception):
+    """Somebody else has made or ended the course's code since it was looked at, and it is left as it is now."""
 
 
 class Doorkeeper:
@@ -119,15 +123,18 @@ class Doorkeeper:
         """The course's code, also one that is over."""
         return self._core.joins.code(self._course.id)
 
-    async def make_code(self, ends: datetime, most: int, section: str = "") -> JoinCode:
+    async def make_code(
+        self, ends: datetime, most: int, section: str = "", *, seen: str | None = None
+    ) -> JoinCode:
         """Make a code, in the place of the one that there is.
 
         Args:
             ends: aware UTC instant.
             most: how many it lets in.
+            seen: the code that the actor was shown, as people write it, or ``""`` for none; None: whatever is there.
 
         Raises:
-            CannotCode: see the class.
+            CannotCode, CodeChanged: see the classes.
             StoreError: it could not be kept; nothing has changed.
         """
         course, now = self._course, self._core.clock()
@@ -143,18 +150,24 @@ class Doorkeeper:
         signs = "".join(secrets.choice(CODE_SIGNS) for _ in range(CODE_LENGTH))
         code = JoinCode(course.id, signs, self._actor.hub_name, now, ends, most, 0, section)
         async with self._core.joins.turn:
+            self._require_seen(seen)
             until = ends.isoformat()
             entry = self._entry("make-join-code", until=until, most=most, section=section)
             await self._core.joins.save_code(code, entry)
         return code
 
-    async def end_code(self) -> None:
+    async def end_code(self, seen: str | None = None) -> None:
         """Let the course have no code; nothing happens if it has none.
 
+        Args:
+            seen: as for ``make_code``.
+
         Raises:
+            CodeChanged: see the class.
             StoreError: it could not be kept; nothing has changed.
         """
         async with self._core.joins.turn:
+            self._require_seen(seen)
             if self.code is not None:
                 uses = self.code.uses
                 await self._core.joins.drop_code(
@@ -168,6 +181,10 @@ class Doorkeeper:
         if request is None or not self._waits(request):
             raise NoSuchJoin(id)
         return request
+
+    def _require_seen(self, seen: str | None) -> None:
+        if seen is not None and seen != (self.code.text if self.code is not None else ""):
+            raise CodeChanged
 
     def _waits(self, request: JoinRequest) -> bool:
         core, course = self._core, self._course.id

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.doorkeeping import CannotCode, Doorkeeper, JoinNotYours, NoSuchJoin
+from jupyterhub_edu.core.doorkeeping import (
+    CannotCode,
+    CodeChanged,
+    Doorkeeper,
+    JoinNotYours,
+    NoSuchJoin,
+)
 from jupyterhub_edu.core.starting_class import CannotStart, StartingClass
 from jupyterhub_edu.core.starting_for import StartingNotYours
 from jupyterhub_edu.domain.acts import Act
@@ -31,6 +37,7 @@ REFUSALS: Final[Mapping[type[Exception], Code]] = {
     JoinNotYours: Code.NOT_YOUR_DOOR,
     NoSuchJoin: Code.NO_SUCH_JOIN,
     CannotCode: Code.CANNOT_MAKE_CODE,
+    CodeChanged: Code.STALE,
     StartingNotYours: Code.NOT_YOURS_TO_START,
     CannotStart: Code.CANNOT_START_CLASS,
     StoreError: Code.NOT_WRITTEN,
@@ -227,8 +234,8 @@ class JoinCodeAPI(API):
     async def put(self, course_id: str, *, wish: wire.JoinCodeWish) -> None:
         """It lets in by the right of whoever makes it, as long as they have it."""
         core, _, door = await at_the_door(self, course_id)
-        self.require_unchanged(_code(core, door))
-        act = door.make_code(instant(wish["ends"]), wish["most"], wish.get("section", ""))
+        ends, most, section = instant(wish["ends"]), wish["most"], wish.get("section", "")
+        act = door.make_code(ends, most, section, seen=self._seen(core, door))
         self.show(code_json(core, await done(act, REFUSALS)))
 
     @operation(
@@ -241,9 +248,19 @@ class JoinCodeAPI(API):
     async def delete(self, course_id: str) -> None:
         """Who is in by it stays."""
         core, _, door = await at_the_door(self, course_id)
-        self.require_unchanged(_code(core, door))
-        await done(door.end_code(), REFUSALS)
+        await done(door.end_code(self._seen(core, door)), REFUSALS)
         self.set_status(204)
+
+    def _seen(self, core: Core, door: Doorkeeper) -> str | None:
+        """The code that whoever asks was shown, if they say so.
+
+        Raises:
+            DeskError: it is another by now.
+        """
+        self.require_unchanged(_code(core, door))
+        if "If-Match" not in self.request.headers:
+            return None
+        return door.code.text if door.code is not None else ""
 
 
 class ClassStartAPI(API):

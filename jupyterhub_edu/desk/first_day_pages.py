@@ -163,19 +163,17 @@ class CodePage(FirstDayPage):
     async def post(self, course_id: str) -> None:
         """The code that was shown is changed, and no other."""
         core, _, door = await at_the_door(self, course_id)
-        shown = door.code.text if door.code is not None else ""
+        seen = self.get_body_argument("seen", "")
         try:
-            if self.get_body_argument("seen", "") != shown:
-                raise DeskError(Code.STALE)
             if self.get_body_argument("do", "") == "end":
-                act: Awaitable[Any] = door.end_code()
+                act: Awaitable[Any] = door.end_code(seen)
             else:
                 section = text(self.get_body_argument("section", "").strip())
                 ends = _after(core, self.get_body_argument("until", ""))
                 most = _number(self.get_body_argument("most", ""))
                 if ends is None:
                     raise DeskError(Code.UNREADABLE, say("Say until when it is good."))
-                act = door.make_code(ends, most, section)
+                act = door.make_code(ends, most, section, seen=seen)
         except DeskError as error:
             await self.refused(course_id, error)
             return

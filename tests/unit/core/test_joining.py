@@ -14,6 +14,7 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.by_hand import ByHand
 from jupyterhub_edu.core.doorkeeping import (
     CannotCode,
+    CodeChanged,
     Doorkeeper,
     JoinNotYours,
     NoSuchJoin,
@@ -254,6 +255,28 @@ async def test_who_knows_the_code_is_in_by_the_right_of_its_maker(core):
     await newcomer(core).enter(code.text)
     assert its_code(core).uses == 1
     assert await acts(core) == ["join-by-code", "ask-to-join", "make-join-code"]
+
+
+async def test_of_two_who_make_a_code_in_the_same_instant_the_second_is_told(core):
+    await enrol(core, "tom", ml=TEACHER)
+
+    def makes(name: str, seen: str | None):
+        return door(core, name=name).make_code(NOW + DAY, 10, seen=seen)
+
+    first, second = await asyncio.gather(
+        makes("tea", ""), makes("tom", ""), return_exceptions=True
+    )
+    assert isinstance(first, JoinCode)
+    assert isinstance(second, CodeChanged)
+    assert its_code(core) == first
+    assert await acts(core) == ["make-join-code"]
+
+    ended, third = await asyncio.gather(
+        door(core).end_code(first.text), makes("tom", first.text), return_exceptions=True
+    )
+    assert (ended, door(core).code) == (None, None)
+    assert isinstance(third, CodeChanged)
+    assert (await makes("tom", None)).by == "tom"  # who says nothing of what they saw
 
 
 async def refused(core: Core, typed: str, name: str = "ada") -> str:

@@ -299,6 +299,16 @@ async def test_the_code_by_the_api(core):
     }
     shown = await ask(api.JoinCodeAPI, core, "tea", "ml")
     assert (shown.json, bool(shown.headers["ETag"])) == (made, True)
+    seen = {"If-Match": shown.headers["ETag"]}
+    await door(core).make_code(NOW + timedelta(days=3), 9)
+    for method, body in (("put", wish), ("delete", None)):
+        late = await ask(
+            api.JoinCodeAPI, core, "tea", "ml", method=method, body=body, headers=seen
+        )
+        assert (late.code, its_code(core).most) == (Code.STALE, 9)
+    now = {"If-Match": (await ask(api.JoinCodeAPI, core, "tea", "ml")).headers["ETag"]}
+    gone = await ask(api.JoinCodeAPI, core, "tea", "ml", method="delete", headers=now)
+    assert (gone.status, door(core).code) == (204, None)
     assert (await ask(api.JoinCodeAPI, core, "tea", "ml", method="delete")).status == 204
     far = {"ends": "2099-01-01T00:00:00Z", "most": 5}
     reply = await ask(api.JoinCodeAPI, core, "tea", "ml", method="put", body=far)
