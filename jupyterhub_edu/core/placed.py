@@ -16,6 +16,7 @@ from .kept import instant, reading, text
 __all__ = ["Placed", "Placing"]
 
 _KIND: Final = "sections"
+_NOWHERE: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,15 @@ class Placed:
 
     def find(self, keys: Iterable[str], course: str) -> list[Placing]:
         """What stands under these keys, of one person."""
-        own = (self._of.get(key, {}).get(course) for key in keys)
-        return [one for one in own if one is not None]
+        return [
+            one
+            for key in keys
+            if key in self._of and (one := self._of[key].get(course)) is not None
+        ]
 
     def of(self, keys: Iterable[str], course: str) -> frozenset[str]:
         """The sections by hand of one person, by the keys of all their identities."""
-        return frozenset[str]().union(*(one.sections for one in self.find(keys, course)))
+        return _NOWHERE.union(*[one.sections for one in self.find(keys, course)])
 
     def added_to(self, enrolments: list[Enrolment], keys: Sequence[str]) -> list[Enrolment]:
         """Enrolments of one person with their sections by hand."""

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 from jupyterhub_edu.core import Core
@@ -147,19 +146,17 @@ async def people_part(
     core: Core, viewer: Person, course: str, wanted: Wanted, asked: Paged
 ) -> Part:
     """Those who are wanted, by name."""
-    roll, now = core.roll, core.clock()
     if wanted.show == OUT:
         members = await _kept_out(core, course)
     else:
-        members = await member_keys(roll, course)
-    is_wanted = _test(core, course, wanted, now)
+        members = await member_keys(core.roll, course)
+    tests, sorting = _tests(core, course, wanted), _sorting(core, course, wanted)
     found: list[tuple[str, str]] = []
     async for some in slices(list(members.items())):
-        found += [
-            (_sorting(core, course, key, keys, sure=wanted.show != OUT), key)
-            for key, keys in some
-            if is_wanted(keys)
-        ]
+        left = some
+        for is_wanted in tests:
+            left = [one for one in left if is_wanted(one[1])]
+        found += [(sorting(key, keys), key) for key, keys in left]
     part, more = page_of(found, asked, lambda row: row)
     level, rows = _level(core, viewer, course), list[MemberRow]()
     for at, (_, key) in enumerate(part):
@@ -226,68 +223,76 @@ def _level(core: Core, viewer: Person, course: str) -> int:
     return _RANK[role] if role is not None else 0
 
 
-def _test(
-    core: Core, course: str, wanted: Wanted, now: datetime
-) -> Callable[[Sequence[str]], bool]:
-    """Whether somebody with these keys is wanted; what is not restricted is not asked."""
-    roll, tests = core.roll, list[Callable[[Sequence[str]], bool]]()
+# What follows is asked of everybody in a course for each page: each first looks up what does not depend on the person.
+
+
+def _tests(core: Core, course: str, wanted: Wanted) -> list[Callable[[Sequence[str]], bool]]:
+    """Whether somebody with these keys is wanted: all must say so; what is not restricted is not asked."""
+    tests, person = list[Callable[[Sequence[str]], bool]](), core.roll.person
     if wanted.show == NEVER:
-        tests.append(lambda keys: not any(map(roll.person, keys)))
+        tests.append(lambda keys: not any(map(person, keys)))
     if wanted.role or wanted.section or wanted.origin:
-        tests.append(partial(_is_so, core, course, wanted, now))
-    if q := fold(wanted.q):
-        # Whoever is kept out need not be in the course, nor need each identity of an account.
-        sure = wanted.show != OUT
-        tests.append(
-            lambda keys: any(
-                q in _called(core, course, key, sure=sure and len(keys) == 1) for key in keys
-            )
-        )
-    return lambda keys: all(test(keys) for test in tests)
+        tests.append(_standing(core, course, wanted))
+    if wanted.q:
+        tests.append(_named(core, course, wanted))
+    return tests
 
 
-def _is_so(core: Core, course: str, wanted: Wanted, now: datetime, keys: Sequence[str]) -> bool:
+def _standing(core: Core, course: str, wanted: Wanted) -> Callable[[Sequence[str]], bool]:
     """Whether an enrolment that has not ended has the role, the section and the origin that are wanted."""
-    role, placed = _ROLES.get(wanted.role), core.roll.placed.of(keys, course)
-    for one in core.roll.told_of(keys):
-        if (
-            one.course == course
-            and (one.role is role or not wanted.role)
-            and (not wanted.origin or one.origin == wanted.origin)
-            and (not wanted.section or wanted.section in one.sections | placed)
-            and one.state(now) is not EnrolmentState.ENDED
-        ):
-            return True
-    return False
+    told_of, placed, now = core.roll.told_of, core.roll.placed.of, core.clock()
+    role, section, origin = _ROLES.get(wanted.role), wanted.section, wanted.origin
+
+    def is_wanted(keys: Sequence[str]) -> bool:
+        for one in told_of(keys):
+            if (
+                one.course == course
+                and (one.role is role or not wanted.role)
+                and (not origin or one.origin == origin)
+                and (not section or section in one.sections or section in placed(keys, course))
+                and one.state(now) is not EnrolmentState.ENDED
+            ):
+                return True
+        return False
+
+    return is_wanted
 
 
-def _called(core: Core, course: str, key: str, *, sure: bool) -> str:
-    """All that somebody is found by; of whom only an exclusion tells, their key alone.
+def _named(core: Core, course: str, wanted: Wanted) -> Callable[[Sequence[str]], bool]:
+    """Whether what is looked for is in any name of somebody's; of whom only an exclusion tells, in their key alone."""
+    person, listed, q = core.roll.person, core.roll.rosters.listed, fold(wanted.q)
+    all_in = wanted.show != OUT
 
-    Args:
-        sure: it is known that they are in the course.
-    """
-    known = core.roll.person(key) or core.roll.rosters.listed(key)
-    if known is None or not (sure or _is_in(core, course, key)):
-        return fold(key)
-    own = (known.hub_name, *known.attributes.values()) if isinstance(known, Person) else ()
-    return fold("\n".join((known.name, known.login, key, *own)))
+    def is_wanted(keys: Sequence[str]) -> bool:
+        for key in keys:
+            called, known = key, person(key) or listed(key)
+            # Whoever is kept out need not be in the course, nor need each identity of an account.
+            if known is not None and ((all_in and len(keys) == 1) or _is_in(core, course, key)):
+                called = f"{known.name}\n{known.login}\n{key}"
+                if isinstance(known, Person):
+                    called = "\n".join((called, known.hub_name, *known.attributes.values()))
+            if q in fold(called):
+                return True
+        return False
+
+    return is_wanted
+
+
+def _sorting(core: Core, course: str, wanted: Wanted) -> Callable[[str, Sequence[str]], str]:
+    """By what somebody's row stands where it does; no more than the row shows, as a cursor tells it."""
+    person, listed, all_in = core.roll.person, core.roll.rosters.listed, wanted.show != OUT
+
+    def sorting(key: str, keys: Sequence[str]) -> str:
+        known = person(key) or listed(key)
+        if known is None or not (all_in or any(_is_in(core, course, one) for one in keys)):
+            return key.casefold()
+        return (known.name or known.login).casefold()
+
+    return sorting
 
 
 def _is_in(core: Core, course: str, key: str) -> bool:
     return any(one.course == course for one in core.roll.told_of([key]))
-
-
-def _sorting(core: Core, course: str, key: str, keys: Sequence[str], *, sure: bool) -> str:
-    """By what their row stands where it does; no more than the row shows, as a cursor tells it.
-
-    Args:
-        sure: it is known that they are in the course.
-    """
-    known = core.roll.person(key) or core.roll.rosters.listed(key)
-    if not (sure or any(_is_in(core, course, one) for one in keys)):
-        known = None
-    return (known.name or known.login).casefold() if known else key.casefold()
 
 
 async def _kept_out(core: Core, course: str) -> dict[str, tuple[str, ...]]:
