@@ -91,6 +91,11 @@ class Roll:
         found = [self._people[key] for key in self._accounts.get(hub_name, ())]
         return next((person for person in found if person.active), found[0] if found else None)
 
+    def name_of(self, hub_name: str) -> str:
+        """What people call whoever has this hub account; the account itself where no name is known."""
+        person = self.by_hub_name(hub_name)
+        return (person.name if person is not None else "") or hub_name
+
     def identities(self, person: Person) -> tuple[Person, ...]:
         """All identities that share this person's hub account, the one whose own it is first."""
         keys = self._accounts.get(person.hub_name, ())

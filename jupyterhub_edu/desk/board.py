@@ -242,13 +242,12 @@ def message_rows(core: Core, course: str) -> list[MessageRow]:
 def message_row(core: Core, one: Message) -> MessageRow:
     """One message."""
     person = core.roll.person(one.to) if one.whom is Whom.PERSON else None
-    author = core.roll.by_hub_name(one.by)
     to = person.hub_name if person is not None else one.to
     return MessageRow(
         message=one,
         to=to,
         words=_whom_words(one.whom, (person.name if person else "") or to),
-        by=(author.name if author else "") or one.by,
+        by=core.roll.name_of(one.by),
         at=instant(one.at, core),
         ends=instant(one.ends, core),
     )

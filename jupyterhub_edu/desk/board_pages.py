@@ -110,8 +110,7 @@ class CoursePage(Page):
             return None
         if not core.may(Act.START_FOR, viewer, course_id):
             return None
-        person = core.roll.by_hub_name(user)
-        return (person.name if person else "") or user, standing.words
+        return core.roll.name_of(user), standing.words
 
 
 class _Act(Page):

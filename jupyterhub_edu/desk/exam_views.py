@@ -163,7 +163,7 @@ def exam_row(core: Core, prepared: Prepared) -> ExamRow:
         None if exam.participants is None else len(exam.participants),
         exam.closed is not None,
         sorted((*_names(core, key), time // _MINUTE) for key, time in exam.extra.items()),
-        by.name if (by := core.roll.by_hub_name(prepared.by)) is not None else prepared.by,
+        core.roll.name_of(prepared.by),
     )
 
 

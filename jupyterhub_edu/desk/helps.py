@@ -81,7 +81,7 @@ def helped_rows(core: Core, person: Person) -> list[HelpedRow]:
     return [
         HelpedRow(
             helped=one,
-            by=_name(core, one.helper),
+            by=core.roll.name_of(one.helper),
             course=core.campus.title_of(one.course),
             at=instant(one.at, core),
             ended=instant(one.ended, core),
@@ -90,15 +90,10 @@ def helped_rows(core: Core, person: Person) -> list[HelpedRow]:
     ]
 
 
-def _name(core: Core, hub_name: str) -> str:
-    person = core.roll.by_hub_name(hub_name)
-    return (person.name if person is not None else "") or hub_name
-
-
 def _row(core: Core, help: Help) -> HelpRow:
     return HelpRow(
         help=help,
-        by=_name(core, help.helper),
+        by=core.roll.name_of(help.helper),
         course=core.campus.title_of(help.course),
         at=instant(help.at, core),
         until=instant(help.until, core),

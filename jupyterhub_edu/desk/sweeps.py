@@ -27,11 +27,10 @@ class SweepRow(NamedTuple):
 
 def sweep_row(core: Core, sweep: Sweep) -> SweepRow:
     """How far it is."""
-    author = core.roll.by_hub_name(sweep.by)
     return SweepRow(
         sweep.id,
         sweep.section,
-        (author.name if author else "") or sweep.by,
+        core.roll.name_of(sweep.by),
         instant(sweep.at, core),
         len(sweep.meant),
         sweep.stopped,
