@@ -34,8 +34,8 @@ class LineAPI(API):
     )
     async def get(self) -> None:
         """404 for whoever stands in no line."""
-        core = await self.ready_core()
-        standing = core.line.standing(self.require_person(core).hub_name)
+        core, asker = await self.who_asks()
+        standing = core.line.standing(asker.hub_name)
         if standing is None:
             raise DeskError(Code.NO_PLACE)
         self._show(core, standing)
@@ -50,8 +50,8 @@ class LineAPI(API):
     )
     async def post(self, *, wish: wire.LineWish) -> None:
         """The turn starts a server, so a token that may start none takes no place either."""
-        core = await self.ready_core()
-        asker, user = self.require_person(core), self.current_user
+        core, asker = await self.who_asks()
+        user = self.current_user
         if not self.get_scope_filter(_START)(user, "user"):
             raise DeskError(Code.MAY_NOT_START)
         server = wish.pop("server", "")

@@ -77,8 +77,8 @@ class LinePage(_LineWords):
 
         ``plain=1`` says that the browser runs no scripts: it stays here until the server answers.
         """
-        core = await self.ready_core()
-        standing = core.line.standing(self.require_person(core).hub_name)
+        core, person = await self.who_asks()
+        standing = core.line.standing(person.hub_name)
         plain = self.get_query_argument("plain", "") == "1"
         if on := self.where_on(standing, ready=plain):
             self.redirect(on)
@@ -145,8 +145,8 @@ class LineEvents(_LineWords):
         if not isinstance(self.current_user, User) or READ not in self.parsed_scopes:
             await self._send("login", "{}", _COME_SELDOM)
             return
-        core = await self.ready_core()
-        name = self.require_person(core).hub_name
+        core, person = await self.who_asks()
+        name = person.hub_name
         if _open[name] >= _STREAMS_EACH:
             event, _ = self._event(core, core.line.standing(name))
             await self._send("line", event, _COME_SELDOM)

@@ -57,17 +57,16 @@ class _Row:
 class _Log(Desk):
     """Whose log may be read, and its entries."""
 
-    def logged_course(self, core: Core, course_id: str) -> Course:
-        """A course whose log may be read.
+    async def course_for(self, course_id: str) -> tuple[Core, Course]:
+        """The core, and a course whose log whoever asks may read.
 
         Raises:
             DeskError: no such course for them, or they are no teacher of it.
         """
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
+        core, viewer, course = await self.course_of(course_id)
         if not core.may(Act.LOG, viewer, course.id):
             raise DeskError(Code.NOT_YOURS_TO_SEE)
-        return course
+        return core, course
 
     @staticmethod
     async def entries(
@@ -96,8 +95,7 @@ class LogTab(_Log, Page):
     @needs_scope(READ)
     async def get(self, course_id: str) -> None:
         """Filter and page stand in the address."""
-        core = await self.ready_core()
-        course = self.logged_course(core, course_id)
+        core, course = await self.course_for(course_id)
         act, about = (
             self.get_query_argument(name, "").strip()[:_LONGEST] for name in ("act", "about")
         )
@@ -134,8 +132,7 @@ class LogAPI(_Log, API):
     )
     async def get(self, course_id: str, *, asked: wire.LogQuery) -> None:
         """Page by page."""
-        core = await self.ready_core()
-        course = self.logged_course(core, course_id)
+        core, course = await self.course_for(course_id)
         found, older = await self.entries(
             core,
             course,

@@ -42,17 +42,16 @@ _BY: Final = {"days": By.DAY, "people": By.PERSON, "profiles": By.PROFILE}
 class _Usage(Desk):
     """Who may see it."""
 
-    def course_for(self, core: Core, course_id: str) -> tuple[Person, Course]:
-        """A course whose usage may be seen.
+    async def course_for(self, course_id: str) -> tuple[Core, Person, Course]:
+        """The core, who asks, and a course whose usage they may see.
 
         Raises:
             DeskError: no such course for them, or they are no teacher of it.
         """
-        viewer = self.require_person(core)
-        course = self.require_course(core, viewer, course_id)
+        core, viewer, course = await self.course_of(course_id)
         if not core.may(Act.USAGE, viewer, course.id):
             raise DeskError(Code.NOT_YOURS_TO_SEE)
-        return viewer, course
+        return core, viewer, course
 
 
 class UsageTab(_Usage, Page):
@@ -62,8 +61,7 @@ class UsageTab(_Usage, Page):
     @needs_scope(READ)
     async def get(self, course_id: str) -> None:
         """The page; its span of days stands in the address."""
-        core = await self.ready_core()
-        _, course = self.course_for(core, course_id)
+        core, _, course = await self.course_for(course_id)
         span = _span(self, core)
         counted = core.counts.of(course.id, span.first, span.last)
         try:
@@ -98,8 +96,7 @@ class UsageFile(_Usage, Page):
     @needs_scope(READ)
     async def get(self, course_id: str, what: str, form: str) -> None:
         """A download."""
-        core = await self.ready_core()
-        viewer, course = self.course_for(core, course_id)
+        core, viewer, course = await self.course_for(course_id)
         EXPENSIVE.require(viewer.hub_name)
         span = _span(self, core)
         if what == "counts":
@@ -137,8 +134,7 @@ class CountsAPI(_Usage, API):
     )
     async def get(self, course_id: str, *, asked: wire.CountsQuery) -> None:
         """Of at most the last 400 days."""
-        core = await self.ready_core()
-        _, course = self.course_for(core, course_id)
+        core, _, course = await self.course_for(course_id)
         first, last = (
             date.fromisoformat(day) if day else None
             for day in (asked.get("from"), asked.get("until"))

@@ -39,9 +39,8 @@ class UseAPI(API):
     )
     async def get(self) -> None:
         """The page for programs."""
-        core = await self.ready_core()
-        use = await _use(core, self.require_person(core))
-        self.show(use_json(core, use))
+        core, person = await self.who_asks()
+        self.show(use_json(core, await _use(core, person)))
 
 
 class UsePage(Page):
