@@ -26,6 +26,7 @@ from .admission import AdmissionMixin
 from .lab import Bringer, pod_settings
 from .manifest import Expected, breaches, differences, keep_off
 from .merging import merge, merge_setting, thaw
+from .reflected import lighter
 
 __all__ = ["EduSpawner"]
 
@@ -44,7 +45,8 @@ class EduSpawner(AdmissionMixin, KubeSpawner):
       are not used;
     - pods keep to Pod Security *restricted* unless the configuration says otherwise, and mount no service account's
       token;
-    - ``delete_pvc`` is off: deleting a server or an account leaves its home volume.
+    - ``delete_pvc`` is off: deleting a server or an account leaves its home volume;
+    - the watched pods and events that a hook is handed or finds carry no ``managedFields``.
 
     ``pre_spawn_hook``, ``modify_pod_hook`` and ``after_pod_created_hook`` run as ever; what ``modify_pod_hook``
     returns is compared with what was granted.
@@ -148,6 +150,12 @@ class EduSpawner(AdmissionMixin, KubeSpawner):
             tolerate=flavor.tolerate,
             service_account=self._expand_all(self.service_account),
         )
+
+    async def _start_reflector(
+        self, kind: str, reflector_class: Any, replace: bool = False, **how: Any
+    ) -> Any:
+        """Watch as KubeSpawner does, and keep less."""
+        return await super()._start_reflector(kind, lighter(reflector_class), replace, **how)
 
     async def _last_word(
         self,
