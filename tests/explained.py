@@ -31,6 +31,7 @@ from jupyterhub_edu.domain.profiles import Profile
 from jupyterhub_edu.domain.reasons import Code
 from jupyterhub_edu.domain.windows import Timetable, Weekly, Window
 from jupyterhub_edu.ports import AuditEntry, PodSighting
+from tests.by_hand import put_by_hand
 from tests.fakes.campus import (
     NOW,
     T4,
@@ -74,7 +75,7 @@ async def a_hub(*courses: Course, gpu: Profile | None = None, ada: bool = True) 
     await core.ready()
     person = await enrol(core, "ada")
     if ada:
-        await core.roll.add_manual(an_enrolment(person.key, "ml", by="tea"))
+        await put_by_hand(core.roll, an_enrolment(person.key, "ml", by="tea"))
     return core
 
 

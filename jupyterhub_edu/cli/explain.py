@@ -37,7 +37,7 @@ from jupyterhub_edu.domain.people import (
 from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.identity.roster import RosterFileSource, RosterSettings
 from jupyterhub_edu.inventory.counted import CountedInventory
-from jupyterhub_edu.ports import Clock, Unavailable, utc_now
+from jupyterhub_edu.ports import Clock, HandChanges, Unavailable, utc_now
 
 from .check import print_mistakes
 from .hub import HubSaysNo, ask_hub, is_a_hub_named
@@ -123,7 +123,8 @@ async def explain(loaded: Loaded, wish: Wish) -> Explained:
     listed = roll.rosters.listed(key) if key else None
     person = await _meet(loaded, roll, source, login, key, at)
     if given:
-        await roll.add_manual(Enrolment(person.key, course.id, given, MANUAL))
+        put = [Enrolment(person.key, course.id, given, MANUAL)]
+        await roll.change_by_hand(HandChanges(put=put))
     knowledge = Knowledge(
         from_store=not (given or why_not),
         why_not=why_not,

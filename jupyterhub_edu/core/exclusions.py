@@ -27,26 +27,6 @@ class Exclusions:
         for exclusion in await self._store.load_exclusions():
             self._of.setdefault(exclusion.person, {})[exclusion.course] = exclusion
 
-    async def add(self, exclusion: Exclusion) -> None:
-        """Keep somebody out of a course, at once.
-
-        Raises:
-            StoreError: it holds in memory and could not be kept.
-        """
-        self.note(exclusion, there=True)
-        self._changed(exclusion.person)
-        await self._store.add_exclusion(exclusion)
-
-    async def remove(self, person: str, course: str) -> None:
-        """Take back an exclusion; nothing happens if there is none.
-
-        Raises:
-            StoreError: as for ``add``.
-        """
-        self._drop(person, course)
-        self._changed(person)
-        await self._store.remove_exclusion(person, course)
-
     def note(self, exclusion: Exclusion, *, there: bool) -> None:
         """It holds, or no longer; the store has it so, and others are told."""
         if there:

@@ -23,7 +23,6 @@ from jupyterhub_edu.domain.people import (
     Enrolment,
     Exclusion,
     Identity,
-    Listed,
     Person,
     Roster,
     SiteRole,
@@ -240,23 +239,6 @@ class Roll:
 
     # -- by hand -----------------------------------------------------------------------------------------------
 
-    async def add_manual(self, enrolment: Enrolment, listed: Listed | None = None) -> None:
-        """Enrol somebody by hand, also before they ever logged in; survives every sync.
-
-        Args:
-            listed: their names, if they have never logged in and no roster names them.
-
-        Raises:
-            ValueError: the enrolment's origin is not ``manual``.
-        """
-        if enrolment.origin != MANUAL:
-            raise ValueError(f"not a manual enrolment: {enrolment.origin}")
-        self._told.add(enrolment)
-        if listed is not None:
-            self.rosters.name(listed)
-        self._changed(enrolment.person)
-        await self._store.add_enrolment(enrolment, listed)
-
     def turn_by_hand(self, course: str) -> asyncio.Lock:
         """Held by whoever changes something by hand in a course, from what they look at until it is done."""
         return self._turns_by_hand.setdefault(course, asyncio.Lock())
@@ -294,14 +276,6 @@ class Roll:
             self._told.add(change)
         else:
             self._told.remove(change)
-
-    async def remove_manual(self, enrolment: Enrolment) -> None:
-        """Take back an enrolment that was added by hand."""
-        self._told.remove(replace(enrolment, origin=MANUAL))
-        if not self._told.of(enrolment.person):
-            self.rosters.forget(enrolment.person)
-        self._changed(enrolment.person)
-        await self._store.remove_enrolment(enrolment)
 
     # -- all that is known of somebody -------------------------------------------------------------------------
 

@@ -184,14 +184,6 @@ class Store(Protocol):
         """Everybody kept out of a course, those whose time is over too."""
         ...
 
-    async def add_exclusion(self, exclusion: Exclusion) -> None:
-        """Add or replace one exclusion (person, course)."""
-        ...
-
-    async def remove_exclusion(self, person: str, course: str) -> None:
-        """Remove one exclusion; nothing happens if it is not there."""
-        ...
-
     async def load_pending(self) -> Sequence[Pending]:
         """What was typed and says nobody yet, oldest first."""
         ...
@@ -243,21 +235,6 @@ class Store(Protocol):
         """
         ...
 
-    async def add_enrolment(self, enrolment: Enrolment, listed: Listed | None = None) -> None:
-        """Add or replace one manual enrolment (person, course, role).
-
-        Args:
-            listed: the person's names, if they have never logged in.
-        """
-        ...
-
-    async def remove_enrolment(self, enrolment: Enrolment) -> None:
-        """Remove one manual enrolment; nothing happens if it is not there.
-
-        Who never logged in and is in no course any more is forgotten.
-        """
-        ...
-
     async def load_pins(self) -> Mapping[str, str]:
         """People whom the campus file names: ``source:login`` of the file to the person's key."""
         ...
@@ -297,12 +274,6 @@ class Store(Protocol):
 
     async def append_audit(self, entry: AuditEntry) -> None:
         """Append one entry."""
-        ...
-
-    async def load_audit(
-        self, course: str | None = None, limit: int = 200
-    ) -> Sequence[AuditEntry]:
-        """The newest entries first."""
         ...
 
     async def find_audit(

@@ -16,7 +16,7 @@ from .statements import delete_all, insert_into, upsert, upsert_all
 from .tables import AUDIT, ENROLMENTS, EXCLUSIONS, MEMBERS, PENDING, PEOPLE, PINS, RECORDS, ROSTERS
 from .values import Row
 
-__all__ = ["add", "keep_answer", "keep_by_hand", "keep_pin", "keep_roster", "remove"]
+__all__ = ["keep_answer", "keep_by_hand", "keep_pin", "keep_roster"]
 
 _FORGET: Final = delete(MEMBERS).where(
     MEMBERS.c.key == bindparam("gone"), ~exists().where(MEMBERS.c.key == ENROLMENTS.c.person)
@@ -109,19 +109,6 @@ def keep_by_hand(connection: Connection, changes: HandChanges) -> None:
     upsert_all(connection, RECORDS, [*map(record_rows.record_row, changes.records)])
     if changes.entries:
         connection.execute(AUDIT.insert(), [*map(record_rows.audit_row, changes.entries)])
-
-
-def add(connection: Connection, enrolment: Row, listed: Row | None) -> None:
-    """Add or replace one enrolment, and the name of somebody who has never logged in."""
-    upsert(connection, ENROLMENTS, enrolment)
-    if listed and not _is_known(connection, listed["key"]):
-        upsert(connection, MEMBERS, listed)
-
-
-def remove(connection: Connection, enrolment: dict[str, Any]) -> None:
-    """Remove one enrolment, if it is there."""
-    delete_all(connection, ENROLMENTS, [enrolment])
-    connection.execute(_FORGET, {"gone": enrolment["person"]})
 
 
 def keep_pin(connection: Connection, pin: Row) -> None:

@@ -123,15 +123,6 @@ class MemoryStore:
         """Everybody kept out of a course."""
         return [self._exclusions[key] for key in sorted(self._exclusions)]
 
-    async def add_exclusion(self, exclusion: Exclusion) -> None:
-        """Add or replace one exclusion."""
-        people_rows.exclusion_row(exclusion)
-        self._exclusions[exclusion.person, exclusion.course] = exclusion
-
-    async def remove_exclusion(self, person: str, course: str) -> None:
-        """Remove one exclusion, if it is there."""
-        self._exclusions.pop((person, course), None)
-
     async def load_pending(self) -> Sequence[Pending]:
         """What was typed and says nobody yet, oldest first."""
         return sorted(self._pending.values(), key=lambda pending: (pending.at, pending.id))
@@ -183,9 +174,9 @@ class MemoryStore:
         for entry in changes.entries:
             record_rows.audit_row(entry)
         for one in changes.drop:
-            await self._drop(one)
+            self._drop(one)
         for one in changes.put:
-            await self._put(one)
+            self._put(one)
         self._listed |= {one.key: one for one in changes.listed if one.key not in self._people}
         self._forget({one.person for one in changes.drop if isinstance(one, Enrolment)})
         for key in changes.forget:
@@ -193,23 +184,23 @@ class MemoryStore:
         self._records.update({(record.kind, record.id): record for record in kept})
         self._audit += changes.entries
 
-    async def _put(self, one: Enrolment | Exclusion | Pending) -> None:
+    def _put(self, one: Enrolment | Exclusion | Pending) -> None:
         match one:
             case Enrolment():
-                await self.add_enrolment(one)
+                self._enrolments[_key(one)] = one
             case Exclusion():
-                await self.add_exclusion(one)
+                self._exclusions[one.person, one.course] = one
             case Pending():
-                await self.save_pending(one)
+                self._pending[one.id] = one
 
-    async def _drop(self, one: Enrolment | Exclusion | Pending) -> None:
+    def _drop(self, one: Enrolment | Exclusion | Pending) -> None:
         match one:
             case Enrolment():
                 self._enrolments.pop(_key(one), None)
             case Exclusion():
-                await self.remove_exclusion(one.person, one.course)
+                self._exclusions.pop((one.person, one.course), None)
             case Pending():
-                await self.remove_pending(one.id)
+                self._pending.pop(one.id, None)
 
     async def load_secret(self, name: str) -> bytes | None:
         """What was kept under this name, sealed."""
@@ -222,20 +213,6 @@ class MemoryStore:
         else:
             record_rows.secret_row(name, sealed, whose)
             self._secrets[name] = sealed, whose
-
-    async def add_enrolment(self, enrolment: Enrolment, listed: Listed | None = None) -> None:
-        """Add or replace one manual enrolment."""
-        people_rows.enrolment_row(enrolment)
-        if listed is not None:
-            people_rows.listed_row(listed)
-            if listed.key not in self._people:
-                self._listed[listed.key] = listed
-        self._enrolments[_key(enrolment)] = enrolment
-
-    async def remove_enrolment(self, enrolment: Enrolment) -> None:
-        """Remove one manual enrolment, if it is there."""
-        self._enrolments.pop(_key(enrolment), None)
-        self._forget({enrolment.person})
 
     async def load_pins(self) -> Mapping[str, str]:
         """Entries of the campus file to people's keys."""
@@ -282,13 +259,6 @@ class MemoryStore:
         """Append one entry."""
         record_rows.audit_row(entry)
         self._audit.append(entry)
-
-    async def load_audit(
-        self, course: str | None = None, limit: int = 200
-    ) -> Sequence[AuditEntry]:
-        """The newest entries first."""
-        found = [e for e in reversed(self._audit) if course is None or e.course == course]
-        return found[: max(limit, 0)]
 
     async def find_audit(
         self, query: AuditQuery, *, before: int | None = None, limit: int = 200

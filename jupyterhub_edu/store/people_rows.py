@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyterhub_edu.domain.pending import Pending, Waits
 from jupyterhub_edu.domain.people import (
+    MANUAL,
     CourseRole,
     Enrolment,
     Exclusion,
@@ -265,9 +266,15 @@ def read_pending(row: Row) -> Pending:
 
 
 def by_hand_row(one: Enrolment | Exclusion | Pending) -> dict[str, Any]:
-    """Spell what was changed by hand."""
+    """Spell what was changed by hand.
+
+    Raises:
+        ValueError: an enrolment of another origin.
+    """
     match one:
         case Enrolment():
+            if one.origin != MANUAL:
+                raise ValueError(f"not a manual enrolment: {one.origin}")
             return enrolment_row(one)
         case Exclusion():
             return exclusion_row(one)

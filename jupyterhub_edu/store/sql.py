@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select
+from sqlalchemy import Connection, delete, insert, or_, select
 
 from jupyterhub_edu.domain.admissions import Admission, Stage
 from jupyterhub_edu.domain.pending import Pending
@@ -160,16 +160,6 @@ class SqlStore:
         query = select(EXCLUSIONS).order_by(*EXCLUSIONS.primary_key)
         return await self._thread.do(lambda c: read(c, query, people_rows.read_exclusion))
 
-    async def add_exclusion(self, exclusion: Exclusion) -> None:
-        """Add or replace one exclusion."""
-        values = people_rows.exclusion_row(exclusion)
-        await self._thread.do(lambda c: upsert(c, EXCLUSIONS, values))
-
-    async def remove_exclusion(self, person: str, course: str) -> None:
-        """Remove one exclusion, if it is there."""
-        same = and_(EXCLUSIONS.c.person == person, EXCLUSIONS.c.course == course)
-        await self._thread.do(lambda c: c.execute(delete(EXCLUSIONS).where(same)))
-
     async def load_pending(self) -> Sequence[Pending]:
         """What was typed and says nobody yet, oldest first."""
         query = select(PENDING).order_by(PENDING.c.at, PENDING.c.id)
@@ -239,17 +229,6 @@ class SqlStore:
             values = record_rows.secret_row(name, sealed, whose)
             await self._thread.do(lambda c: upsert(c, SECRETS, values))
 
-    async def add_enrolment(self, enrolment: Enrolment, listed: Listed | None = None) -> None:
-        """Add or replace one manual enrolment."""
-        values = people_rows.enrolment_row(enrolment)
-        names = people_rows.listed_row(listed) if listed else None
-        await self._thread.do(lambda c: enrolling.add(c, values, names))
-
-    async def remove_enrolment(self, enrolment: Enrolment) -> None:
-        """Remove one manual enrolment, if it is there."""
-        values = people_rows.enrolment_row(enrolment)
-        await self._thread.do(lambda c: enrolling.remove(c, values))
-
     async def load_pins(self) -> Mapping[str, str]:
         """Entries of the campus file to people's keys."""
         return await self._thread.do(
@@ -300,15 +279,6 @@ class SqlStore:
         """Append one entry."""
         values = record_rows.audit_row(entry)
         await self._thread.do(lambda c: c.execute(insert(AUDIT), values))
-
-    async def load_audit(
-        self, course: str | None = None, limit: int = 200
-    ) -> Sequence[AuditEntry]:
-        """The newest entries first."""
-        query = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(max(limit, 0))
-        if course is not None:
-            query = query.where(AUDIT.c.course == course)
-        return await self._thread.do(lambda c: read(c, query, record_rows.read_audit))
 
     async def find_audit(
         self, query: AuditQuery, *, before: int | None = None, limit: int = 200

@@ -30,6 +30,7 @@ from jupyterhub_edu.domain.quantities import Cpu, Memory
 from jupyterhub_edu.domain.rules import CourseRule, map_pattern
 from jupyterhub_edu.ports import Clock
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.by_hand import put_by_hand
 
 from .world import AClock, FakeHub, FakeInventory, FakeSource
 
@@ -178,5 +179,5 @@ async def enrol(core: Core, login: str, **courses: CourseRole) -> Person:
     """Sign somebody in and enrol them by hand: ``await enrol(core, "ada", ml=CourseRole.STUDENT)``."""
     person = await core.sign_in(an_identity(login, at=core.clock()), login)
     for course, role in courses.items():
-        await core.roll.add_manual(an_enrolment(person.key, course, role=role))
+        await put_by_hand(core.roll, an_enrolment(person.key, course, role=role))
     return person

@@ -13,6 +13,7 @@ from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.store import open_store
 from jupyterhub_edu.store.migrate import migration_config
 from jupyterhub_edu.store.tables import METADATA, VERSION_TABLE
+from tests.audited import audited
 from tests.postgres.server import database_url
 from tests.unit.store.values import OF_THE_FIRST_SCHEMA, an_admission, an_entry
 
@@ -91,7 +92,7 @@ async def test_a_row_of_the_audit_may_lose_a_name(store, engine):
     with engine.begin() as connection:
         connection.execute(text("UPDATE edu_audit SET target = 'erased-1'"))
 
-    assert [entry.target for entry in await store.load_audit()] == ["erased-1"]
+    assert [entry.target for entry in await audited(store)] == ["erased-1"]
 
 
 async def test_what_the_first_schema_held_is_kept(postgres_url, engine):
@@ -181,7 +182,7 @@ async def test_a_hub_that_was_cut_off_while_another_holds_the_database_writes_no
     with pytest.raises(StoreError, match="Another hub uses"):
         await store.append_audit(an_entry(target="from the first"))
 
-    assert list(await second.load_audit()) == []
+    assert list(await audited(second)) == []
     await second.close()
 
 
@@ -199,7 +200,7 @@ async def test_a_hub_that_was_cut_off_while_another_was_there_writes_nothing_eve
 
     third = open_store(postgres_url)
     await third.open()
-    assert list(await third.load_audit()) == []
+    assert list(await audited(third)) == []
     await third.close()
 
 

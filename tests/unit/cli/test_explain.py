@@ -20,7 +20,7 @@ from jupyterhub_edu.domain.people import (
     source_origin,
 )
 from jupyterhub_edu.domain.profiles import Granted
-from jupyterhub_edu.ports import Record, utc_now
+from jupyterhub_edu.ports import HandChanges, Record, utc_now
 from jupyterhub_edu.store import open_store
 from tests.fakes.campus import some_amounts
 
@@ -219,7 +219,7 @@ def test_what_was_done_by_hand_counts_for_people_of_a_roster_too(explain, hub):
     by_hand = Enrolment(eva.key, "ml", CourseRole.ASSISTANT, MANUAL, by="ola")
     hub(
         ("save_answer", eva, source_origin("roster"), []),
-        ("add_enrolment", by_hand),
+        ("save_by_hand", HandChanges(put=[by_hand])),
         ("touch_roster", source_origin("roster"), "ml", HEARD),
     )
     result = explain("--person", "roster:eva", "--course", "ml", *AT)
@@ -232,7 +232,7 @@ def test_what_was_done_by_hand_counts_for_people_of_a_roster_too(explain, hub):
 def test_who_is_kept_out_by_hand_is_told_by_whom(explain, hub):
     hub(
         ("save_answer", KIM, AD, [KIMS]),
-        ("add_exclusion", Exclusion(KIM.key, "ml", "ola", "left the group")),
+        ("save_by_hand", HandChanges(put=[Exclusion(KIM.key, "ml", "ola", "left the group")])),
     )
     result = explain("--person", "ad:kim", "--course", "ml", *AT)
     answer = json.loads(explain("--person", "ad:kim", "--course", "ml", *AT, "--json").stdout)

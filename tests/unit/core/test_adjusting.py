@@ -25,6 +25,7 @@ from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.ports import Record, StoreError, TroubleKind
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
 from tests.fakes.campus import a_core, enrol
 from tests.fakes.world import AClock
 from tests.unit.campus.conftest import ENVIRON, SMALL
@@ -149,7 +150,7 @@ async def test_each_change_stands_in_the_audit_with_what_was_before(world):
     await world.by().set("title", "Learning Machines")
     await world.by().drop("title")
 
-    back, set_ = (await world.store.load_audit("ml"))[:2]
+    back, set_ = (await audited(world.store, "ml"))[:2]
     assert (set_.act, set_.actor, set_.address) == ("adjust", "tea", "192.0.2.1")
     assert set_.details == {
         "field": "title",
@@ -220,7 +221,7 @@ async def test_refused_and_nothing_has_changed(world, who, field, value, error):
 
     assert world.core.campus is before
     assert world.core.adjustments.all() == ()
-    assert not [e for e in await world.store.load_audit("ml") if e.act == "adjust"]
+    assert not [e for e in await audited(world.store, "ml") if e.act == "adjust"]
 
 
 ALLOWED: dict[str, tuple[str, str, Any]] = {

@@ -15,6 +15,8 @@ from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import ServersError, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
+from tests.by_hand import put_by_hand
 from tests.fakes.campus import (
     NOW,
     a_campus,
@@ -86,7 +88,7 @@ async def test_cards_are_what_the_course_offers_to_ones_roles_strongest_first():
     core = a_core(a_campus(courses=[a_course(offers=offers)]))
     await core.ready()
     student = await enrol(core, "ada", ml=STUDENT)
-    await core.roll.add_manual(an_enrolment(student.key, role=TEACHER, ends=NOW))
+    await put_by_hand(core.roll, an_enrolment(student.key, role=TEACHER, ends=NOW))
     bob = await enrol(core, "bob")
 
     def shown(person: Any) -> list[tuple[str, bool, tuple[int, int] | None]]:
@@ -143,7 +145,7 @@ async def test_may(who, course, about, acts):
         "out": await enrol(core, "out", db=TEACHER),
         "old": await enrol(core, "old"),
     }
-    await core.roll.add_manual(an_enrolment(people["old"].key, role=TEACHER, ends=NOW))
+    await put_by_hand(core.roll, an_enrolment(people["old"].key, role=TEACHER, ends=NOW))
     key = people[about].key if about else None
     assert [act for act in Act if core.may(act, people[who], course, about=key)] == acts
 
@@ -158,7 +160,7 @@ async def test_a_stop_is_written_down_first():
     core.servers.broken = "the hub is busy"  # type: ignore[attr-defined]
     with pytest.raises(ServersError):
         await core.stop("tea", admission, "10.0.0.7")
-    (entry,) = await core.store.load_audit("ml")
+    (entry,) = await audited(core.store, "ml")
     assert (entry.actor, entry.act, entry.target, entry.address) == (
         "tea",
         "stop",

@@ -16,6 +16,8 @@ from jupyterhub_edu.domain.courses import Caps
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import StoreError
+from tests.audited import audited
+from tests.by_hand import drop_by_hand, put_by_hand
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
 from tests.fakes.world import AClock, FakeHub
 
@@ -36,8 +38,8 @@ async def core(hub: FakeHub):
     await enrol(core, "asa", ml=ASSISTANT)
     await enrol(core, "ada", ml=STUDENT)
     bob = await enrol(core, "bob", db=STUDENT)
-    await core.roll.add_manual(an_enrolment(bob.key, "ml", sections=frozenset({"g2"})))
-    await core.roll.add_manual(an_enrolment("ad:id-eve", "ml"))
+    await put_by_hand(core.roll, an_enrolment(bob.key, "ml", sections=frozenset({"g2"})))
+    await put_by_hand(core.roll, an_enrolment("ad:id-eve", "ml"))
     yield core
     await core.close()
 
@@ -75,7 +77,7 @@ async def test_every_student_with_an_account_is_started_and_nobody_else(core, hu
         "ada": "Starting",
         "bob": "Starting",
     }
-    assert [(e.actor, e.act, e.target) for e in await core.store.load_audit()] == [
+    assert [(e.actor, e.act, e.target) for e in await audited(core.store)] == [
         ("tea", "start-for", "bob"),
         ("tea", "start-for", "ada"),
         ("tea", "start-class", ""),
@@ -136,7 +138,7 @@ async def test_one_that_is_planned_begins_at_its_time(core, hub):
 async def test_it_is_done_by_the_right_that_its_author_then_has(core, hub):
     await staff(core).plan("notebook", at=NOW + timedelta(minutes=5))
     tea = core.roll.by_hub_name("tea")
-    await core.roll.remove_manual(core.roll.enrolments_in(tea, "ml")[0])
+    await drop_by_hand(core.roll, core.roll.enrolments_in(tea, "ml")[0])
     core.clock.pass_(minutes=5)
     await core.class_starts.tend()
     done = await settled(core)
@@ -153,7 +155,7 @@ async def test_one_that_is_called_off_does_not_begin(core, hub):
     done = await settled(core)
     assert (done.stage, done.why, hub.started) == (Stage.STOPPED, "called off", [])
     assert (await outcomes(core))["ada"].words == "Not on"
-    acts = [entry.act for entry in await core.store.load_audit()]
+    acts = [entry.act for entry in await audited(core.store)]
     assert acts == ["call-off-class-start", "start-class"]
     await staff(core).plan(at=NOW + timedelta(minutes=9))
 

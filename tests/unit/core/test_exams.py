@@ -30,6 +30,8 @@ from jupyterhub_edu.domain.schedule import Period
 from jupyterhub_edu.domain.usage import By, UsageQuery
 from jupyterhub_edu.ports import Record, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
+from tests.by_hand import put_by_hand
 from tests.fakes.campus import (
     NOW,
     T4,
@@ -188,7 +190,7 @@ async def test_an_exam_of_a_section_is_for_those_who_are_in_it_when_it_is_prepar
     ada = world.core.roll.by_hub_name("ada")
     assert ada is not None
     in_b = an_enrolment(ada.key, "ml", role=STUDENT, sections=frozenset({"B"}))
-    await world.core.roll.add_manual(in_b)
+    await put_by_hand(world.core.roll, in_b)
     id = await world.prepare(section="B", title="  Midterm,\tB ")
     exam = world.by().find(id).exam
     assert (exam.participants, exam.title) == (frozenset({ada.key}), "Midterm, B")
@@ -207,7 +209,7 @@ async def test_what_is_done_is_in_the_audit_with_it():
     await world.by().end(id)
     other = await world.prepare()
     await world.by().call_off(other)
-    entries = [e for e in reversed(await world.store.load_audit("ml")) if e.actor == "tea"]
+    entries = [e for e in reversed(await audited(world.store, "ml")) if e.actor == "tea"]
     acts = "prepare-exam change-exam begin-exam end-exam prepare-exam call-off-exam"
     assert [e.act for e in entries] == acts.split()
     assert {e.address for e in entries} == {"192.0.2.1"}

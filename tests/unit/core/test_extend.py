@@ -18,6 +18,7 @@ from jupyterhub_edu.domain.grants import NO_CEILINGS, Ceilings
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.reasons import Code, ExtendCode
 from jupyterhub_edu.ports import Store, StoreError
+from tests.audited import audited
 from tests.fakes.campus import T4, a_campus, a_core, a_course, a_profile, enrol
 
 HOUR = timedelta(hours=1)
@@ -88,7 +89,7 @@ async def test_a_session_goes_on_as_often_as_it_may_and_each_time_is_written_dow
         assert await world.kept() == [longer]
     world.go_to(admission)
     assert await world.extend(admission) == [ExtendCode.NO_TIMES_LEFT]
-    entries = await world.core.store.load_audit()
+    entries = await audited(world.core.store)
     assert [(e.actor, e.act, e.target, e.address) for e in entries] == [
         ("ada", "extend", "ada", "192.0.2.1")
     ] * 2
@@ -139,7 +140,7 @@ async def test_what_cannot_be_kept_has_not_happened(monkeypatch: pytest.MonkeyPa
         with pytest.raises(StoreError):
             await world.extend(admission)
     assert world.now(admission) == before
-    assert await world.core.store.load_audit() == []
+    assert await audited(world.core.store) == []
     assert await world.extend(admission) == []
 
 
@@ -183,7 +184,7 @@ async def test_staff_extend_for_somebody(
     ended_at = admission.reserved_at + (OWN_END if codes else hours * HOUR)
     longer = world.now(admission)
     assert (longer.ends_at, longer.extended) == (ended_at, 0)
-    written = [(e.actor, e.target) for e in await world.core.store.load_audit()]
+    written = [(e.actor, e.target) for e in await audited(world.core.store)]
     assert written == ([] if codes else [("tea", "ada")])
 
 

@@ -24,6 +24,8 @@ from jupyterhub_edu.domain.people import CourseRef, CourseRole, Member, Roster
 from jupyterhub_edu.identity import SOURCE_TYPES
 from jupyterhub_edu.ports import Record, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
+from tests.by_hand import put_by_hand
 from tests.fakes.campus import NOW, a_core, an_enrolment, enrol
 from tests.fakes.world import AClock
 
@@ -88,9 +90,9 @@ class World:
         await enrol(self.core, "root")
         for login, role in (("tea", TEACHER), ("two", TEACHER), ("asa", ASSISTANT)):
             person = await enrol(self.core, login)
-            await self.core.roll.add_manual(an_enrolment(person.key, "ml-h26", role=role))
+            await put_by_hand(self.core.roll, an_enrolment(person.key, "ml-h26", role=role))
         ada = await enrol(self.core, "ada")
-        await self.core.roll.add_manual(an_enrolment(ada.key, "ml-h26", role=STUDENT))
+        await put_by_hand(self.core.roll, an_enrolment(ada.key, "ml-h26", role=STUDENT))
         await enrol(self.core, "dba", db=TEACHER)
         return self
 
@@ -140,7 +142,7 @@ async def test_whoever_copies_teaches_and_nobody_else_comes_along(world: World):
     await world.copy()
     people = ("tea", "two", "asa", "ada", "dba", "root")
     assert [world.role(one, "ml-v27") for one in people] == [TEACHER, *[None] * 5]
-    acts = [(entry.act, entry.target) for entry in await world.store.load_audit("ml-v27")]
+    acts = [(entry.act, entry.target) for entry in await audited(world.store, "ml-v27")]
     assert acts == [("enrol", "tea"), ("copy-course", "")]
 
 
@@ -246,7 +248,7 @@ async def test_what_does_not_fit_is_refused_and_a_teacher_learns_of_no_other_cou
 async def test_an_administrator_makes_a_course(world: World):
     made = await world.as_("root").create("new", {"title": "New", "term": "v27"})
     assert world.core.campus.courses[made.id].title == "New"
-    entry = (await world.store.load_audit("new"))[0]
+    entry = (await audited(world.store, "new"))[0]
     assert (entry.actor, entry.act, entry.details["key"]) == ("root", "create-course", "new")
 
 
@@ -288,7 +290,7 @@ async def test_a_course_is_archived_and_opened_again(world: World):
     await root.set_state("ml-v27", "archived")
     assert not world.core.campus.courses["ml-v27"].is_open(NOW)
     assert str(world.core.campus.courses["ml-v27"].state) == "archived"
-    entry = (await world.store.load_audit("ml-v27"))[0]
+    entry = (await audited(world.store, "ml-v27"))[0]
     assert (entry.details["before"], entry.details["after"]) == ("open", "archived")
     await root.set_state("ml-v27", "open")
     assert world.core.campus.courses["ml-v27"].state is CourseState.OPEN

@@ -30,6 +30,7 @@ from jupyterhub_edu.domain.reasons import Code
 from jupyterhub_edu.domain.schedule import Period
 from jupyterhub_edu.ports import Record, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
 from tests.fakes.campus import NOW, T4, a_campus, a_core, a_course, a_profile, enrol
 
 HOUR = timedelta(hours=1)
@@ -141,7 +142,7 @@ async def test_a_teacher_gives_up_to_the_ceiling_and_it_is_written_down(what: Li
     grant = await world.give(what, why="was ill")
     assert world.core.grants.of("ml") == (grant,)
     assert not grant.approved
-    entry = (await world.store.load_audit("ml"))[0]
+    entry = (await audited(world.store, "ml"))[0]
     assert (entry.actor, entry.act, entry.target, entry.address) == (
         "tea",
         "grant",
@@ -157,7 +158,7 @@ async def test_above_the_ceiling_a_teacher_gives_nothing_and_an_administrator_ma
     with pytest.raises(AboveCeiling):
         await world.give(what)
     assert world.core.grants.of("ml") == ()
-    assert "grant" not in [entry.act for entry in await world.store.load_audit("ml")]
+    assert "grant" not in [entry.act for entry in await audited(world.store, "ml")]
     assert (await world.give(what, by="root")).approved
 
 

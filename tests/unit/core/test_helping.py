@@ -15,6 +15,8 @@ from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import Record, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
+from tests.by_hand import drop_by_hand
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
 from tests.fakes.world import AClock, FakeVisits
 
@@ -64,7 +66,7 @@ class World:
         return ("tea", "ada", "") in self.visits.let
 
     async def acts(self) -> list[tuple[str, str, str]]:
-        found = await self.store.load_audit("ml")
+        found = await audited(self.store, "ml")
         return [(e.actor, e.act, e.target) for e in reversed(found)]
 
 
@@ -131,7 +133,7 @@ async def the_session_ends(world: World) -> None:
 
 async def the_helper_leaves(world: World) -> None:
     tea = world.who("tea")
-    await world.core.roll.remove_manual(an_enrolment(tea.key, "ml", role=TEACHER))
+    await drop_by_hand(world.core.roll, an_enrolment(tea.key, "ml", role=TEACHER))
 
 
 async def an_exam_begins(world: World) -> None:

@@ -20,6 +20,8 @@ from jupyterhub_edu.domain.campus import FilePerson, SourceInfo
 from jupyterhub_edu.domain.pending import Waits
 from jupyterhub_edu.domain.people import CourseRef, CourseRole, Exclusion, Member, Person, Roster
 from jupyterhub_edu.ports import AuditEntry, StoreError
+from tests.audited import audited
+from tests.by_hand import put_by_hand
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, an_identity, enrol
 from tests.fakes.finders import FakeFinder
 from tests.fakes.world import AClock, FakeSource
@@ -89,7 +91,7 @@ class World:
         return self.core.roll.course_role(self.who(login), "ml", self.clock())
 
     async def audit(self) -> Sequence[AuditEntry]:
-        return list(reversed(await self.core.store.load_audit()))
+        return list(reversed(await audited(self.core.store)))
 
     async def again(self) -> Core:
         """The same after a restart."""
@@ -110,10 +112,9 @@ def kinds(diff: Diff) -> dict[str, str]:
 async def test_each_line_says_what_it_comes_to(world: World) -> None:
     world.lms.people.append(an_identity("boss", source="lms"))
     boss = Exclusion("lms:id-boss", "ml", "adm", "banned")
-    await world.core.roll.exclusions.add(boss)
-    await world.core.roll.add_manual(
-        an_enrolment("ad:id-adm", role=TEACHER)  # somebody whom a teacher may not touch
-    )
+    await put_by_hand(world.core.roll, boss)
+    untouchable = an_enrolment("ad:id-adm", role=TEACHER)  # by a teacher
+    await put_by_hand(world.core.roll, untouchable)
     diff = await world.diff(
         "person,role,exclude,ends\n"
         "1001,,,\nzoe,assistant,,2026-12-31\nstu,,,\nsue,assistant,,\nrose,,,\nasa,,yes,\n"

@@ -33,6 +33,8 @@ from jupyterhub_edu.domain.courses import CourseState, Joining
 from jupyterhub_edu.domain.joining import CODE_LENGTH, CODE_SIGNS, JoinCode, fold_code
 from jupyterhub_edu.domain.people import CourseRole, Enrolment
 from jupyterhub_edu.ports import StoreError
+from tests.audited import audited
+from tests.by_hand import drop_by_hand
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, enrol
 from tests.fakes.world import AClock
 
@@ -99,7 +101,7 @@ def change(core: Core, course: str, **what: object) -> None:
 
 
 async def acts(core: Core) -> list[str]:
-    return [entry.act for entry in await core.store.load_audit()]
+    return [entry.act for entry in await audited(core.store)]
 
 
 # -- asking --------------------------------------------------------------------------------------------------------
@@ -132,7 +134,7 @@ async def test_who_is_let_in_is_enrolled_by_the_teacher_with_the_reason(core):
         why=why,
     )
     assert (role(core), door(core).waiting(), newcomer(core).asked("ml")) == (STUDENT, [], None)
-    approved, by_ada = await core.store.load_audit()
+    approved, by_ada = await audited(core.store)
     assert (approved.actor, approved.act, approved.target) == ("tea", "approve-join", "ada")
     assert approved.details == {"role": "student", "why": why}
     assert (by_ada.actor, by_ada.act, by_ada.course, by_ada.address) == (
@@ -300,7 +302,7 @@ async def test_every_code_that_lets_nobody_in_gets_the_same_answer(core):
     answers["suspended"] = await refused(core, code.text)
     change(core, "ml", state=CourseState.OPEN)
 
-    await core.roll.remove_manual(core.roll.enrolments_in(tea, "ml")[0])
+    await drop_by_hand(core.roll, core.roll.enrolments_in(tea, "ml")[0])
     answers["of who may not"] = await refused(core, code.text)
     await enrol(core, "tea", ml=TEACHER)
 

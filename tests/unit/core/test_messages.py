@@ -20,6 +20,8 @@ from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import Record, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
+from tests.by_hand import drop_by_hand, put_by_hand
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
 from tests.fakes.world import AClock
 
@@ -47,7 +49,7 @@ class World:
             await enrol(core, login, **courses)
         ada = await enrol(core, "ada")
         red = frozenset({"red"})
-        await core.roll.add_manual(an_enrolment(ada.key, "ml", sections=red))
+        await put_by_hand(core.roll, an_enrolment(ada.key, "ml", sections=red))
         return self
 
     async def start(self, login: str) -> str:
@@ -132,7 +134,7 @@ async def test_a_message_ends_by_itself_and_is_forgotten(world):
 async def test_who_leaves_the_course_is_told_no_more(world):
     await world.sending().send(Whom.PERSON, "For you", to="bob")
     bob = world.who("bob")
-    await world.core.roll.remove_manual(an_enrolment(bob.key, "ml"))
+    await drop_by_hand(world.core.roll, an_enrolment(bob.key, "ml"))
     assert world.told("bob") == []
 
 
@@ -162,7 +164,7 @@ async def test_a_message_can_be_taken_back_by_the_course_alone(world):
 async def test_what_cannot_be_sent(world, whom, text, to, lasts, why):
     with pytest.raises(why):
         await world.sending().send(whom, text, to=to, lasts=lasts)
-    assert await world.store.load_audit() == []
+    assert await audited(world.store) == []
 
 
 async def test_lines_become_one_and_markup_stays_text(world):
@@ -192,7 +194,7 @@ async def test_a_course_shows_twenty_at_a_time(world):
 async def test_sending_and_taking_back_are_in_the_audit(world):
     message = await world.sending().send(Whom.PERSON, "Come to room 3", to="bob")
     await world.sending().take_back(message.id)
-    back, sent = await world.store.load_audit("ml")
+    back, sent = await audited(world.store, "ml")
     assert (sent.actor, sent.act, sent.target, sent.address) == (
         *("tea", "message", "bob", "192.0.2.7"),
     )

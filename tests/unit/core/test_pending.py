@@ -27,6 +27,8 @@ from jupyterhub_edu.domain.people import (
 )
 from jupyterhub_edu.ports import Gone, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
+from tests.by_hand import drop_by_hand, put_by_hand
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_identity, enrol
 from tests.fakes.finders import FakeFinder
 from tests.fakes.rosters import FakeRosters
@@ -86,7 +88,7 @@ class World:
         return self.core.roll.course_role(person, "ml", self.clock()) if person else None
 
     async def acts(self) -> list[str]:
-        return [entry.act for entry in await self.store.load_audit()]
+        return [entry.act for entry in await audited(self.store)]
 
     async def lists(self, source: str, *logins: str) -> None:
         """A roster of another course names them."""
@@ -228,7 +230,7 @@ async def test_it_waits_and_says_why(world, typed, why):
     assert (pending.waits, pending.typed) == (why, typed)
     assert WORDS[why].sentence
     assert await world.store.load_pending() == [pending]
-    (entry,) = await world.store.load_audit()
+    (entry,) = await audited(world.store)
     # What was typed is not in the audit, from which nothing can be taken.
     assert (entry.act, entry.target) == ("wait", "")
     assert entry.details == {"pending": pending.id, "role": "student", "why": ""}
@@ -297,7 +299,7 @@ async def test_a_sync_settles_it_with_dates_author_and_reason(world):
     assert kept == Enrolment(
         "lti:id-ola", "ml", ASSISTANT, "manual", NOW, ends, by="tea", why="helps"
     )
-    settled, waited = await world.store.load_audit()
+    settled, waited = await audited(world.store)
     assert (settled.act, settled.actor, settled.target) == ("settle", "tea", "lti:id-ola")
     assert (
         settled.details
@@ -473,14 +475,14 @@ async def test_a_role_lost_while_a_source_was_asked_is_lost(world, monkeypatch):
     tea = world.core.roll.by_hub_name("tea")
 
     async def find(name: str) -> Any:
-        await world.core.roll.exclusions.add(Exclusion(tea.key, "ml", "adm"))
+        await put_by_hand(world.core.roll, Exclusion(tea.key, "ml", "adm"))
         return [in_ad("ola", "1001")] if name == "1001" else []
 
     monkeypatch.setattr(world.ad, "find", find)
     for typed in ("1001", "1002"):
         with pytest.raises(NotYours):
             await world.by().enrol(typed, STUDENT)
-        await world.core.roll.exclusions.remove(tea.key, "ml")
+        await drop_by_hand(world.core.roll, Exclusion(tea.key, "ml", ""))
     assert (world.pending, await world.acts()) == ([], [])
 
 
@@ -500,7 +502,7 @@ async def test_what_waits_is_taken_back(world, by_id):
     pending = await world.waits("SIS-1001")
     await world.by().take_back(pending.id if by_id else "sis-1001")
     assert world.pending == [] == await world.store.load_pending()
-    (entry, _) = await world.store.load_audit()
+    (entry, _) = await audited(world.store)
     assert (entry.act, entry.details) == ("take-back", {"pending": pending.id})
     world.ad.people = [in_ad("ola", "SIS-1001")]
     await world.core.sign_in(in_ad("ola", "SIS-1001"), "ola")
@@ -544,7 +546,7 @@ async def test_it_is_dropped_when(world, dates, days):
     world.clock.pass_(days=1)
     await world.core.settler.retry()
     assert world.pending == [] == await world.store.load_pending()
-    (entry, _) = await world.store.load_audit()
+    (entry, _) = await audited(world.store)
     assert (entry.actor, entry.act, entry.details) == ("", "lapse", {"pending": pending.id})
 
 
@@ -572,14 +574,13 @@ async def broken(*_: Any) -> None:
     raise StoreError("the disk is full")
 
 
-@pytest.mark.parametrize("method", ["save_by_hand", "add_enrolment", "add_exclusion"])
-async def test_what_cannot_be_kept_goes_on_waiting(world, monkeypatch, method):
-    excludes = method == "add_exclusion"
+@pytest.mark.parametrize("excludes", [False, True], ids=["enrolled", "excluded"])
+async def test_what_cannot_be_kept_goes_on_waiting(world, monkeypatch, excludes):
     act = world.by().exclude("1001") if excludes else world.by().enrol("1001", STUDENT)
     pending = await act
     world.ad.people = [in_ad("ola", "1001")]
     with monkeypatch.context() as patch:
-        patch.setattr(world.store, method, broken)
+        patch.setattr(world.store, "save_by_hand", broken)
         await world.core.settler.retry()
         assert world.pending == [pending]
 

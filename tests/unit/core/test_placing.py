@@ -13,6 +13,7 @@ from jupyterhub_edu.core.placing import NoSection, place, sections_tag
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import Record, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
 from tests.fakes.campus import a_campus, a_core, a_course, an_enrolment, enrol
 
 TEACHER, ASSISTANT, STUDENT = CourseRole.TEACHER, CourseRole.ASSISTANT, CourseRole.STUDENT
@@ -77,7 +78,7 @@ async def test_they_stand_beside_those_of_a_source_in_that_course_alone(world):
 async def test_they_survive_a_restart_and_are_in_the_audit(world):
     await world.place("Lab 2")
     await world.place("Lab 3", "Lab 2")
-    entries = [one for one in await world.store.load_audit("ml") if one.act == "sections"]
+    entries = [one for one in await audited(world.store, "ml") if one.act == "sections"]
     assert [(e.actor, e.target, e.address, dict(e.details)) for e in entries] == [
         ("tea", "ada", "192.0.2.7", {"before": "Lab 2", "after": "Lab 2,Lab 3"}),
         ("tea", "ada", "192.0.2.7", {"before": "", "after": "Lab 2"}),

@@ -23,6 +23,8 @@ from jupyterhub_edu.domain.people import (
 )
 from jupyterhub_edu.domain.usage import By, UsageQuery
 from jupyterhub_edu.ports import StoreError
+from tests.audited import audited
+from tests.by_hand import put_by_hand
 from tests.fakes.campus import NOW, a_campus, a_core, an_enrolment, an_identity
 from tests.unit.store.values import a_pending, a_record
 
@@ -36,11 +38,11 @@ async def a_core_that_knows_ada(**kwargs: Any) -> Core:
     core = a_core(a_campus(sources=sources, links=(link,), **kwargs))
     await core.sign_in(an_identity(attributes={"employeeNumber": "17"}), "ada")
     ada = await core.sign_in(an_identity(source="lms", attributes={"idnumber": "17"}), "ada")
-    await core.roll.add_manual(an_enrolment(ada.key, by="tea", why="a guest"))
+    await put_by_hand(core.roll, an_enrolment(ada.key, by="tea", why="a guest"))
     bob = await core.sign_in(an_identity("bob"), "bob")
-    await core.roll.add_manual(an_enrolment(bob.key, by="ada"))
-    await core.roll.exclusions.add(Exclusion(ada.key, "db", "tea", "cheated"))
-    await core.roll.exclusions.add(Exclusion(bob.key, "db", "ada"))
+    await put_by_hand(core.roll, an_enrolment(bob.key, by="ada"))
+    await put_by_hand(core.roll, Exclusion(ada.key, "db", "tea", "cheated"))
+    await put_by_hand(core.roll, Exclusion(bob.key, "db", "ada"))
     await core.store.save_secret(ada.key, b"sealed")
     session = await core.book.admit(StartRequest(ada.key, "ml", "notebook"), ada, "adas")
     await core.stop("tea", session)
@@ -119,7 +121,7 @@ async def test_who_is_erased_is_nowhere_and_others_keep_everything():
         assert [e.by for e in roll.exclusions.in_course("db")] == [stand_in]
     (session,) = await core.store.load_admissions_of(stand_in)
     assert (session.stage, session.person, session.server) == (Stage.ENDED, stand_in, "")
-    assert [(e.actor, e.act, e.target) for e in await core.store.load_audit()] == [
+    assert [(e.actor, e.act, e.target) for e in await audited(core.store)] == [
         ("root", "erase", stand_in),
         ("tea", "stop", stand_in),
     ]

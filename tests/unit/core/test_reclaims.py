@@ -21,6 +21,7 @@ from jupyterhub_edu.domain.schedule import Span
 from jupyterhub_edu.domain.windows import Dated, Window
 from jupyterhub_edu.ports import PodSighting, Record, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, enrol
 from tests.fakes.world import AClock, FakeInventory
 
@@ -104,7 +105,7 @@ class World:
         return self.session(id).ends_at, self.session(id).ends_by
 
     async def acts(self) -> list[tuple[str, str, object]]:
-        entries = reversed(await self.store.load_audit())
+        entries = reversed(await audited(self.store))
         return [(one.act, one.target, one.details.get("why")) for one in entries]
 
     async def bodies(self) -> list[Any]:

@@ -13,6 +13,7 @@ from jupyterhub_edu.domain.campus import SourceInfo
 from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole, Person
 from jupyterhub_edu.ports import Gone, Login, StoreError, Unavailable
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.by_hand import put_by_hand
 from tests.eventually import eventually
 from tests.fakes.campus import NOW, a_campus, a_core, a_person, an_enrolment, an_identity, enrol
 from tests.fakes.world import AClock, FakeSource
@@ -284,7 +285,7 @@ async def test_an_answer_that_cannot_be_kept_holds(world, monkeypatch, caplog, a
 
 
 async def test_after_closing_no_read_goes_on(world):
-    await world.core.roll.add_manual(an_enrolment(world.ada.key))
+    await put_by_hand(world.core.roll, an_enrolment(world.ada.key))
     world.source.let.clear()
     read = asyncio.create_task(world.refresher.reread(world.ada))
     await eventually(lambda: world.source.asked)

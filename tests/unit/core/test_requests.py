@@ -26,6 +26,7 @@ from jupyterhub_edu.domain.grants import Hours
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import AuditEntry, Record, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, enrol
 
 END = NOW + timedelta(days=30)
@@ -72,7 +73,7 @@ class World:
 
     async def acts(self) -> list[str]:
         """What the audit says, oldest first."""
-        return [entry.act for entry in reversed(await self.store.load_audit("ml"))]
+        return [entry.act for entry in reversed(await audited(self.store, "ml"))]
 
     async def kept(self) -> Requests:
         """As a hub that starts now reads them."""
@@ -93,7 +94,7 @@ async def test_a_request_waits_for_an_administrator_and_is_written_down(world: W
     assert world.core.requests.waiting() == [request]
     assert (request.state, request.by, request.why) == (State.OPEN, "tea", "lab 3")
     assert request.wish == {"hours": 40, "person": "ad:id-ada"}
-    entry = (await world.store.load_audit("ml"))[0]
+    entry = (await audited(world.store, "ml"))[0]
     assert (entry.actor, entry.act, entry.address) == ("tea", "ask", "192.0.2.1")
     assert entry.details == {"request": request.id, "kind": "grant"}
 

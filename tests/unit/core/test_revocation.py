@@ -12,6 +12,7 @@ from jupyterhub_edu.domain.campus import SourceInfo
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.ports import Gone, StoreError, Unavailable
+from tests.audited import audited
 from tests.fakes.campus import NOW, a_campus, a_core, enrol
 from tests.fakes.world import FakeHub
 
@@ -42,7 +43,7 @@ class World:
         await self.core.revocation.settle()
 
     async def stops(self) -> list[tuple[str, str]]:
-        return [(e.actor, e.target) for e in await self.core.store.load_audit() if e.act == "stop"]
+        return [(e.actor, e.target) for e in await audited(self.core.store) if e.act == "stop"]
 
 
 @pytest.fixture

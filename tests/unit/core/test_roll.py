@@ -26,6 +26,7 @@ from jupyterhub_edu.domain.people import (
 from jupyterhub_edu.domain.rules import Rule, map_pattern
 from jupyterhub_edu.ports import Gone, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.by_hand import drop_by_hand, put_by_hand
 from tests.fakes.campus import NOW, a_campus, a_course, an_enrolment, an_identity
 
 STUDENT, TEACHER = CourseRole.STUDENT, CourseRole.TEACHER
@@ -138,7 +139,7 @@ async def test_who_cannot_be_kept_holds_in_memory_and_is_kept_the_next_time(worl
 
 async def test_an_answer_replaces_only_its_own_origin(world):
     ada = await world.learn(groups=frozenset({"ml-staff", "x"}), claims=claims(db=STUDENT))
-    await world.roll.add_manual(an_enrolment(ada.key, "db", role=TEACHER))
+    await put_by_hand(world.roll, an_enrolment(ada.key, "db", role=TEACHER))
     assert world.of(ada) == {
         ("ml", TEACHER, "source:ad"),
         ("db", STUDENT, "source:ad"),
@@ -151,13 +152,19 @@ async def test_an_answer_replaces_only_its_own_origin(world):
 async def test_everything_is_the_same_after_a_restart(world):
     world.campus = file(people={ADA: (an_enrolment("", "db"),)}, admins=frozenset({ADA}))
     ada = await world.learn(groups=frozenset({"ml-staff", "root"}))
-    await world.roll.add_manual(an_enrolment(ada.key, "ml"))
+    await put_by_hand(world.roll, an_enrolment(ada.key, "ml"))
     before, again = world.of(ada), world.again()
     await again.load()
     world.roll = again
     assert again.by_hub_name("ada") == ada
     assert world.of(ada) == before
     assert again.site_role(ada) is SiteRole.ADMIN
+
+
+async def test_an_account_whose_name_is_not_known_is_called_as_it_is(world):
+    await world.learn()
+    await world.learn("bob", name="")
+    assert [world.roll.name_of(one) for one in ("ada", "bob", "eve")] == ["Ada", "bob", "eve"]
 
 
 async def test_an_enrolment_by_hand_is_replaced_by_course_and_role(world):
@@ -168,23 +175,23 @@ async def test_an_enrolment_by_hand_is_replaced_by_course_and_role(world):
         an_enrolment(ada.key, ends=until),
         an_enrolment(ada.key, role=TEACHER),
     ):
-        await world.roll.add_manual(enrolment)
+        await put_by_hand(world.roll, enrolment)
     assert {(e.role, e.ends) for e in world.roll.enrolments(ada)} == {
         (STUDENT, until),
         (TEACHER, None),
     }
-    await world.roll.remove_manual(an_enrolment(ada.key))
+    await drop_by_hand(world.roll, an_enrolment(ada.key))
     assert world.of(ada) == {("ml", TEACHER, "manual")}
     assert [e.role for e in await world.store.load_enrolments()] == [TEACHER]
 
 
 async def test_only_enrolments_by_hand_are_added_by_hand(world):
     with pytest.raises(ValueError, match="not a manual enrolment: source:ad"):
-        await world.roll.add_manual(an_enrolment(origin="source:ad"))
+        await put_by_hand(world.roll, an_enrolment(origin="source:ad"))
 
 
 async def test_what_is_not_there_is_removed_without_a_word(world):
-    await world.roll.remove_manual(an_enrolment("ad:nobody"))
+    await drop_by_hand(world.roll, an_enrolment("ad:nobody"))
     assert world.roll.person("ad:nobody") is None
 
 
@@ -194,7 +201,7 @@ async def test_what_is_not_there_is_removed_without_a_word(world):
 async def test_after_a_negative_answer_nothing_counts_and_the_account_stays_theirs(world):
     world.campus = file(people={ADA: (an_enrolment("", "db"),)}, admins=frozenset({ADA}))
     ada = await world.learn(groups=frozenset({"ml-staff", "root"}))
-    await world.roll.add_manual(an_enrolment(ada.key, "ml"))
+    await put_by_hand(world.roll, an_enrolment(ada.key, "ml"))
     lost = await world.roll.lose(ada, GONE)
     assert (lost.active, lost.hub_name) == (False, "ada")
     assert world.of(lost) == set()
@@ -208,7 +215,7 @@ async def test_after_a_negative_answer_nothing_counts_and_the_account_stays_thei
 async def test_who_still_holds_a_former_record_of_somebody_is_told_what_is_so_now(world):
     world.campus = file(admins=frozenset({ADA}))
     former = await world.learn()
-    await world.roll.add_manual(an_enrolment(former.key))
+    await put_by_hand(world.roll, an_enrolment(former.key))
     await world.roll.lose(former, GONE)
     assert former.active
     assert world.of(former) == set()
@@ -218,7 +225,7 @@ async def test_who_still_holds_a_former_record_of_somebody_is_told_what_is_so_no
 async def test_who_comes_back_has_what_was_given_by_hand_and_by_the_file(world):
     world.campus = file(people={ADA: (an_enrolment("", "db"),)})
     ada = await world.learn(groups=frozenset({"ml-staff"}))
-    await world.roll.add_manual(an_enrolment(ada.key, "ml"))
+    await put_by_hand(world.roll, an_enrolment(ada.key, "ml"))
     await world.roll.lose(ada, GONE)
     back = await world.learn()
     assert world.of(back) == {("ml", STUDENT, "manual"), ("db", STUDENT, FROM_FILE)}
@@ -358,9 +365,9 @@ async def test_an_exclusion_beats_every_origin_of_every_identity_in_its_course_a
         attributes={"employeeNumber": "17"}, claims=claims(ml=STUDENT, db=STUDENT)
     )
     await world.learn("x", source="lms", attributes={"idnumber": "17"}, claims=claims(db=TEACHER))
-    await world.roll.add_manual(an_enrolment(ada.key, "db", role=TEACHER))
+    await put_by_hand(world.roll, an_enrolment(ada.key, "db", role=TEACHER))
 
-    await world.roll.exclusions.add(Exclusion(ada.key, "db", "turid", "cheated"))
+    await put_by_hand(world.roll, Exclusion(ada.key, "db", "turid", "cheated"))
 
     assert world.of(ada) == {("ml", STUDENT, "source:ad")}
     assert [e.why for e in world.roll.exclusions.in_course("db")] == ["cheated"]
@@ -368,13 +375,13 @@ async def test_an_exclusion_beats_every_origin_of_every_identity_in_its_course_a
 
 async def test_an_exclusion_survives_answers_and_restarts_until_it_is_taken_back(world):
     ada = await world.learn(claims=claims(ml=STUDENT))
-    await world.roll.exclusions.add(Exclusion(ada.key, "ml", "turid"))
+    await put_by_hand(world.roll, Exclusion(ada.key, "ml", "turid"))
     world.roll = world.again()
     await world.roll.load()
     ada = await world.learn(claims=claims(ml=STUDENT), at=NOW + timedelta(hours=1))
     assert world.of(ada) == set()
 
-    await world.roll.exclusions.remove(ada.key, "ml")
+    await drop_by_hand(world.roll, Exclusion(ada.key, "ml", ""))
     assert world.of(ada) == {("ml", STUDENT, "source:ad")}
     assert await world.store.load_exclusions() == []
 
@@ -382,15 +389,15 @@ async def test_an_exclusion_survives_answers_and_restarts_until_it_is_taken_back
 async def test_an_exclusion_with_an_end_is_an_enrolment_that_has_not_begun(world):
     ada = await world.learn(claims=claims(ml=STUDENT))
     until = NOW + timedelta(days=7)
-    await world.roll.exclusions.add(Exclusion(ada.key, "ml", "turid", until=until))
+    await put_by_hand(world.roll, Exclusion(ada.key, "ml", "turid", until=until))
     assert world.roll.course_role(ada, "ml", NOW) is None
     assert world.roll.course_role(ada, "ml", until) is STUDENT
     assert [e.starts for e in world.roll.enrolments(ada)] == [until]
 
 
 async def test_who_is_excluded_before_they_come_is_kept_out(world):
-    await world.roll.exclusions.add(Exclusion("ad:id-ada", "ml", "turid"))
-    await world.roll.exclusions.remove("ad:id-bob", "ml")
+    await put_by_hand(world.roll, Exclusion("ad:id-ada", "ml", "turid"))
+    await drop_by_hand(world.roll, Exclusion("ad:id-bob", "ml", ""))
     ada = await world.learn(claims=claims(ml=STUDENT))
     assert world.of(ada) == set()
 
@@ -459,8 +466,8 @@ async def test_admin_never_comes_from_a_source(world):
 async def test_the_strongest_role_now_counts(world):
     ada = await world.learn()
     tomorrow = NOW + timedelta(days=1)
-    await world.roll.add_manual(an_enrolment(ada.key))
-    await world.roll.add_manual(an_enrolment(ada.key, role=TEACHER, starts=tomorrow))
+    await put_by_hand(world.roll, an_enrolment(ada.key))
+    await put_by_hand(world.roll, an_enrolment(ada.key, role=TEACHER, starts=tomorrow))
     assert world.roll.course_role(ada, "ml", NOW) is STUDENT
     assert world.roll.course_role(ada, "ml", tomorrow) is TEACHER
 
@@ -474,7 +481,7 @@ async def test_courses_are_those_of_the_file_in_its_order(world):
         an_enrolment(ada.key, "ml"),
         ended,
     ):
-        await world.roll.add_manual(enrolment)
+        await put_by_hand(world.roll, enrolment)
     assert list(world.roll.courses(ada, NOW).items()) == [("ml", STUDENT), ("db", STUDENT)]
 
 
@@ -490,8 +497,8 @@ async def test_who_listens_is_told_of_every_change_and_harms_nobody(world, caplo
     heard: list[str] = []
     world.roll.on_change[:] = [broken, lambda person: heard.append(person.key)]
     ada = await world.learn()
-    await world.roll.add_manual(an_enrolment(ada.key))
-    await world.roll.remove_manual(an_enrolment(ada.key))
+    await put_by_hand(world.roll, an_enrolment(ada.key))
+    await drop_by_hand(world.roll, an_enrolment(ada.key))
     await world.roll.lose(ada, GONE)
     assert heard == [ada.key] * 4
     assert "a listener failed for ada" in caplog.text

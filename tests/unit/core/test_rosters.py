@@ -26,6 +26,7 @@ from jupyterhub_edu.domain.people import (
 from jupyterhub_edu.domain.rules import Rule, map_pattern
 from jupyterhub_edu.ports import Gone, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.by_hand import put_by_hand
 from tests.fakes.campus import NOW, a_campus, a_course, an_enrolment, an_identity
 
 STUDENT, ASSISTANT, TEACHER = CourseRole.STUDENT, CourseRole.ASSISTANT, CourseRole.TEACHER
@@ -136,7 +137,7 @@ async def test_they_wait_through_a_restart(world):
 
 
 async def test_an_enrolment_by_hand_waits_too(world):
-    await world.roll.add_manual(an_enrolment("lms:id-ada", "db"))
+    await put_by_hand(world.roll, an_enrolment("lms:id-ada", "db"))
     await world.restart()
     await world.learn()
     assert world.of() == {("db", STUDENT, "manual")}
@@ -156,7 +157,7 @@ async def test_a_roster_replaces_its_own_course_and_origin_alone(world):
     await world.take(roster(member("ada"), member("bob")))
     await world.take(roster(member("ada"), course="db"), "db")
     await world.learn(covers=frozenset())
-    await world.roll.add_manual(an_enrolment("lms:id-ada", "ml", role=TEACHER))
+    await put_by_hand(world.roll, an_enrolment("lms:id-ada", "ml", role=TEACHER))
 
     await world.take(roster(member("bob"), at=after(1)))
 
@@ -229,7 +230,7 @@ async def test_a_new_name_of_somebody_who_never_came_is_kept(world):
 
 async def test_who_was_renamed_at_the_source_keeps_account_and_courses(world):
     await world.learn("ada", claims=claims(ML))
-    await world.roll.add_manual(an_enrolment("lms:id-ada", "db"))
+    await put_by_hand(world.roll, an_enrolment("lms:id-ada", "db"))
     renamed = Member("id-ada", "countess", "Countess", frozenset({STUDENT}))
     await world.take(roster(renamed, at=after(1)))
     await world.learn("countess", subject="id-ada", covers=frozenset(), at=after(2))

@@ -12,6 +12,7 @@ from jupyterhub_edu.domain.decide import EndRule, StartRequest
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import Record, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
 from tests.fakes.campus import NOW, a_core, enrol
 from tests.fakes.world import AClock
 
@@ -55,7 +56,7 @@ class World:
         return [record.id for record in await self.store.load_records("sooner")]
 
     async def acts(self) -> list[tuple[str, object]]:
-        return [(one.act, one.details["why"]) for one in reversed(await self.store.load_audit())]
+        return [(one.act, one.details["why"]) for one in reversed(await audited(self.store))]
 
 
 @pytest.fixture

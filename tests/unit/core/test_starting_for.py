@@ -10,6 +10,7 @@ from jupyterhub_edu.core.starting_for import StartingFor, StartingNotYours
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import Phase, StoreError
+from tests.audited import audited
 from tests.eventually import eventually
 from tests.fakes.campus import T4, a_campus, a_core, a_course, a_profile, enrol
 from tests.fakes.world import FakeHub, FakeInventory
@@ -56,7 +57,7 @@ async def test_a_student_gets_what_they_would_get_themselves(world):
     assert [(name, options["profile"]) for name, _, options in world.hub.started] == [
         ("ada", "gpu")
     ]
-    (entry,) = await world.core.store.load_audit("ml")
+    (entry,) = await audited(world.core.store, "ml")
     assert (entry.actor, entry.act, entry.target) == ("tea", "start-for", "ada")
 
 
@@ -70,7 +71,7 @@ async def test_what_only_the_teacher_is_offered_is_refused_with_the_reason(world
     with pytest.raises(Refused) as refused:
         await world.starting().start("ada", "notebook")
     assert refused.value.decision.reasons
-    assert await world.core.store.load_audit("ml") == []
+    assert await audited(world.core.store, "ml") == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import ServersError, StoreError
+from tests.audited import audited
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, enrol
 from tests.fakes.world import AClock, FakeHub
 
@@ -49,7 +50,7 @@ class World:
         return await self.stops.stop("tea", session, "10.0.0.7", within)
 
     async def audit(self) -> list[tuple[str, str, str]]:
-        return [(e.actor, e.target, e.address) for e in await self.core.store.load_audit()]
+        return [(e.actor, e.target, e.address) for e in await audited(self.core.store)]
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import Record, ServersError, StoreError
 from jupyterhub_edu.store.memory import MemoryStore
+from tests.audited import audited
+from tests.by_hand import drop_by_hand, put_by_hand
 from tests.eventually import eventually
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
 from tests.fakes.world import AClock, FakeHub
@@ -57,7 +59,7 @@ class World:
             person = await enrol(self.core, login)
             sections = frozenset({"red"} if login in {"s0", "s1"} else ())
             enrolment = an_enrolment(person.key, "ml", sections=sections)
-            await self.core.roll.add_manual(enrolment)
+            await put_by_hand(self.core.roll, enrolment)
             self.clock.pass_(seconds=1)  # they are stopped in this order
             await self.start(login, "ml")
         await enrol(self.core, "cleo", db=STUDENT)
@@ -130,7 +132,7 @@ async def test_only_those_are_stopped_that_were_asked_about(world):
 async def test_each_stop_and_the_whole_are_in_the_audit(world):
     sweep = await world.sweep("red")
     await eventually(lambda: sweep.over_at)
-    entries = await world.core.store.load_audit("ml")
+    entries = await audited(world.core.store, "ml")
     assert sorted((one.act, one.target, one.actor) for one in entries) == [
         ("stop", "s0", "tea"),
         ("stop", "s1", "tea"),
@@ -221,7 +223,7 @@ async def test_after_a_restart_too_only_who_may_stops_others(world):
     world.hub.hangs = set(ON)
     await world.sweep()
     await world.restart()
-    await world.core.roll.remove_manual(an_enrolment(world.tea.key, "ml", role=TEACHER))
+    await drop_by_hand(world.core.roll, an_enrolment(world.tea.key, "ml", role=TEACHER))
     world.hub.hangs = set()
     await world.core.sweeps.tend()
     (cut,) = world.core.sweeps.of("ml")

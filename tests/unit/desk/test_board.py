@@ -14,6 +14,7 @@ from jupyterhub_edu.domain.courses import Quota
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.idle import Look
 from jupyterhub_edu.domain.people import CourseRole
+from tests.by_hand import put_by_hand
 from tests.fakes.campus import NOW, T4, a_campus, a_core, a_course, a_profile, an_enrolment, enrol
 from tests.fakes.world import AClock, FakeInventory
 
@@ -116,7 +117,7 @@ async def test_the_use_of_devices_is_what_was_seen_of_it(world, look, use):
 async def test_sections_are_those_of_this_course(world):
     ada = await enrol(world.core, "ada", db=STUDENT)
     sections = frozenset({"red", "blue"})
-    await world.core.roll.add_manual(an_enrolment(ada.key, "ml", sections=sections))
+    await put_by_hand(world.core.roll, an_enrolment(ada.key, "ml", sections=sections))
     shown = board_row(world.core, await world.start("ada", "ml"), None)
     assert (shown.sections, shown.active) == (("blue", "red"), None)
 

@@ -22,6 +22,7 @@ from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.grants import NO_CEILINGS, Ceilings
 from jupyterhub_edu.domain.people import CourseRole
+from tests.by_hand import put_by_hand
 from tests.eventually import eventually
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
 from tests.fakes.world import AClock, FakeHub
@@ -53,7 +54,7 @@ class World:
         stu = self.core.roll.by_hub_name("stu")
         assert stu is not None
         red = frozenset({"red"})
-        await self.core.roll.add_manual(an_enrolment(stu.key, "ml", sections=red))
+        await put_by_hand(self.core.roll, an_enrolment(stu.key, "ml", sections=red))
         wish = StartRequest(stu.key, "ml", "notebook")
         started = await self.core.book.admit(wish, stu, "")
         await self.core.book.run(started.id)

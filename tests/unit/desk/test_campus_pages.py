@@ -15,6 +15,7 @@ from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRef, CourseRole, Member, Roster
 from jupyterhub_edu.inventory import CountedInventory
 from jupyterhub_edu.ports import Unavailable
+from tests.audited import audited
 from tests.fakes.campus import T4, a_campus, a_core, a_course, a_profile, enrol
 
 from .asking import ask
@@ -151,7 +152,7 @@ async def test_what_a_guard_holds_back_is_looked_at_and_let_through(core: Core, 
     assert (done.status, done.location) == (303, "/hub/edu/campus")
     (state,) = core.syncer.states("ad")
     assert (state.held, state.people) == (None, 5)
-    entry = (await core.store.load_audit("ml", 1))[0]
+    entry = (await audited(core.store, "ml", 1))[0]
     assert (entry.actor, entry.act, entry.details) == ("root", "accept-roster", {"source": "ad"})
 
 
@@ -162,7 +163,7 @@ async def test_a_roster_that_is_not_held_is_read_as_ever(core: Core, rosters: Ro
     rosters.people = 5
     await ask(HeldPage, core, "root", "ad", "ml", method="post")
     assert core.syncer.states("ad")[0].held is not None
-    entry = (await core.store.load_audit("ml", 1))[0]
+    entry = (await audited(core.store, "ml", 1))[0]
     assert entry.act == "sync"
 
 

@@ -21,6 +21,7 @@ from jupyterhub_edu.desk.exam_pages import (
 )
 from jupyterhub_edu.desk.refusals import Code
 from jupyterhub_edu.domain.people import CourseRole
+from tests.by_hand import put_by_hand
 from tests.fakes.campus import NOW, an_enrolment, enrol
 from tests.unit.core.test_exams import BEGINS, HOUR, IMAGE, MINUTE, World
 
@@ -119,7 +120,7 @@ async def test_a_rehearsal_tells_of_devices_and_of_what_is_called_back(world: Wo
 
 async def test_of_whom_has_never_logged_in_nothing_is_claimed(world: World):
     later = an_enrolment("ad:later", "ml", role=CourseRole.STUDENT)
-    await world.core.roll.add_manual(later)
+    await put_by_hand(world.core.roll, later)
     reply = await page(world, NewExamPage, **FORM, do="rehearse")
     assert "3 people take part. 2 could start. 1 has never logged in" in reply.words
 
@@ -162,7 +163,7 @@ async def test_a_section_takes_part(world: World):
     person = world.core.roll.by_hub_name("bob")
     assert person is not None
     in_b = an_enrolment(person.key, "ml", role=CourseRole.STUDENT, sections=frozenset({HOSTILE}))
-    await world.core.roll.add_manual(in_b)
+    await put_by_hand(world.core.roll, in_b)
     form = await page(world, NewExamPage)
     assert [one.get_text() for one in form.page.select("#edu-section option")][1:] == [HOSTILE]
     id = await prepared(world, who="section", section=HOSTILE, extra="")

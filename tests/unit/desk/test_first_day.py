@@ -27,6 +27,8 @@ from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.joining import JoinCode
 from jupyterhub_edu.domain.people import CourseRef, CourseRole, Member, Roster
 from jupyterhub_edu.ports import AuditEntry
+from tests.audited import audited
+from tests.by_hand import put_by_hand
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
 from tests.fakes.world import AClock
 
@@ -119,7 +121,7 @@ async def test_only_teachers_of_the_course_get_anything(core, handler, method, r
     for login in ("asa", "ada"):
         reply = await ask(handler, core, login, "ml", *rest, method=method)
         assert reply.code in {Code.NOT_YOUR_DOOR, Code.NOT_YOURS_TO_START}
-    assert await core.store.load_audit() == []
+    assert await audited(core.store) == []
 
 
 # -- the page ------------------------------------------------------------------------------------------------------
@@ -388,7 +390,7 @@ async def test_who_never_logged_in_is_listed_and_who_is_kept_out_is_not_counted(
     second = (await ask(api.MissingAPI, core, "tea", "ml", query=rest)).json
     assert ([row["login"] for row in second["items"]], second["next"]) == (["zoe"], None)
 
-    await core.roll.add_manual(an_enrolment("ad:id-max", "ml", ends=NOW))
+    await put_by_hand(core.roll, an_enrolment("ad:id-max", "ml", ends=NOW))
     sums = (await ask(api.FirstDayAPI, core, "tea", "ml")).json
     assert sums == {"joining": ["ask", "code"], "enrolled": 5, "logged_in": 3, "requests": 0}
 
@@ -484,7 +486,7 @@ async def test_what_is_done_on_the_first_day_is_in_the_log(core):
     await ask(pages.AnswerPage, core, "tea", "ml", await asks(core), method="post")
     await code(core, do="make", until="2026-11-10", most="30")
     await start(core, at="2026-11-04T09:50")
-    found: list[AuditEntry] = list(await core.store.load_audit("ml"))
+    found: list[AuditEntry] = list(await audited(core.store, "ml"))
     assert [(e.actor, e.act) for e in found] == [
         ("tea", "start-class"),
         ("tea", "make-join-code"),

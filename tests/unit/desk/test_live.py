@@ -19,6 +19,7 @@ from jupyterhub_edu.desk.live import GROUPS, LiveBoard, LiveBoards, Rest, Viewer
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
+from tests.by_hand import drop_by_hand, put_by_hand
 from tests.eventually import eventually
 from tests.fakes.campus import a_campus, a_core, a_course, an_enrolment, enrol
 
@@ -213,7 +214,7 @@ async def test_who_loses_the_role_is_sent_nothing_more(world, board):
     viewer = await world.look(board)
     await eventually(lambda: reader(viewer).events == 1)
     tea = world.core.roll.by_hub_name("tea")
-    await world.core.roll.remove_manual(an_enrolment(tea.key, "ml", role=TEACHER))
+    await drop_by_hand(world.core.roll, an_enrolment(tea.key, "ml", role=TEACHER))
     started = await world.start("s0")
     await asyncio.wait_for(viewer.ended, 120)
     assert reader(viewer).is_over
@@ -224,8 +225,8 @@ async def test_who_may_do_less_is_shown_the_board_anew(world, board):
     viewer = await world.look(board, acts=True)
     await eventually(lambda: reader(viewer).events == 1)
     tea = world.core.roll.by_hub_name("tea")
-    await world.core.roll.add_manual(an_enrolment(tea.key, "ml", role=CourseRole.OBSERVER))
-    await world.core.roll.remove_manual(an_enrolment(tea.key, "ml", role=TEACHER))
+    await put_by_hand(world.core.roll, an_enrolment(tea.key, "ml", role=CourseRole.OBSERVER))
+    await drop_by_hand(world.core.roll, an_enrolment(tea.key, "ml", role=TEACHER))
     await world.start("s0")
     await asyncio.wait_for(viewer.ended, 120)
     assert reader(viewer).events == 1

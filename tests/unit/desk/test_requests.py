@@ -22,6 +22,7 @@ from jupyterhub_edu.domain.allowances import GPU_HOUR
 from jupyterhub_edu.domain.campus import FilePerson
 from jupyterhub_edu.domain.grants import Hours
 from jupyterhub_edu.domain.people import CourseRole
+from tests.audited import audited
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, enrol
 
 from .asking import Reply, ask
@@ -74,7 +75,7 @@ async def test_what_is_approved_is_given_by_the_ordinary_act(core: Core):
     (grant,) = core.grants.of("ml")
     assert (grant.what, grant.by, grant.approved) == (Hours(40 * GPU_HOUR), "root", True)
     assert grant.person == "ad:id-ada"
-    acts = [entry.act for entry in await core.store.load_audit("ml", 3)]
+    acts = [entry.act for entry in await audited(core.store, "ml", 3)]
     assert acts == ["grant", "approve-request", "ask"]
 
 
@@ -95,7 +96,7 @@ async def test_what_the_act_has_against_it_is_told_and_it_stays_open(core: Core)
         "This cannot be given. There is no profile 'x'.",
     )
     assert core.requests.waiting()[0].id == asked["id"]
-    assert [entry.act for entry in await core.store.load_audit("ml")] == ["ask"]
+    assert [entry.act for entry in await audited(core.store, "ml")] == ["ask"]
     told = (await answer(core, asked["id"], approve=False)).json
     assert told["state"] == "refused"
     assert (await answer(core, asked["id"])).code is Code.ALREADY_ANSWERED

@@ -15,6 +15,7 @@ from jupyterhub_edu.domain.courses import CourseState, Quota
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import FROM_FILE, CourseRole, Person
 from jupyterhub_edu.ports import Gone, PodSighting
+from tests.by_hand import put_by_hand
 from tests.fakes.campus import (
     NOW,
     T4,
@@ -142,7 +143,7 @@ async def test_a_session_is_found_only_where_it_belongs(world, who, course, hub_
 
 async def test_a_former_session_of_a_server_is_shown_ending_and_never_meant(world):
     """The student left A for B; A's pod is still ending, and A's teacher must not stop the session in B."""
-    await world.core.roll.add_manual(an_enrolment(world.who("sa").key, "b"))
+    await put_by_hand(world.core.roll, an_enrolment(world.who("sa").key, "b"))
     world.clock.pass_(seconds=1)
     session = await world.start(world.who("sa"), "b")
     assert views.find_session(world.core, world.who("teacher"), "a", "sa", "") is None
@@ -207,9 +208,9 @@ async def test_where_an_enrolment_comes_from_and_until_when():
         )
     )
     ada = await core.sign_in(an_identity("ada"), "ada")
-    await core.roll.add_manual(an_enrolment(ada.key, ends=NOW + HOUR, by="tea"))
-    await core.roll.add_manual(an_enrolment(ada.key, role=TEACHER, starts=NOW + 2 * DAY))
-    await core.roll.add_manual(an_enrolment(ada.key, role=ASSISTANT, ends=NOW))
+    await put_by_hand(core.roll, an_enrolment(ada.key, ends=NOW + HOUR, by="tea"))
+    await put_by_hand(core.roll, an_enrolment(ada.key, role=TEACHER, starts=NOW + 2 * DAY))
+    await put_by_hand(core.roll, an_enrolment(ada.key, role=ASSISTANT, ends=NOW))
     (row,) = await views.my_courses(core, ada)
     assert [(m.role, m.words, m.later) for m in row.memberships] == [
         ("student", "added by tea", False),
@@ -222,7 +223,7 @@ async def test_where_an_enrolment_comes_from_and_until_when():
 async def test_an_enrolment_that_begins_later_is_told_and_lets_nobody_in():
     core = a_core()
     ada = await enrol(core, "ada")
-    await core.roll.add_manual(an_enrolment(ada.key, starts=NOW + DAY))
+    await put_by_hand(core.roll, an_enrolment(ada.key, starts=NOW + DAY))
     (row,) = await views.my_courses(core, ada)
     assert (row.role, row.may_look, row.may_start) == (None, False, False)
     assert row.memberships[0].starts is not None

@@ -10,6 +10,7 @@ from jupyterhub_edu.core.exam_wishes import ExamWish
 from jupyterhub_edu.core.examining import Examining
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.ports import StoreError
+from tests.audited import audited
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, enrol
 from tests.fakes.kube import FakeCluster, a_kube_spawner, spawn
 from tests.fakes.world import FakeInventory
@@ -81,7 +82,7 @@ async def test_it_is_in_the_protocol_with_the_address_of_whoever_pressed_start(w
 
     await spawn(world.spawner(), {"course": "ml", "profile": "notebook"})
 
-    (entry,) = [e for e in await world.core.store.load_audit("ml") if e.act == "start-in-exam"]
+    (entry,) = [e for e in await audited(world.core.store, "ml") if e.act == "start-in-exam"]
     assert (entry.actor, entry.address) == ("ada", "198.51.100.7")
     assert entry.details["exam"] == world.exam.id
 

@@ -18,6 +18,7 @@ from jupyterhub_edu.store import open_store
 from jupyterhub_edu.store.admission_rows import admission_row
 from jupyterhub_edu.store.migrate import current_revision, migration_config
 from jupyterhub_edu.store.tables import METADATA, VERSION_TABLE
+from tests.audited import audited
 from tests.unit.store.values import (
     DIRECTORY,
     OF_THE_FIRST_SCHEMA,
@@ -195,5 +196,5 @@ async def test_a_row_of_the_audit_may_lose_a_name(store, engine):
     with engine.begin() as connection:
         connection.execute(text("UPDATE edu_audit SET target = 'erased-1', address = 'erased-1'"))
 
-    (entry,) = await store.load_audit()
+    (entry,) = await audited(store)
     assert (entry.actor, entry.target) == ("turid", "erased-1")

@@ -15,6 +15,7 @@ import pytest
 from jupyterhub_edu.ports import StoreError
 from jupyterhub_edu.store import open_store, sqlite
 from jupyterhub_edu.store.place import Mount
+from tests.audited import audited
 from tests.unit.store.values import (
     DIRECTORY,
     a_person,
@@ -57,7 +58,7 @@ async def test_a_second_hub_is_refused_and_told_who_is_there(store, url):
     await second.close()
 
     await store.append_audit(an_entry())
-    assert len(await store.load_audit()) == 1
+    assert len(await audited(store)) == 1
 
 
 async def test_the_lock_is_free_after_closing(store, url):
@@ -154,7 +155,7 @@ async def test_on_a_network_file_system_there_is_no_write_ahead_log(url, monkeyp
 
     assert _raw(store).execute("PRAGMA journal_mode").fetchone()[0] == "delete"
     await store.append_audit(an_entry())
-    assert len(await store.load_audit()) == 1
+    assert len(await audited(store)) == 1
     assert "lies on nfs4: slower, and PostgreSQL is safer there" in caplog.text
     await store.close()
 
@@ -242,7 +243,7 @@ async def test_a_full_disk_is_said_and_then_works_again(store):
     assert list(await store.load_open_admissions()) == [an_admission(1)]
     raw.execute("PRAGMA max_page_count = 1000000")
     await store.append_audit(long)
-    assert list(await store.load_audit()) == [long]
+    assert list(await audited(store)) == [long]
 
 
 @pytest.mark.parametrize("change", ["UPDATE edu_audit SET actor = 'x'", "DELETE FROM edu_audit"])
@@ -316,7 +317,7 @@ async def test_of_calls_that_share_a_commit_only_the_wrong_one_fails(store, tmp_
 
     assert [type(o) for o in outcomes] == [type(None), type(None), StoreError, type(None)]
     assert len(await store.load_open_admissions()) == 2
-    assert list(await store.load_audit()) == [an_entry()]
+    assert list(await audited(store)) == [an_entry()]
 
 
 async def test_before_opening_and_after_closing_it_says_so(url):
@@ -348,7 +349,7 @@ async def test_a_reader_sees_what_the_hub_that_holds_it_has_kept_and_cannot_writ
         await reader.append_audit(an_entry())
 
     await store.append_audit(an_entry())
-    assert list(await reader.load_audit()) == [an_entry()]
+    assert list(await audited(reader)) == [an_entry()]
     await reader.close()
 
 

@@ -12,6 +12,8 @@ from jupyterhub_edu.domain.decide import EndRule
 from jupyterhub_edu.ports import ServersError, StoreError
 from jupyterhub_edu.warden.deadlines import Deadlines
 from jupyterhub_edu.warden.metrics import metrics_in
+from tests.audited import audited
+from tests.by_hand import drop_by_hand
 
 from .test_reconcile import World as Reconciled
 
@@ -119,7 +121,7 @@ async def test_a_session_past_its_end_is_stopped_and_audited_as_the_systems_act(
     world.clock.now = session.ends_at
     await world.look()
     assert world.hub.stopped == [("ada", "")]
-    (entry,) = await world.store.load_audit()
+    (entry,) = await audited(world.store)
     assert (entry.actor, entry.act, entry.target) == ("", "stop", "ada")
     assert entry.details["why"] == "longest-session"
     assert world.stops("longest-session") == 1
@@ -139,7 +141,7 @@ async def test_a_stop_that_fails_is_tried_again_after_a_pause_and_audited_once(w
     world.clock.pass_(seconds=31)
     await world.look()
     assert world.hub.stopped == [("ada", "")]
-    assert len(await world.store.load_audit()) == 1
+    assert len(await audited(world.store)) == 1
 
 
 async def test_nothing_is_stopped_that_cannot_be_audited(world, monkeypatch):
@@ -193,19 +195,19 @@ async def test_a_loan_is_stopped_once_a_look_has_said_so_which_wrote_it_down(wor
     world.clock.now += LAST
     await world.look()
     assert world.hub.stopped == [], "nobody has looked whether it is needed still"
-    written = len(await world.store.load_audit())
+    written = len(await audited(world.store))
     for asked in ("may_stop", "is_told"):
         monkeypatch.setattr(world.core.reclaims, asked, lambda id: id == session.id)
     await world.look()
     assert world.hub.stopped == [("ada", "")]
     assert world.stops("reclaimed") == 1
-    assert len(await world.store.load_audit()) == written
+    assert len(await audited(world.store)) == written
 
 
 async def test_a_lost_enrolment_stops_nothing(world):
     session = await world.runs()
     (enrolment,) = world.core.roll.enrolments_in(world.core.roll.by_hub_name("ada"), "ml")
-    await world.core.roll.remove_manual(enrolment)
+    await drop_by_hand(world.core.roll, enrolment)
     await world.look()
     assert world.hub.stopped == []
     assert world.core.book.admission(session.id)

@@ -9,6 +9,7 @@ import pytest
 
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.warden.groups import GroupKeeper
+from tests.by_hand import drop_by_hand, put_by_hand
 from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
 from tests.fakes.world import AClock, FakeHub
 
@@ -50,7 +51,7 @@ async def test_a_change_is_written(world):
     ada = await enrol(world.core, "ada", ml=STUDENT)
     await world.keeper()
     assert world.hub.groups["ada"] == {"edu:ml:student"}
-    await world.core.roll.remove_manual(an_enrolment(ada.key))
+    await drop_by_hand(world.core.roll, an_enrolment(ada.key))
     await world.keeper()
     assert world.hub.groups["ada"] == frozenset()
 
@@ -80,8 +81,9 @@ async def test_a_hub_that_was_killed_writes_everybody_when_it_is_back(world):
 
 async def test_an_enrolment_that_begins_and_ends_by_date_needs_no_answer(world):
     ada = await enrol(world.core, "ada")
-    await world.core.roll.add_manual(
-        an_enrolment(ada.key, starts=NOW + timedelta(hours=1), ends=NOW + timedelta(hours=2))
+    await put_by_hand(
+        world.core.roll,
+        an_enrolment(ada.key, starts=NOW + timedelta(hours=1), ends=NOW + timedelta(hours=2)),
     )
     seen = []
     for _ in range(3):

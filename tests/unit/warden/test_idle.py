@@ -16,6 +16,7 @@ from jupyterhub_edu.warden.deadlines import Deadlines
 from jupyterhub_edu.warden.idle import _SETTLES as SETTLES
 from jupyterhub_edu.warden.idle import Idle
 from jupyterhub_edu.warden.metrics import metrics_in
+from tests.audited import audited
 from tests.fakes.campus import enrol
 
 from .test_reconcile import STUDENT
@@ -207,7 +208,7 @@ async def test_whoever_never_came_is_stopped_without_a_warning(world):
     assert world.hub.stopped == []
     await world.looks(timedelta(minutes=1))
     assert world.hub.stopped == [("ada", "")]
-    reasons = [(one.act, one.details["why"]) for one in await world.store.load_audit()]
+    reasons = [(one.act, one.details["why"]) for one in await audited(world.store)]
     assert reasons == [("stop", "not-connected"), ("warn", "not-connected")]
     labels = {"rule": "not-connected", "outcome": "done"}
     stops = world.registry.get_sample_value("jupyterhub_edu_warden_stops_total", labels)

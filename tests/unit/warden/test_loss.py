@@ -17,6 +17,8 @@ from jupyterhub_edu.ports import Gone, Unavailable
 from jupyterhub_edu.warden.deadlines import Deadlines
 from jupyterhub_edu.warden.loss import Losses
 from jupyterhub_edu.warden.metrics import metrics_in
+from tests.audited import audited
+from tests.by_hand import drop_by_hand, put_by_hand
 from tests.fakes.campus import an_enrolment, an_identity, enrol
 
 from .test_reconcile import STUDENT
@@ -53,7 +55,7 @@ class World(Reconciled):
     async def leave(self, login: str = "ada") -> None:
         """Taken out of the course, and an answer of the source that says no word of it."""
         person = await enrol(self.core, login)
-        await self.core.roll.remove_manual(an_enrolment(person.key, "ml"))
+        await drop_by_hand(self.core.roll, an_enrolment(person.key, "ml"))
 
     async def come_back(self, login: str = "ada") -> None:
         await enrol(self.core, login, ml=STUDENT)
@@ -77,7 +79,7 @@ async def test_whoever_leaves_the_course_is_warned_and_then_stopped(world):
     world.clock.now += FIRST
     await world.look()
     assert world.hub.stopped == [("ada", "")]
-    acts = [(one.act, one.details["why"]) for one in await world.store.load_audit()]
+    acts = [(one.act, one.details["why"]) for one in await audited(world.store)]
     assert acts == [("stop", "enrolment-lost"), ("warn", "enrolment-lost")]
 
 
@@ -141,7 +143,7 @@ async def test_nothing_follows_from_an_answer_that_has_become_stale(world):
 async def test_who_is_kept_out_by_hand_is_stopped_however_old_the_answer(world):
     session = await world.runs()
     world.clock.now += world.core.campus.stale_after
-    await world.core.roll.exclusions.add(Exclusion(session.person, "ml", by="tea"))
+    await put_by_hand(world.core.roll, Exclusion(session.person, "ml", by="tea"))
     await world.losses()
     assert world.core.sooner.wanted(session.id, EndRule.LOST) is not None
 
@@ -149,7 +151,7 @@ async def test_who_is_kept_out_by_hand_is_stopped_however_old_the_answer(world):
 async def test_an_exclusion_that_is_over_ends_nothing(world):
     session = await world.runs()
     over = Exclusion(session.person, "ml", by="tea", until=world.clock())
-    await world.core.roll.exclusions.add(over)
+    await put_by_hand(world.core.roll, over)
     await world.losses()
     assert world.now(session).ends_by is session.ends_by
 
