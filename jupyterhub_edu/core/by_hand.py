@@ -357,7 +357,7 @@ class ByHand:
         roll, keys = self._core.roll, self.keys_of(found.key)
         entry = self._entry(act, found.key, _details(act, wish))
         exclusion = Exclusion(found.key, self._course, wish.by, wish.why, wish.ends)
-        excluded = [one for one in roll.exclusions.of(keys) if one.course == self._course]
+        excluded = roll.exclusions.find(keys, self._course)
         stays = act == _SETTLE and excluded and exclusion not in excluded
         put = [] if stays else [exclusion]
         await roll.change_by_hand(HandChanges(put=put, entries=[entry]))

@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from jupyterhub_edu.domain.people import Enrolment, Exclusion
 from jupyterhub_edu.ports import Store
 
+from .by_course import ByCourse
+
 __all__ = ["Exclusions"]
 
 
-class Exclusions:
-    """Exclusions of all courses, in memory and in the store.
+class Exclusions(ByCourse[Exclusion]):
+    """Exclusions of all courses, in memory, as the store has them: whoever changes them changes it first."""
 
-    Args:
-        changed: told the key of everybody for whom something changed.
-    """
-
-    def __init__(self, store: Store, changed: Callable[[str], None]) -> None:
-        self._store, self._changed = store, changed
-        self._of: dict[str, dict[str, Exclusion]] = {}
-
-    async def load(self) -> None:
+    async def load(self, store: Store) -> None:
         """Read the store."""
-        for exclusion in await self._store.load_exclusions():
-            self._of.setdefault(exclusion.person, {})[exclusion.course] = exclusion
-
-    def note(self, exclusion: Exclusion, *, there: bool) -> None:
-        """It holds, or no longer; the store has it so, and others are told."""
-        if there:
-            self._of.setdefault(exclusion.person, {})[exclusion.course] = exclusion
-        else:
-            self._drop(exclusion.person, exclusion.course)
-
-    def _drop(self, person: str, course: str) -> None:
-        excluded = self._of.get(person, {})
-        if excluded.pop(course, None) is not None and not excluded:
-            del self._of[person]
-
-    def in_course(self, course: str) -> list[Exclusion]:
-        """Who is kept out of a course."""
-        return [own[course] for own in self._of.values() if course in own]
+        for exclusion in await store.load_exclusions():
+            self.note(exclusion)
 
     def of(self, keys: Iterable[str]) -> list[Exclusion]:
         """Every exclusion of these keys."""
@@ -61,13 +39,3 @@ class Exclusions:
                 starts = max(enrolment.starts or exclusion.until, exclusion.until)
                 left.append(replace(enrolment, starts=starts))
         return left
-
-    def forget(self, key: str) -> None:
-        """Take away the exclusions of a person."""
-        self._of.pop(key, None)
-
-    def rename_author(self, name: str, stand_in: str) -> None:
-        """Put a stand-in for whoever excluded people."""
-        for own in self._of.values():
-            for course, one in own.items():
-                own[course] = replace(one, by=stand_in) if one.by == name else one

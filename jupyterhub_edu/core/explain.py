@@ -110,11 +110,7 @@ def kept_out(roll: Roll, person: Person, course: str, at: datetime) -> Exclusion
     """Who keeps somebody out of a course by hand at this instant."""
     keys = (one.key for one in roll.identities(person))
     return next(
-        (
-            one
-            for one in roll.exclusions.of(keys)
-            if one.course == course and (one.until is None or at < one.until)
-        ),
+        (one for one in roll.exclusions.find(keys, course) if one.until is None or at < one.until),
         None,
     )
 

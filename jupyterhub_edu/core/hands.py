@@ -78,7 +78,7 @@ def hand_of(roll: Roll, course: str, keys: Sequence[str]) -> Hand:
     """
     place = (course, MANUAL)
     mine = [one for one in roll.told_of(keys) if (one.course, one.origin) == place]
-    excluded = [one for one in roll.exclusions.of(keys) if one.course == course]
+    excluded = roll.exclusions.find(keys, course)
     return Hand(
         tuple(sorted(mine, key=lambda one: (one.role, one.person))),
         tuple(sorted(excluded, key=lambda one: one.person)),

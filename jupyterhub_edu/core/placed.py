@@ -11,6 +11,7 @@ from typing import Any, Final
 from jupyterhub_edu.domain.people import Enrolment
 from jupyterhub_edu.ports import AuditEntry, Record, Store
 
+from .by_course import ByCourse
 from .kept import instant, reading, text
 
 __all__ = ["Placed", "Placing"]
@@ -35,7 +36,7 @@ class Placing:
     at: datetime
 
 
-class Placed:
+class Placed(ByCourse[Placing]):
     """The sections by hand of all courses, in memory and in the store.
 
     Always holds: they let nobody in and keep nobody in; who is not in the course has none of it.
@@ -45,8 +46,8 @@ class Placed:
     """
 
     def __init__(self, store: Store, changed: Callable[[str], None]) -> None:
+        super().__init__()
         self._store, self._changed = store, changed
-        self._of: dict[str, dict[str, Placing]] = {}
 
     async def load(self) -> None:
         """Read the store.
@@ -55,15 +56,7 @@ class Placed:
             StoreError: it, or a record in it, cannot be read.
         """
         for one in map(_read, await self._store.load_records(_KIND)):
-            self._of.setdefault(one.person, {})[one.course] = one
-
-    def find(self, keys: Iterable[str], course: str) -> list[Placing]:
-        """What stands under these keys, of one person."""
-        return [
-            one
-            for key in keys
-            if key in self._of and (one := self._of[key].get(course)) is not None
-        ]
+            self.note(one)
 
     def of(self, keys: Iterable[str], course: str) -> frozenset[str]:
         """The sections by hand of one person, by the keys of all their identities."""
@@ -96,20 +89,10 @@ class Placed:
         drop = [(_KIND, one.id) for one in former if not (new and one.id == id)]
         await self._store.save_records([_record(one) for one in new], drop, entry)
         for one in former:
-            self._of[one.person].pop(course, None)
+            self.drop(one.person, course)
         for one in new:
-            self._of.setdefault(key, {})[course] = one
+            self.note(one)
         self._changed(key)
-
-    def forget(self, key: str) -> None:
-        """Know nothing of a person any more; ``store.erase`` has made it so for good."""
-        self._of.pop(key, None)
-
-    def rename_author(self, name: str, stand_in: str) -> None:
-        """Put a stand-in for whoever put people into sections."""
-        for own in self._of.values():
-            for course, one in own.items():
-                own[course] = replace(one, by=stand_in) if one.by == name else one
 
 
 def _record(one: Placing) -> Record:

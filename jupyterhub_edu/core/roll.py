@@ -60,7 +60,7 @@ class Roll:
         self._accounts: dict[str, tuple[str, ...]] = {}
         self._told = Told()
         self.entries = Entries(campus, store)
-        self.exclusions = Exclusions(store, self._changed)
+        self.exclusions = Exclusions()
         self.placed = Placed(store, self._changed)
         self.pending = PendingEntries(store)
         self._turns_by_hand: dict[str, asyncio.Lock] = {}
@@ -74,7 +74,7 @@ class Roll:
         await self.rosters.load()
         async for enrolment in in_slices(await self._store.load_enrolments()):
             self._told.add(self.rosters.as_of(enrolment))
-        await self.exclusions.load()
+        await self.exclusions.load(self._store)
         await self.placed.load()
         await self.pending.load()
         await self.entries.load()
@@ -271,7 +271,10 @@ class Roll:
 
     def _note_by_hand(self, change: Enrolment | Exclusion, *, there: bool) -> None:
         if isinstance(change, Exclusion):
-            self.exclusions.note(change, there=there)
+            if there:
+                self.exclusions.note(change)
+            else:
+                self.exclusions.drop(change.person, change.course)
         elif there:
             self._told.add(change)
         else:
