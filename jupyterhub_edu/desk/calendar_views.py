@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
-from jupyterhub_edu.domain.dates import dated
+from jupyterhub_edu.domain.dates import WEEKDAYS, dated
 from jupyterhub_edu.domain.exams import Exam
 from jupyterhub_edu.domain.schedule import Span
 from jupyterhub_edu.domain.week import Day, Piece, lay_out, reached
@@ -207,15 +207,7 @@ def _day_row(campus: Campus, course: Course, day: Day[_Thing], today: date) -> D
     )
 
 
-_DAYS: Final[Mapping[object, Words]] = {
-    "Mon": say("Mon"),
-    "Tue": say("Tue"),
-    "Wed": say("Wed"),
-    "Thu": say("Thu"),
-    "Fri": say("Fri"),
-    "Sat": say("Sat"),
-    "Sun": say("Sun"),
-}
+_DAYS: Final[Mapping[object, Words]] = dict(zip(WEEKDAYS, WEEKDAYS, strict=True))
 _KINDS: Final = {
     "window": mark("Window"),
     "reserve": mark("Reservation"),

@@ -10,9 +10,9 @@ from typing import Final
 
 from jupyterhub_edu.domain.words import Words, say
 
-__all__ = ["dated"]
+__all__ = ["WEEKDAYS", "dated"]
 
-_WEEKDAYS: Final = (
+WEEKDAYS: Final = (
     say("Mon"),
     say("Tue"),
     say("Wed"),
@@ -21,6 +21,7 @@ _WEEKDAYS: Final = (
     say("Sat"),
     say("Sun"),
 )
+"""From Monday, as people read them; in English as the campus file has them."""
 _WEEKDAY_NAMES: Final = (
     say("Monday"),
     say("Tuesday"),
@@ -64,7 +65,7 @@ _PARTS: Final[Mapping[str, Callable[[date], object]]] = MappingProxyType(
         "{month}": lambda at: _MONTHS[at.month - 1],
         "{month_name}": lambda at: _MONTH_NAMES[at.month - 1],
         "{year}": lambda at: at.year,
-        "{weekday}": lambda at: _WEEKDAYS[at.weekday()],
+        "{weekday}": lambda at: WEEKDAYS[at.weekday()],
         "{weekday_name}": lambda at: _WEEKDAY_NAMES[at.weekday()],
         "{time}": lambda at: f"{at:%H:%M}",
         "{seconds}": lambda at: f"{at:%H:%M:%S}",
