@@ -99,7 +99,7 @@ def _of_tables() -> Iterator[Text]:
     from jupyterhub_edu.domain.schedule import Period
 
     for row in (*reasons.ROWS.values(), *reasons.EXTEND_ROWS.values()):
-        said = (*row.sentences.values(), row.who, row.way_out)
+        said = (*row.sentences.values(), row.who, row.way_out, row.retry)
         yield from _here(said, "jupyterhub_edu/domain/reasons.py")
     sentences = (row.sentence for row in refusals.ROWS.values())
     yield from _here(sentences, "jupyterhub_edu/desk/refusals.py")

@@ -20,7 +20,9 @@ from tornado import web
 
 from jupyterhub_edu.core import Core, current_core
 from jupyterhub_edu.domain.people import person_key
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import find_account, has_nothing_to_write
+from jupyterhub_edu.hub.languages import HubPage
 from jupyterhub_edu.ports import (
     Denied,
     Gone,
@@ -39,6 +41,7 @@ __all__ = [
     "ask",
     "hub_path",
     "login_path",
+    "silent",
 ]
 
 _log = logging.getLogger(__name__)
@@ -54,7 +57,7 @@ class LoginRefused(web.HTTPError):
 
     Args:
         status: 400, 403, 404 or 503.
-        sentence: plain text for the page and the log; no secret, nothing that a stranger must not learn.
+        sentence: plain text, that the page tells in its language; no secret, nothing that a stranger must not learn.
     """
 
     def __init__(self, status: int, sentence: str) -> None:
@@ -64,7 +67,15 @@ class LoginRefused(web.HTTPError):
         self.headers = {"Retry-After": "60"} if status == 503 else {}
 
 
-class Remembering(BaseHandler):
+def silent(title: str) -> LoginRefused:
+    """What to say while a source, by its title, does not answer."""
+    return LoginRefused(
+        503,
+        say("{source} does not answer at the moment; please try again in a minute.", source=title),
+    )
+
+
+class Remembering(HubPage, BaseHandler):
     """A handler that logs people in, and remembers in a cookie as whom: a log-out then goes to the right source."""
 
     signed_in_as: str = ""
@@ -122,7 +133,7 @@ class Arrival(Remembering):
         """
         source = self.core.refresher.sources.get(id)
         if source is None or source.shape != shape or id not in self.core.campus.sources:
-            raise LoginRefused(404, "There is no such way to sign in here (any more).")
+            raise LoginRefused(404, say("There is no such way to sign in here (any more)."))
         return source
 
     def title(self, id: str) -> str:
@@ -159,15 +170,12 @@ class Arrival(Remembering):
                 raise self.unavailable(id)
         user = await self.login_user()
         if user is None:
-            raise LoginRefused(403, "This account may not use this hub.")
+            raise LoginRefused(403, say("This account may not use this hub."))
         self.redirect(next_url or self.get_next_url(user))
 
     def unavailable(self, id: str) -> LoginRefused:
         """What to say while a source does not answer."""
-        return LoginRefused(
-            503,
-            f"{self.title(id)} does not answer at the moment; please try again in a minute.",
-        )
+        return silent(self.title(id))
 
     def append_query_parameters(self, url: str, exclude: Any = None) -> str:
         """The request's parameters are the protocol's and go nowhere else."""
@@ -183,11 +191,13 @@ class Arrival(Remembering):
         error = (kwargs.get("exc_info") or (None, None))[1]
         if isinstance(error, SQLAlchemyError):
             self.db.rollback()  # as the hub's own page of errors does: others use the same session
-        sentence = "Something went wrong at the hub; the administrators can find it in its log."
+        sentence: str = say(
+            "Something went wrong at the hub; the administrators can find it in its log."
+        )
         if isinstance(error, LoginRefused):
             sentence = error.sentence
         elif status_code < 500:
-            sentence = "This is no valid request to sign in; please start again."
+            sentence = say("This is no valid request to sign in; please start again.")
         self.set_status(status_code)
         for name, value in getattr(error, "headers", {}).items():
             self.set_header(name, value)
@@ -203,7 +213,9 @@ class Arrival(Remembering):
         )
 
     def _not_accepted(self, id: str) -> str:
-        return f"{self.title(id)} did not confirm this login; please start again."
+        return say(
+            "{source} did not confirm this login; please start again.", source=self.title(id)
+        )
 
     async def _lose(self, id: str, gone: Gone) -> None:
         """A login that the source refuses for good also ends what was known of the person."""

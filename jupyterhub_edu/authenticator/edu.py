@@ -12,6 +12,7 @@ from jupyterhub_edu.core import Core, NameTaken, current_core
 from jupyterhub_edu.domain.campus import SourceInfo
 from jupyterhub_edu.domain.names import map_username
 from jupyterhub_edu.domain.people import Identity, Person, SiteRole
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import added_routes, attach, groups_beside, run_checks
 from jupyterhub_edu.ports import Login, StoreError
 
@@ -153,9 +154,14 @@ class EduAuthenticator(Authenticator):
             contact = self.core.campus.contact
             raise LoginRefused(
                 403,
-                f"There is already an account {hub_name} here that is not linked to this login. "
-                f"{f'Please write to {contact}' if contact else 'Please ask an administrator'}: "
-                "it must be linked or renamed first.",
+                say(
+                    "There is already an account {name} here that is not linked to this login. "
+                    "{who}: it must be linked or renamed first.",
+                    name=hub_name,
+                    who=say("Please write to {contact}", contact=contact)
+                    if contact
+                    else say("Please ask an administrator"),
+                ),
             ) from None
 
     async def _hub_name(self, identity: Identity) -> str:
@@ -177,14 +183,16 @@ class EduAuthenticator(Authenticator):
             )
             raise LoginRefused(
                 403,
-                "Your login name cannot be an account name here; please tell the administrators.",
+                say(
+                    "Your login name cannot be an account name here; please tell the administrators."
+                ),
             )
         return str(self.normalize_username(name))
 
     def _no_records(self) -> LoginRefused:
         return LoginRefused(
             503,
-            "The hub cannot write its records at the moment; please try again in a minute.",
+            say("The hub cannot write its records at the moment; please try again in a minute."),
         )
 
     def _auth_model(self, person: Person) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.people import Identity
 from jupyterhub_edu.ports import Denied, FormSource, Gone, Unavailable
 
-from .arrivals import LoginRefused
+from .arrivals import LoginRefused, silent
 
 __all__ = ["FormLogin", "LoginRefused"]
 
@@ -62,9 +62,7 @@ class FormLogin:
             case Unavailable():
                 self._core.refresher.heard(chosen, answer)
                 title = self._core.campus.sources[chosen].title
-                raise LoginRefused(
-                    503, f"{title} does not answer at the moment; please try again in a minute."
-                )
+                raise silent(title)
 
     async def _lose(self, gone: Gone, source: str, login: str) -> None:
         """A login that the source refuses for good also ends what was known of the person."""

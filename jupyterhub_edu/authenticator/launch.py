@@ -23,6 +23,7 @@ from ltiauthenticator.lti13.validator import LTI13LaunchValidator
 from tornado.httputil import url_concat
 
 from jupyterhub_edu.domain.rules import map_course
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import Route, public_address
 from jupyterhub_edu.ports import Denied, Launch, LaunchRequest, LaunchSource, Login, Unavailable
 
@@ -47,10 +48,16 @@ _ASKED: Final[Mapping[str, str]] = {
     "message_hint": "lti_message_hint",
 }
 """Our words and those of the protocol."""
-_INVALID: Final = "This is no valid launch; please go back to the course page and open it again."
-_NOT_OURS: Final = "The course page that sent you here does not belong to a learning platform that this hub knows."
-_TOO_OLD: Final = "This launch is too old, or was used before; please go back to the course page and open it again."
-_NO_COOKIES: Final = (
+_INVALID: Final = say(
+    "This is no valid launch; please go back to the course page and open it again."
+)
+_NOT_OURS: Final = say(
+    "The course page that sent you here does not belong to a learning platform that this hub knows."
+)
+_TOO_OLD: Final = say(
+    "This launch is too old, or was used before; please go back to the course page and open it again."
+)
+_NO_COOKIES: Final = say(
     "Your browser keeps no cookies for this hub, and nobody can be signed in without; please allow them for this "
     "address, then open the course page again."
 )
@@ -196,7 +203,7 @@ class LaunchCallback(LaunchPage):
     async def get(self, id: str) -> None:
         """Somebody opened the address by itself."""
         self.launch_source(id)
-        raise LoginRefused(400, "A launch begins on a course page; please open it there.")
+        raise LoginRefused(400, say("A launch begins on a course page; please open it there."))
 
     async def post(self, id: str) -> None:
         """Check state, browser, token and nonce, in this order, and let somebody in."""
@@ -236,7 +243,9 @@ class LaunchCallback(LaunchPage):
             _log.warning("source %s: a platform refused a launch: %r", id, error[:80])
             raise LoginRefused(
                 403,
-                "The learning platform did not sign you in; please go back to the course page.",
+                say(
+                    "The learning platform did not sign you in; please go back to the course page."
+                ),
             )
 
     def _accept(
@@ -264,7 +273,9 @@ class LaunchCallback(LaunchPage):
             _log.warning("source %s: a link points to %r", id, launch.target[:200])
             raise LoginRefused(
                 400,
-                "The link on the course page does not point to this hub; its target link must be an address of the hub.",
+                say(
+                    "The link on the course page does not point to this hub; its target link must be an address of the hub."
+                ),
             )
         campus, query = self.core.campus, {}
         ways, index = campus.sources[id].courses, campus.course_index

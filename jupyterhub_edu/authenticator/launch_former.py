@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import Route
 
 from .arrivals import LoginRefused
@@ -34,7 +35,7 @@ class _Former:
         sources = self.core.refresher.sources.items()
         found = [id for id, source in sources if source.shape == "launch"]
         if len(found) != 1:
-            raise LoginRefused(404, "There is no such way to sign in here (any more).")
+            raise LoginRefused(404, say("There is no such way to sign in here (any more)."))
         only: str = found[0]
         return only
 

@@ -9,6 +9,7 @@ import json
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import Route
 from jupyterhub_edu.ports import Tool, Unavailable
 
@@ -63,7 +64,9 @@ class ToolKeys(LaunchPage):
         source = self.launch_source(id)
         keys = await ask(id, source.keyset())
         if isinstance(keys, Unavailable):
-            raise LoginRefused(503, "The hub's key is not ready; please try again in a minute.")
+            raise LoginRefused(
+                503, say("The hub's key is not ready; please try again in a minute.")
+            )
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "public, max-age=300")
         self.finish(json.dumps(keys))

@@ -5,20 +5,33 @@ No source is asked to show it, so none can hide another.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from jupyterhub.handlers import LoginHandler
 from jupyterhub.utils import url_path_join
-from tornado import web
 from tornado.escape import url_escape
 from tornado.httputil import url_concat
 
 from jupyterhub_edu.domain.campus import SourceInfo
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import Route
 
-from .arrivals import Remembering, login_path
+from .arrivals import LoginRefused, Remembering, login_path
 
 __all__ = ["ROUTES", "LoginPage"]
+
+_SAID_BY_THE_HUB: Final[Mapping[str | None, str]] = MappingProxyType(
+    {
+        "Invalid username or password": say("Invalid username or password"),
+        "Login form invalid or expired. Try again.": say(
+            "Login form invalid or expired. Try again."
+        ),
+        "Forbidden": say("This account may not use this hub."),
+    }
+)
+"""Sentences of the hub's own about a login."""
 
 
 class LoginPage(Remembering, LoginHandler):
@@ -41,20 +54,21 @@ class LoginPage(Remembering, LoginHandler):
     async def post(self) -> None:
         """Check the form."""
         if "username" not in self.request.body_arguments:
-            raise web.HTTPError(400, "The form was incomplete; please try again.")
+            raise LoginRefused(400, say("The form was incomplete; please try again."))
         await super().post()
 
-    def render_template(self, name: str, **ns: Any) -> Any:
+    def render_template(self, name: str, sync: bool = False, **ns: Any) -> Any:
         """The page knows which source was chosen, and where each button leads."""
         going_on = self.get_argument("next", "")
         ns.setdefault("chosen", self.get_argument("source", ""))
         ns.setdefault("begin", lambda source: self._begin(source, going_on))
-        return super().render_template(name, **ns)
+        return super().render_template(name, sync, **ns)
 
     def _render(
         self, login_error: str | None = None, username: str | None = None, **more: Any
     ) -> Any:
         """The hub's page. Without HTML of the deployment's own there is no template to compile for each visitor."""
+        login_error = _SAID_BY_THE_HUB.get(login_error, login_error)
         if self.authenticator.get_custom_html(self.hub.base_url):
             return super()._render(login_error, username, **more)
         going_on = self.get_argument("next", "")

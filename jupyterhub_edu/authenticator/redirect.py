@@ -22,6 +22,7 @@ from oauthenticator.oauth2 import (
     _serialize_state,
 )
 
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import Route, public_address
 from jupyterhub_edu.ports import CodeGrant, Redirect, RedirectSource, Unavailable
 
@@ -143,7 +144,9 @@ class RedirectCallback(_Delegating, OAuthCallbackHandler):
             issuer=self.get_argument("iss", ""),
         )
         if not grant.code:
-            raise LoginRefused(400, "This is no valid request to sign in; please start again.")
+            raise LoginRefused(
+                400, say("This is no valid request to sign in; please start again.")
+            )
         answer = await ask(id, source.redeem(grant))
         await self.arrive(id, answer, state.get("next_url") or "")
 
@@ -176,7 +179,9 @@ class RedirectCallback(_Delegating, OAuthCallbackHandler):
         if not kept or not hmac.compare_digest(_sent(state).encode(), came.encode()):
             raise LoginRefused(
                 400,
-                "This login was begun in another browser or window, or too long ago; please start again.",
+                say(
+                    "This login was begun in another browser or window, or too long ago; please start again."
+                ),
             )
         return state
 
@@ -188,7 +193,9 @@ class RedirectCallback(_Delegating, OAuthCallbackHandler):
         _log.warning("source %s sent somebody back with error %r", id, error[:80])
         if error in _NOT_NOW:
             raise self.unavailable(id)
-        raise LoginRefused(403, f"{self.title(id)} did not sign you in, or you did not agree.")
+        raise LoginRefused(
+            403, say("{source} did not sign you in, or you did not agree.", source=self.title(id))
+        )
 
     def _clear_state(self) -> None:
         self.clear_cookie(self.state_cookie(self.get_state_url()), path=self.state_cookie_path)

@@ -78,10 +78,15 @@ class HubPage(Reading):
 
     set_header: Any
 
+    @cached_property
+    def words(self) -> dict[str, Any]:
+        """What our templates need."""
+        return {**super().words, "_": say}
+
     def render_template(self, name: str, sync: bool = False, **what: Any) -> Any:
         """Render at once or later, as the hub wants it."""
         self.set_header("Content-Language", self.language)
-        what = {**self.words, "_": say, **what}
+        what = {**self.words, **what}
         if not sync:
             return self._rendered(name, what)
         with speaking(catalog(self.language)):

@@ -23,6 +23,7 @@ from jupyterhub_edu.domain.people import (
     Person,
     Roster,
 )
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import Answer, Clock, Denied, Gone, Unavailable
 from jupyterhub_edu.ports.sources import LoginShape
 
@@ -123,7 +124,7 @@ class RosterFileSource:
             return Unavailable(problem)
         known = (self._people.content or {}).get(person.subject)
         if known is None:
-            return Gone(self._good_at, "This account is no longer in the roster.")
+            return Gone(self._good_at, say("This account is no longer in the roster."))
         return self._identity(person.subject, known, self._good_at)
 
     async def find(self, name: str) -> Sequence[Identity] | Unavailable:

@@ -17,6 +17,7 @@ from jupyterhub_edu import authenticator, campus, desk
 from jupyterhub_edu.core import provide
 from jupyterhub_edu.hub import METRICS_ROUTES, add_check, add_routes
 from jupyterhub_edu.inventory import Kind
+from jupyterhub_edu.spawner import TEMPLATES as START_TEMPLATES
 from jupyterhub_edu.spawner import as_student, sharing_routes, spawn_routes
 
 from .checks import final_holes
@@ -109,7 +110,7 @@ def _set_hub(c: Any, token: str, spawner_class: str) -> None:
             "services": [SERVICE],
         },
     )
-    for folder in (desk.TEMPLATES, authenticator.TEMPLATES):
+    for folder in (desk.TEMPLATES, authenticator.TEMPLATES, START_TEMPLATES):
         _append(c.JupyterHub, "template_paths", str(Path(folder)))
     # The hub calls whatever can be called, with the account.
     variables = {**desk.TEMPLATE_VARS, "edu_as_student": lambda _: as_student}

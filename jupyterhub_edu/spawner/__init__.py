@@ -1,5 +1,8 @@
 """Floor 4: the start page, admission before a start, and what a granted profile means to a spawner."""
 
+from pathlib import Path
+from typing import Final
+
 from .admission import AdmissionMixin
 from .convert import convert_profile_list
 from .kube import EduSpawner
@@ -9,6 +12,7 @@ from .routes import spawn_routes
 from .sharing import sharing_routes
 
 __all__ = [
+    "TEMPLATES",
     "AdmissionMixin",
     "EduLocalSpawner",
     "EduSpawner",
@@ -17,3 +21,6 @@ __all__ = [
     "sharing_routes",
     "spawn_routes",
 ]
+
+TEMPLATES: Final = Path(__file__).parent / "templates" / "hub"
+"""Folder of the hub's page around our form, for ``JupyterHub.template_paths``."""

@@ -16,6 +16,7 @@ from jupyterhub_edu.core.choices import Unreadable, Wish, keep, parse_fields, pa
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.decide import Decision
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import StoreError
 
 from . import page
@@ -48,8 +49,9 @@ def unavailable(core: Core, error: StoreError) -> web.HTTPError:
     """What a person sees when nothing can be written down; the log has the store's own words."""
     answer = web.HTTPError(503, "the store cannot be used: %s", error)
     asked = f" ({core.campus.contact})" if core.campus.contact else ""
-    answer.jupyterhub_message = (  # type: ignore[attr-defined]
-        f"Nothing can start now: the hub cannot write its records. Ask an administrator{asked}."
+    answer.jupyterhub_message = say(  # type: ignore[attr-defined]
+        "Nothing can start now: the hub cannot write its records. Ask an administrator{whom}.",
+        whom=asked,
     )
     return answer
 

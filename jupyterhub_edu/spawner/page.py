@@ -19,11 +19,13 @@ from jupyterhub_edu.core.glance import Glance
 from jupyterhub_edu.core.left import hours_left
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.courses import Course
+from jupyterhub_edu.domain.dates import dated
 from jupyterhub_edu.domain.decide import Decision, EndRule
 from jupyterhub_edu.domain.outside import SITE
 from jupyterhub_edu.domain.people import CourseRole, Person
 from jupyterhub_edu.domain.profiles import Granted, Profile, choose
 from jupyterhub_edu.domain.reasons import Reason
+from jupyterhub_edu.domain.words import say, say_count
 
 from .selects import ENVIRONMENT, Selects
 
@@ -229,7 +231,7 @@ def _course(
     drawing = _Drawing(core, course, role, chosen, wish)
     return CourseView(
         title=course.title,
-        role="" if course.id == SITE else str(role),
+        role="" if course.id == SITE else say(str(role)),
         unfolded=unfolded or course.id in {wish.course, chosen[0] if chosen else None},
         profiles=tuple(drawing.card(at, card) for at, card in enumerate(cards, 1)),
         hours=hours,
@@ -243,7 +245,9 @@ def _hours(core: Core, person: Person, glance: Glance) -> tuple[HoursView, ...]:
         HoursView(
             left.words,
             left.percent,
-            f"{left.renews_at.astimezone(zone):%A %-d %B}" if left.renews_at else "",
+            dated(left.renews_at.astimezone(zone), "{weekday_name} {day} {month_name}")
+            if left.renews_at
+            else "",
         )
         for left in hours_left(glance, person.key)
     )
@@ -317,7 +321,7 @@ class _Drawing:
         start = decision.start
         if start is None or not start.granted.amounts.devices or not self._is_owned(profile):
             return ""
-        return "your course's GPUs" if start.own else "spare GPUs"
+        return say("your course's GPUs") if start.own else say("spare GPUs")
 
     def _is_owned(self, profile: Profile) -> bool:
         """Whether some course has devices of this kind of its own; where all share there are no spare ones."""
@@ -337,31 +341,35 @@ class _Drawing:
     ) -> Iterator[str]:
         amounts = granted.amounts if granted else profile.amounts
         yield str(amounts.cpu_limit)
-        yield f"{amounts.memory_limit} memory"
+        yield say("{amount} memory", amount=amounts.memory_limit)
         if amounts.devices:
             yield f"{amounts.devices} × {profile.flavor.title}"
         if profile.longest is not None:
-            yield f"up to {_duration(profile.longest)}"
+            yield say("up to {length}", length=_duration(profile.longest))
         start = decision.start
         if start and start.ends_at and start.ends_by is not EndRule.LONGEST:
-            yield f"until {_local(start.ends_at, self._core.campus.zone)}"
+            yield say("until {when}", when=_local(start.ends_at, self._core.campus.zone))
 
     def _free(self, card: Card) -> str:
         if card.free is None:
             return ""
         free, of = card.free
-        return f"{free} of {of} free"
+        return say("{free} of {all} free", free=free, all=of)
 
     def _wait(self, profile: Profile) -> str:
         """How long the line is."""
         waiting = self._core.line.length(profile.flavor.key)
         if not waiting:
-            return f"Nobody waits for {profile.flavor.title} yet."
-        people = "1 person waits" if waiting == 1 else f"{waiting} people wait"
-        return f"{people} for {profile.flavor.title} now."
+            return say("Nobody waits for {what} yet.", what=profile.flavor.title)
+        return say_count(
+            waiting,
+            "{n} person waits for {what} now.",
+            "{n} people wait for {what} now.",
+            what=profile.flavor.title,
+        )
 
     def _reason(self, reason: Reason) -> ReasonView:
-        when = "" if reason.variant in _NOT_SOON else reason.row.retry
+        when: str = say("" if reason.variant in _NOT_SOON else reason.row.retry)
         if reason.retry_at is not None:
             when = _local(reason.retry_at, self._core.campus.zone)
         return ReasonView(reason.sentence, reason.way_out, when)
@@ -370,17 +378,15 @@ class _Drawing:
 def _duration(length: timedelta) -> str:
     """A length of time in words: ``90 minutes``, ``4 hours``, ``2 h 30 min``, ``2 days``."""
     minutes = round(length.total_seconds() / 60)
-    for size, word in ((1440, "day"), (60, "hour")):
-        if minutes >= size and minutes % size == 0:
-            return _counted(minutes // size, word)
-    return (
-        _counted(minutes, "minute") if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
-    )
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    hours = minutes // 60
+    if minutes and minutes % 1440 == 0:
+        return say_count(minutes // 1440, "{n} day", "{n} days")
+    if minutes and minutes % 60 == 0:
+        return say_count(hours, "{n} hour", "{n} hours")
+    if minutes < 120:
+        return say_count(minutes, "{n} minute", "{n} minutes")
+    return f"{hours} h {minutes % 60} min"
 
 
 def _local(instant: datetime, zone: ZoneInfo) -> str:
-    return f"{instant.astimezone(zone):%a %d %b %Y, %H:%M}"
+    return dated(instant.astimezone(zone), "{weekday} {day} {month} {year}, {time}")

@@ -24,6 +24,8 @@ from jupyterhub_edu.core import Core, Refused, request_of
 from jupyterhub_edu.core.choices import Unreadable, keep, parse_wish
 from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.domain.reasons import Code
+from jupyterhub_edu.domain.words import speaking
+from jupyterhub_edu.hub.languages import HubPage, catalog
 
 from .admission import ready_core
 from .waiting import EduSpawnPendingHandler, JoinsTheLine
@@ -99,8 +101,8 @@ class _Asking:
         """What a page remembers of a refused choice."""
 
 
-class EduSpawnHandler(JoinsTheLine, _Asking, SpawnHandler):
-    """The hub's spawn page."""
+class EduSpawnHandler(HubPage, JoinsTheLine, _Asking, SpawnHandler):
+    """The hub's spawn page; the spawner's form in it is in the language of the page."""
 
     chosen = ("", "")
     """Id of the course in which the page shall choose beforehand, and key of the profile, or ``""``; hostile text."""
@@ -120,6 +122,14 @@ class EduSpawnHandler(JoinsTheLine, _Asking, SpawnHandler):
         """``chosen`` was for this page, and goes on to no server."""
         onwards: str = super().append_query_parameters(url, [*(exclude or ()), "chosen"])
         return onwards
+
+    async def _get(self, *args: Any, **kwargs: Any) -> None:
+        with speaking(catalog(self.language)):
+            await super()._get(*args, **kwargs)
+
+    async def _post(self, *args: Any, **kwargs: Any) -> None:
+        with speaking(catalog(self.language)):
+            await super()._post(*args, **kwargs)
 
     async def _wrap_spawn_single_user(
         self, user: Any, server_name: str, *args: Any, **kwargs: Any

@@ -13,6 +13,7 @@ from jupyterhub_edu.core.choices import option_field
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.people import CourseRole
 from jupyterhub_edu.domain.profiles import Option, Profile
+from jupyterhub_edu.domain.words import say
 
 __all__ = ["ENVIRONMENT", "Selects"]
 
@@ -23,7 +24,8 @@ ENVIRONMENT: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-"""Compiles each template once; escapes everything."""
+"""Compiles each template once; escapes everything. ``_`` is ``say``: texts are in the language of the page."""
+ENVIRONMENT.globals["_"] = say
 _TEMPLATE: Final = ENVIRONMENT.get_template("selects.html")
 
 

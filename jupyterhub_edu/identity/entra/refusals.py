@@ -10,17 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.identity.web import Reply
 
 __all__ = ["DEAD_TOKENS", "FIXES", "GONE", "Refusal", "parse_refusal"]
 
 GONE: Final[Mapping[int, str]] = {
-    50057: "This account is disabled.",
-    50034: "This account is no longer in the directory.",
-    500341: "This account was deleted from the directory.",
-    51004: "This account is no longer in the directory.",
-    50020: "This account is no longer a guest of the directory.",
-    50105: "This account is not assigned to the hub's application any more.",
+    50057: say("This account is disabled."),
+    50034: say("This account is no longer in the directory."),
+    500341: say("This account was deleted from the directory."),
+    51004: say("This account is no longer in the directory."),
+    50020: say("This account is no longer a guest of the directory."),
+    50105: say("This account is not assigned to the hub's application any more."),
 }
 """Complete negative answers about a person, of the person's own tenant.
 

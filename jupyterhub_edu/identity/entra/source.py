@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from jupyterhub_edu.domain.people import CourseClaim, Identity, Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.identity.tokens import BadToken, KeySet, TokenChecker
 from jupyterhub_edu.identity.web import NoAnswer, Web
 from jupyterhub_edu.ports import (
@@ -243,12 +244,12 @@ class EntraSource:
                 f"/users/{object_id}", query, self._apps[tenant], self._settings.timeout
             )
         except NotThere:
-            return Gone(self._clock(), "This account is no longer in the directory.")
+            return Gone(self._clock(), say("This account is no longer in the directory."))
         except NoAnswer as error:
             _log.warning("source %s cannot ask as the app: %s", self._id, error.why)
             return None
         disabled = row.get("accountEnabled") is False and row.get("id") == object_id
-        return Gone(self._clock(), "This account is disabled.") if disabled else None
+        return Gone(self._clock(), say("This account is disabled.")) if disabled else None
 
     async def _remember(self, somebody: Somebody, tokens: Tokens) -> None:
         if tokens.refresh:

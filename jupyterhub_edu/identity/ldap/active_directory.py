@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from jupyterhub_edu.domain.words import say
+
 from .connection import BindResult, Entry, Search
 from .dialect import Ask, NotReadable, Refusal, parse_dns, sid_text
 from .dn import Dn, is_below, parse_dn
@@ -31,8 +33,8 @@ _REFUSALS: Final = {
     "530": Refusal("no log-in at this hour"),
     "531": Refusal("no log-in from the hub's machine"),
     "532": Refusal("the password has expired; it must be changed first"),
-    "533": Refusal("This account is disabled.", final=True),
-    "701": Refusal("This account has expired.", final=True),
+    "533": Refusal(say("This account is disabled."), final=True),
+    "701": Refusal(say("This account has expired."), final=True),
     "773": Refusal("the password must be changed first"),
     "775": Refusal("the account is locked after too many wrong passwords"),
 }
@@ -64,10 +66,10 @@ class ActiveDirectory:
         if not control.lstrip("-").isdigit():
             raise NotReadable("userAccountControl of people; let it read that")
         if int(control) & _DISABLED:
-            return "This account is disabled."
+            return say("This account is disabled.")
         expires = entry.text("accountExpires")
         if expires.isdigit() and int(expires) not in _NEVER and _is_past(int(expires), now):
-            return "This account has expired."
+            return say("This account has expired.")
         return None
 
     def account(self, entry: Entry, login: str) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from jupyterhub_edu.domain.words import say
+
 from .client import DirectoryError
 from .connection import BindResult, Entry, Search
 from .dialect import Ask, Refusal
@@ -48,7 +50,7 @@ class OpenLdap:
     def out_of_use(self, entry: Entry, now: datetime) -> str | None:
         """Locked by an administrator (password policy overlay)."""
         locked = entry.text("pwdAccountLockedTime") == _LOCKED_FOR_GOOD
-        return "This account is locked." if locked else None
+        return say("This account is locked.") if locked else None
 
     def account(self, entry: Entry, login: str) -> str:
         """The one uid, whatever people log in with; memberUid holds it."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from jupyterhub_edu.domain.people import Identity, Person
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import Answer, Clock, Denied, Gone, Unavailable
 from jupyterhub_edu.ports.sources import LoginShape
 
@@ -153,7 +154,7 @@ class LdapSource:
             return Unavailable(f"{len(found)} entries have the {settings.id_attribute} {subject}")
         if not found:
             await self._require_sight(*self._people_base(), ask)
-            return Gone(self._clock(), "This account is no longer in the directory.")
+            return Gone(self._clock(), say("This account is no longer in the directory."))
         name = self._login_of(found[0])
         if name is None:
             return Unavailable(f"the entry has not one {settings.username_attribute} to go by")
@@ -176,7 +177,7 @@ class LdapSource:
         if why := self._dialect.out_of_use(entry, now):
             return Gone(now, why)
         if self._allowed and self._allowed.isdisjoint(map(dn_key, groups)):
-            return Gone(now, "This account is in none of the groups that may use the hub.")
+            return Gone(now, say("This account is in none of the groups that may use the hub."))
         shown = rdn_value if self._settings.group_name == "cn" else format_dn
         return self._identity(entry, login, frozenset(map(shown, groups)), now)
 

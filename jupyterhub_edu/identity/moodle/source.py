@@ -17,6 +17,7 @@ from jupyterhub_edu.domain.people import (
     Roster,
 )
 from jupyterhub_edu.domain.people import Member as RosterMember
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.identity.web import NoAnswer, Web
 from jupyterhub_edu.ports import (
     Answer,
@@ -188,9 +189,9 @@ class MoodleSource:
         account = (await read_accounts(self._service, [number])).get(number)
         if account is None:
             await self._sight.require()
-            return Gone(self._clock(), "This account is no longer in Moodle.")
+            return Gone(self._clock(), say("This account is no longer in Moodle."))
         if account.suspended:
-            return Gone(self._clock(), "This account is suspended in Moodle.")
+            return Gone(self._clock(), say("This account is suspended in Moodle."))
         courses = await read_courses(self._service, number)
         if not courses:
             await self._sight.require()

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from jupyterhub_edu.domain.people import Identity, Person, person_key
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.identity.tokens import BadToken
 from jupyterhub_edu.identity.web import NoAnswer, Web
 from jupyterhub_edu.ports import (
@@ -42,7 +43,7 @@ _log = logging.getLogger(__name__)
 _LONGEST_HINT: Final = 4000
 _LONGEST_CODE: Final = 4000
 """Keycloak calls a longer one no request at all, which would read as a fault of the hub's."""
-_OUT_OF_USE: Final = {"User disabled": "This account is disabled."}
+_OUT_OF_USE: Final = {"User disabled": say("This account is disabled.")}
 """What Keycloak adds to ``invalid_grant`` when it is the account, not the session, that is refused."""
 
 
@@ -227,7 +228,7 @@ class OidcSource:
         if account is Account.NOT_THERE:
             kept = await self._sessions.load(subject)
             if kept is not None and kept.is_found:
-                return Gone(self._clock(), "This account is no longer there.", subject)
+                return Gone(self._clock(), say("This account is no longer there."), subject)
         return None
 
     async def _read_again(self, subject: str) -> Reading | None:

@@ -19,6 +19,7 @@ from jupyterhub_edu.authenticator import TEMPLATES, EduAuthenticator
 from jupyterhub_edu.core import Core, provide
 from jupyterhub_edu.domain.campus import FilePerson, SourceInfo
 from jupyterhub_edu.domain.people import CourseClaim, CourseRef, CourseRole
+from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import add_check, add_routes, running
 from jupyterhub_edu.ports import Denied, Gone, StoreError, Unavailable
 from tests.fakes.campus import NOW, a_campus, a_core, an_identity, enrol
@@ -374,6 +375,7 @@ def login_page(authenticator: Any) -> BeautifulSoup:
         begin=lambda source: f"/hub/edu/login/{source.id}",
         static_url=lambda path, **_: path,
         xsrf="x",
+        _=say,
     )
     return BeautifulSoup(page, "html.parser")
 

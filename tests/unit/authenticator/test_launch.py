@@ -135,7 +135,7 @@ class World:
 
         class Handler(kind):
             def render_template(self, name: str, sync: bool = False, **what: Any) -> str:
-                return world.pages.get_template(name).render(**what)
+                return world.pages.get_template(name).render(**{**self.words, **what})
 
             async def login_user(self, data: Any = None) -> Any:
                 model = await self.settings["authenticator"].authenticate(self, data)
