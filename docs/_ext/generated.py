@@ -25,6 +25,7 @@ from sphinx.application import Sphinx
 from traitlets import HasTraits
 from traitlets.utils.importstring import import_item
 
+from jupyterhub_edu.campus.models.base import meaning
 from jupyterhub_edu.campus.models.people import SourceModel
 from jupyterhub_edu.campus.models.site import FileModel
 from jupyterhub_edu.domain import acts, people, reasons
@@ -309,7 +310,7 @@ def _mapping(title: str, model: type[BaseModel]) -> Iterator[str]:
 
 def _keys(model: type[BaseModel]) -> list[str]:
     rows = [
-        [f"`{info.alias or name}`", _kind(info), _default(info), _prose(info.description or "")]
+        [f"`{info.alias or name}`", _kind(info), _default(info), _prose(meaning(model, name))]
         for name, info in model.model_fields.items()
     ]
     if model.model_config.get("extra") == "allow":

@@ -10,7 +10,6 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
-from icalendar import Calendar, Event
 
 from jupyterhub_edu.domain.schedule import Span, local_instant
 
@@ -96,7 +95,9 @@ def parse_calendar(content: bytes, zone: ZoneInfo, first: dt.date, last: dt.date
     return sorted(found)
 
 
-def _events(content: bytes) -> list[Event]:
+def _events(content: bytes) -> list[Any]:
+    from icalendar import Calendar, Event  # as much to load as all of the campus file, and few campuses have any
+
     if len(content) > LARGEST:
         raise CalendarError("is larger than 1 MiB")
     if content.count(b"\n") > _MOST_LINES:

@@ -211,7 +211,11 @@ class _Loader:
             model,
             common,
             written,
-            fields={word: kind.course_fields for word, kind in self.types.items()},
+            fields={
+                one.type: self.types[one.type].course_fields
+                for one in common.values()
+                if one.type in self.types
+            },
             attributes={
                 id: self.types[common[id].type].link_attributes(own)
                 for id, own in settings.items()

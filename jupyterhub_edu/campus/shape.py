@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from .document import Document
 from .mistakes import Path, did_you_mean, show, show_path
-from .models.base import Model
+from .models.base import Model, meaning
 from .models.site import FileModel
 
 __all__ = ["keys_of", "most_exact", "report", "shape"]
@@ -238,8 +238,8 @@ def _kind_of_value(path: Path) -> str:
 def _description(model: type[BaseModel], path: Path) -> str:
     for holder in _models_at(model, path[:-1]):
         for name, info in holder.model_fields.items():
-            if (info.alias or name) == path[-1] and info.description:
-                return info.description.rstrip(".")
+            if (info.alias or name) == path[-1] and (text := meaning(holder, name)):
+                return text.rstrip(".")
     return ""
 
 
