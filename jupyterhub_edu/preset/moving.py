@@ -11,34 +11,59 @@ from typing import Any, Final
 from pydantic import BaseModel, create_model, model_validator
 from traitlets.config.loader import LazyConfigValue
 
-from jupyterhub_edu.identity import SOURCE_TYPES, SourceType
-from jupyterhub_edu.identity.entra import moving as entra
-from jupyterhub_edu.identity.ldap import moving as ldap
-from jupyterhub_edu.identity.lti import moving as lti
-from jupyterhub_edu.identity.oidc import moving as oidc
+from jupyterhub_edu.identity import SOURCE_TYPES, SourceType, SourceTypes
 
 __all__ = ["Refusals", "source_types"]
 
 _OURS: Final = "EduAuthenticator"
+_Translate = Callable[[Mapping[str, Any]], dict[str, Any] | list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Former:
-    """An authenticator that was there before: its section, its traits, and what they become."""
+    """An authenticator that was there before.
+
+    Attributes:
+        section: where its options stand.
+        load: loads its traits and what they become, with all that the kind of source rests on.
+        known_by_name: its traits have names that no other's have, so that under our own section too they are its.
+    """
 
     section: str
-    traits: Mapping[str, str]
-    translate: Callable[[Mapping[str, Any]], dict[str, Any] | list[str]]
+    load: Callable[[], tuple[Mapping[str, str], _Translate]]
+    known_by_name: bool = False
+
+
+def _ldap() -> tuple[Mapping[str, str], _Translate]:
+    from jupyterhub_edu.identity.ldap import moving
+
+    return moving.TRAITS, moving.from_ldapauthenticator
+
+
+def _oidc() -> tuple[Mapping[str, str], _Translate]:
+    from jupyterhub_edu.identity.oidc import moving
+
+    return moving.TRAITS, moving.from_genericoauthenticator
+
+
+def _entra() -> tuple[Mapping[str, str], _Translate]:
+    from jupyterhub_edu.identity.entra import moving
+
+    return moving.TRAITS, lambda options: moving.from_azuread(options, os.environ)
+
+
+def _lti() -> tuple[Mapping[str, str], _Translate]:
+    from jupyterhub_edu.identity.lti import moving
+
+    return moving.TRAITS, moving.from_ltiauthenticator
 
 
 _FORMER: Final[Mapping[str, _Former]] = {
-    "ldap": _Former("LDAPAuthenticator", ldap.TRAITS, ldap.from_ldapauthenticator),
+    "ldap": _Former("LDAPAuthenticator", _ldap, known_by_name=True),
     # OAuthenticator's traits have names that others have too, so that only the own section tells whose they are.
-    "oidc": _Former("GenericOAuthenticator", {}, oidc.from_genericoauthenticator),
-    "entra": _Former(
-        "AzureAdOAuthenticator", {}, lambda options: entra.from_azuread(options, os.environ)
-    ),
-    "lti": _Former("LTI13Authenticator", lti.TRAITS, lti.from_ltiauthenticator),
+    "oidc": _Former("GenericOAuthenticator", _oidc),
+    "entra": _Former("AzureAdOAuthenticator", _entra),
+    "lti": _Former("LTI13Authenticator", _lti, known_by_name=True),
 }
 """By the type of source that they fill."""
 
@@ -57,37 +82,43 @@ def source_types(c: Any) -> Mapping[str, SourceType]:
     Raises:
         Refusals: with all of them.
     """
-    types, refusals = dict(SOURCE_TYPES), []
+    load, refusals = dict(SOURCE_TYPES.load), []
     for kind, former in _FORMER.items():
-        options = _options(c, former)
-        settings = former.translate(options) if options else {}
+        settings = _translated(c, former)
         if isinstance(settings, list):
             refusals += [f"{former.section}.{refusal}" for refusal in settings]
         elif settings:
-            filled = _filled(types[kind].settings, settings)
-            types[kind] = dataclasses.replace(types[kind], settings=filled)
+            load[kind] = _filled(SOURCE_TYPES[kind], settings)
     if refusals:
         raise Refusals("\n".join(refusals))
-    return types
+    return SourceTypes(load)
 
 
-def _options(c: Any, former: _Former) -> dict[str, Any]:
-    """The options that are set, under the former authenticator's name or ours."""
-    return {
+def _translated(c: Any, former: _Former) -> dict[str, Any] | list[str]:
+    """What the options become that are set under the former authenticator's name or ours, or every refusal."""
+    sections = [former.section, *([_OURS] if former.known_by_name else [])]
+    if not any(section in c for section in sections):
+        return {}
+    traits, translate = former.load()
+    options = {
         name: value.get_value([]) if isinstance(value, LazyConfigValue) else value
-        for section in (former.section, _OURS)
+        for section in sections
         if section in c
         for name, value in c[section].items()
-        if section == former.section or name in former.traits
+        if section == former.section or name in traits
     }
+    return translate(options) if options else {}
 
 
-def _filled(model: type[BaseModel], settings: Mapping[str, Any]) -> type[BaseModel]:
-    """The same model with starting values."""
+def _filled(kind: SourceType, settings: Mapping[str, Any]) -> Callable[[], SourceType]:
+    """Loads the same kind of source, its model with starting values."""
 
     def fill(cls: type[BaseModel], data: Any) -> Any:
         return {**settings, **data} if isinstance(data, dict) else data
 
     method: Any = classmethod(fill)
     validators: Any = {"fill": model_validator(mode="before")(method)}
-    return create_model(model.__name__, __base__=model, __validators__=validators)
+    name, base = kind.settings.__name__, kind.settings
+    model = create_model(name, __base__=base, __validators__=validators)
+    filled = dataclasses.replace(kind, settings=model)
+    return lambda: filled

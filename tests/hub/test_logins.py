@@ -36,7 +36,7 @@ import jupyterhub_edu
 from jupyterhub_edu.identity import SOURCE_TYPES
 from tests.fakes.idp import TYPE
 
-SOURCE_TYPES["fake-idp"] = TYPE
+SOURCE_TYPES.load["fake-idp"] = lambda: TYPE
 jupyterhub_edu.setup(c, "campus/campus.yaml", spawner="local")
 c.EduLocalSpawner.home_dir_template = "{cwd}/homes/{{username}}".format(cwd=os.getcwd())
 c.EduAuthenticator.enable_auth_state = True
@@ -631,8 +631,9 @@ def test_a_source_that_keeps_secrets_needs_a_key(tmp_path: Path, hub_version: st
     place = Place(tmp_path / "place", hub_version)
     keyless = CONFIG.replace("enable_auth_state = True", "enable_auth_state = False")
     keyless = keyless.replace("c.CryptKeeper.keys", "c.JupyterHub.template_vars = {}  #")
-    needing = 'import dataclasses\n\nSOURCE_TYPES["fake-idp"] = dataclasses.replace(TYPE, needs_safe=True)\n'
-    keyless = keyless.replace('SOURCE_TYPES["fake-idp"] = TYPE\n', needing)
+    needing = "import dataclasses\n\nneeding = dataclasses.replace(TYPE, needs_safe=True)\n"
+    needing += 'SOURCE_TYPES.load["fake-idp"] = lambda: needing\n'
+    keyless = keyless.replace('SOURCE_TYPES.load["fake-idp"] = lambda: TYPE\n', needing)
     try:
         place.hub.configure(keyless + SERVERS_AT_ONCE)
         place.hub.launch()
