@@ -9,6 +9,7 @@ from prometheus_client import Counter
 from tornado import web
 
 from jupyterhub_edu.domain.decide import Decision
+from jupyterhub_edu.domain.reasons import Code
 from jupyterhub_edu.ports import utc_now
 
 __all__ = ["REFUSALS", "late_refusal", "reasons_json", "refusal", "refusal_json"]
@@ -18,6 +19,8 @@ _RETRY_UNKNOWN = 60
 REFUSALS: Final = Counter(
     "jupyterhub_edu_refusals", "Starts refused; one for several reasons counts in each", ["reason"]
 )
+for _code in Code:
+    REFUSALS.labels(str(_code))  # from 0 on: nobody sees the rise to the first number of a line
 
 
 def refusal(decision: Decision) -> Exception:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter as Multiset
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
+from itertools import product
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily
@@ -12,10 +15,13 @@ from prometheus_client.registry import Collector
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.allowances import GPU_HOUR, Slot
+from jupyterhub_edu.domain.decide import EndRule
 from jupyterhub_edu.domain.exams import share_of
 from jupyterhub_edu.domain.schedule import period_span
 
 __all__ = ["CampusMetrics", "Metrics", "campus_in", "metrics_in"]
+
+_GPU_SECOND: Final = GPU_HOUR // 3600
 
 
 class Metrics:
@@ -39,6 +45,9 @@ class Metrics:
         self.stops = counter(
             "stops", "Stops at the end of a session, by the rule that set it", "rule", "outcome"
         )
+        # From 0 on: nobody sees the rise to the first number of a line.
+        for rule, outcome in product(EndRule, ("done", "failed")):
+            self.stops.labels(str(rule), outcome)
         self.admitted = Counter(
             "jupyterhub_edu_admissions", "Starts admitted", ["flavor"], registry=registry
         )
@@ -48,6 +57,18 @@ class Metrics:
             ["flavor", "estimated"],
             registry=registry,
         )
+
+    def know(self, timer: str, every: float) -> None:
+        """Show a timer of this period in seconds, that has not run yet."""
+        self.period.labels(timer).set(every)
+        self.runs.labels(timer)
+        self.failures.labels(timer)
+
+    def forget(self, timer: str) -> None:
+        """Show a timer no more."""
+        for metric in (self.period, self.last_run, self.last_failure, self.runs, self.failures):
+            with suppress(KeyError):  # older clients say that there was none
+                metric.remove(timer)
 
     def listen(self, core: Core) -> None:
         """Count this core's admissions from now on."""
@@ -172,13 +193,15 @@ def _course(core: Core, share: str) -> str:
 def _hours(core: Core | None) -> Iterable[GaugeMetricFamily]:
     """Of all together: no line tells what one person has used."""
     labels = ("course", "period")
-    limit = _gauge("allowance_gpu_hours", "What a course has for all in a period", *labels)
+    limit = _gauge("allowance_gpu_seconds", "What a course has for all in a period", *labels)
     used = _gauge(
-        "allowance_used_gpu_hours",
+        "allowance_used_gpu_seconds",
         "What was used in the period that goes on, of a course that counts hours",
         *labels,
     )
-    reserved = _gauge("allowance_reserved_gpu_hours", "What sessions hold of it besides", *labels)
+    reserved = _gauge(
+        "allowance_reserved_gpu_seconds", "What sessions hold of it besides", *labels
+    )
     if core is not None:
         _count_hours(core, limit, used, reserved)
     return limit, used, reserved
@@ -197,10 +220,10 @@ def _count_hours(
         if (pooled := allowances.course) is not None:
             labels, period = [id, str(pooled.period)], pooled.period
             slot = period_span(period, now, zone, course.term_span).starts
-            limit.add_metric(labels, pooled.amount / GPU_HOUR)
-            reserved.add_metric(labels, held[id, slot] / GPU_HOUR)
+            limit.add_metric(labels, pooled.amount / _GPU_SECOND)
+            reserved.add_metric(labels, held[id, slot] / _GPU_SECOND)
         for period in {one.period for one in allowances if one is not None}:
-            used.add_metric([id, str(period)], core.ledger.used(id, period, now) / GPU_HOUR)
+            used.add_metric([id, str(period)], core.ledger.used(id, period, now) / _GPU_SECOND)
 
 
 @cache

@@ -112,6 +112,7 @@ class Warden:
         for name in self.states.keys() - self._own:
             if name not in wanted or wanted[name].every != self.states[name].timer.every:
                 del self.states[name]
+                self._metrics.forget(name)
                 if (task := self._tasks.pop(name, None)) is not None:
                     task.cancel()
         for name in [name for name in wanted if name not in self.states]:
@@ -128,7 +129,7 @@ class Warden:
 
     def _begin(self, state: TimerState) -> None:
         name = state.timer.name
-        self._metrics.period.labels(name).set(state.timer.every)
+        self._metrics.know(name, state.timer.every)
         self._tasks[name] = asyncio.create_task(self._keep(state), name=f"warden-{name}")
 
     async def _keep(self, state: TimerState) -> None:

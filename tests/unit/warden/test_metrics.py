@@ -90,10 +90,10 @@ async def test_a_courses_hours_are_counted_together_and_never_by_person():
     await start(core, "bob", "ml", "gpu")
 
     page = shown(registry)
-    assert page['allowance_gpu_hours{course="ml",period="day"}'] == 40
-    assert page['allowance_used_gpu_hours{course="ml",period="day"}'] == 2
-    assert page['allowance_used_gpu_hours{course="ml",period="week"}'] == 2
-    assert page['allowance_reserved_gpu_hours{course="ml",period="day"}'] == 8
+    assert page['allowance_gpu_seconds{course="ml",period="day"}'] == 40 * 3600
+    assert page['allowance_used_gpu_seconds{course="ml",period="day"}'] == 2 * 3600
+    assert page['allowance_used_gpu_seconds{course="ml",period="week"}'] == 2 * 3600
+    assert page['allowance_reserved_gpu_seconds{course="ml",period="day"}'] == 8 * 3600
     assert not any("allowance" in line and "db" in line for line in page)
 
 

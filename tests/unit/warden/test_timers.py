@@ -264,6 +264,26 @@ async def test_timers_beside_the_others_are_replaced_and_those_that_stay_go_on()
     await warden.close()
 
 
+async def test_metrics_tell_of_timers_before_their_first_run_and_not_of_those_that_are_gone():
+    registry = CollectorRegistry()
+    warden = Warden(a_core(), [a_timer(nothing)], registry=registry, sleep=Pauses())
+    warden.keep_beside([a_timer(nothing, name="gone")])
+    warden.start()
+    counted = ("runs_total", "failures_total")
+
+    def told(timer: str, *metrics: str) -> list[float | None]:
+        return [
+            registry.get_sample_value(f"jupyterhub_edu_warden_{name}", {"timer": timer})
+            for name in metrics
+        ]
+
+    assert told("one", *counted) == told("gone", *counted) == [0, 0]
+    warden.keep_beside([])
+    assert told("gone", *counted, "period_seconds") == [None, None, None]
+    assert told("one", *counted, "period_seconds") == [0, 0, 30]
+    await warden.close()
+
+
 async def test_a_timer_that_is_added_while_the_others_run_runs_too():
     pauses, ran = Pauses(), asyncio.Event()
 
