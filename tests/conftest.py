@@ -7,6 +7,7 @@ Fixtures, by the module that holds them:
     tests/providers/fixtures.py    Keycloak, and oidc-provider with its peculiarities
     tests/contract/conftest.py     a realm of Keycloak with people of the campus, behind a relay
     tests/cluster/fixtures.py      a real Kubernetes
+    tests/prometheus/fixtures.py   a real Prometheus
     tests/hub/fixtures.py          a hub as a process with its own working folder
     tests/real/fixtures.py         a hub on a real cluster for a real directory; stories in the output
 
@@ -43,6 +44,7 @@ _FIXTURE_MODULES = (
     "tests.directories.fixtures",
     "tests.providers.fixtures",
     "tests.cluster.fixtures",
+    "tests.prometheus.fixtures",
     "tests.hub.fixtures",
     "tests.real.fixtures",
 )
@@ -62,13 +64,14 @@ _ORDER = (
     "directories",
     "providers",
     "cluster",
+    "prometheus",
     "",
     "hub",
     "browser",
     "real",
 )
 _MARKED_BY_FOLDER = ("hub", "browser", "real")
-_WITH_SERVERS = (*_MARKED_BY_FOLDER, "providers", "cluster")
+_WITH_SERVERS = (*_MARKED_BY_FOLDER, "providers", "cluster", "prometheus")
 _TIMEOUT_SECONDS = 400
 """For a test that starts servers of its own, on a machine where others start theirs; one hub alone may take 120 s."""
 

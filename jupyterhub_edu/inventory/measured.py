@@ -16,11 +16,32 @@ import aiohttp
 __all__ = ["USUAL_QUERY", "MeasuredDevices", "read_vector"]
 
 _log = logging.getLogger(__name__)
-USUAL_QUERY: Final = (
-    "max by (namespace, pod) (max_over_time(DCGM_FI_DEV_GPU_UTIL[$idle])) "
-    "and max by (namespace, pod) (DCGM_FI_DEV_GPU_UTIL)"
+_USE: Final = (
+    "max by (namespace, pod) (label_replace(label_replace("
+    '(max_over_time(DCGM_FI_DEV_GPU_UTIL{GPU_I_ID=""}[%(time)s])'
+    " or max_over_time(DCGM_FI_PROF_GR_ENGINE_ACTIVE[%(time)s])) <= 100,"
+    ' "pod", "$1", "exported_pod", "(.+)"), "namespace", "$1", "exported_namespace", "(.+)"))'
 )
-"""The highest use of each pod's devices, where an exporter has spoken of them just now (NVIDIA's DCGM exporter)."""
+"""The highest use of each pod's devices over a time.
+
+A slice of a MIG device always has a utilization of 0, whatever it does: of slices only the engine's use counts. What an
+exporter writes where it has no value is far above 100. Where a Prometheus keeps its own labels of an exporter
+(``honor_labels: false``), the exporter's are called ``exported_``.
+
+Source:
+    NVIDIA, DCGM, field identifiers and blank values; DCGM exporter, issue 216. Prometheus, configuration, ``honor_labels``.
+"""
+_HIGHEST: Final = _USE % {"time": "$idle"}
+_LATELY: Final = _USE % {"time": "5m"}
+USUAL_QUERY: Final = (
+    f"{_HIGHEST} > 0 or ({_HIGHEST} and"
+    f" count_over_time({_LATELY}[$idle:1m]) == scalar(count_over_time(vector(1)[$idle:1m])))"
+)
+"""The highest use of each pod's devices, as NVIDIA's DCGM exporter tells it.
+
+Use is told of whoever was seen to use theirs; no use only where the exporter has spoken of them all the time, but for gaps of up
+to five minutes: what a Prometheus that was away has not seen is not known.
+"""
 _WITHIN: Final = 10.0
 _MOST: Final = 4 << 20
 _NOTHING: Final[Mapping[str, bool]] = MappingProxyType({})
@@ -100,6 +121,8 @@ def read_vector(answer: Any) -> Mapping[str, bool]:
     try:
         if answer["status"] != "success" or answer["data"]["resultType"] != "vector":
             raise ValueError(f"no instant vector: {answer.get('error', '')}")
+        if answer.get("warnings"):
+            raise ValueError(f"not all of it: {answer['warnings']}")
         found: dict[str, bool] = {}
         for sample in answer["data"]["result"]:
             labels, value = sample["metric"], float(sample["value"][1])

@@ -99,7 +99,7 @@ class DeviceMetricsModel(Model):
     """Address of the server; ``/api/v1/query`` is added."""
     query: Text | SkipJsonSchema[None] = None
     """Instant query with one value for each pod, labelled ``namespace`` and ``pod``; above zero is work. ``$idle`` stands for
-    ``idle_device_after``. Left out: the highest ``DCGM_FI_DEV_GPU_UTIL`` over that time."""
+    ``idle_device_after``. Left out: what NVIDIA's DCGM exporter tells of that time."""
 
 
 class StoreModel(Model):

@@ -42,7 +42,8 @@ def run_config(text: str, campus: str, monkeypatch: pytest.MonkeyPatch) -> Confi
         campus: the campus file that it finds, from the root of the repository.
     """
     monkeypatch.setenv("JUPYTERHUB_EDU_CAMPUS", str(ROOT / campus))
-    monkeypatch.setenv("HUB_LDAP_PASSWORD", "secret")
+    for secret in ("HUB_LDAP_PASSWORD", "PROMETHEUS_TOKEN"):
+        monkeypatch.setenv(secret, "secret")
     for name in ("provide", "add_check", "add_routes"):
         monkeypatch.setattr(configure, name, lambda _: None)
     config = Config()

@@ -33,11 +33,12 @@ BEFORE = "# jupyterhub_config.py, before"
 WHOLE = "# campus.yaml, the whole file"
 FRAGMENT = "# campus.yaml"
 VALUES = "# values.yaml"
+SCRAPES = "# prometheus.yml"  # tried in tests/hub/test_desk.py
 SOURCE = "# a source"
 SHELL = "# in a Python shell"
 SHIPPED = "deploy/z2jh/campus.yaml"
 KNOWN = {
-    "yaml": (FRAGMENT, VALUES),
+    "yaml": (FRAGMENT, VALUES, SCRAPES),
     "python": (CONFIG, SHELL, SOURCE),
     "json": ("{",),
     "console": ("",),
