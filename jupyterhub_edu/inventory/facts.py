@@ -13,8 +13,9 @@ from jupyterhub_edu.ports import PodSighting
 
 __all__ = ["ADMISSION", "FLAVOR", "Devices", "NodeFact", "PodFact", "read_node", "read_pod"]
 
-ADMISSION: Final = "jupyterhub-edu/admission"
-FLAVOR: Final = "jupyterhub-edu/flavor"
+_OURS: Final = "jupyterhub-edu/"
+ADMISSION: Final = f"{_OURS}admission"
+FLAVOR: Final = f"{_OURS}flavor"
 _HUB_NAME: Final = "hub.jupyter.org/username"
 _SERVER: Final = "hub.jupyter.org/servername"
 _CONTAINER: Final = "notebook"
@@ -116,7 +117,11 @@ def _sighting(
         running_at=running_at,
         gone=gone,
         ended_at=ended_at if gone else None,
-        labels=metadata["labels"],
+        labels={
+            intern(key): intern(value)
+            for key, value in metadata["labels"].items()
+            if key.startswith(_OURS)
+        },
         devices=dict(devices),
         hub_name=annotations.get(_HUB_NAME, ""),
         server=annotations.get(_SERVER, ""),

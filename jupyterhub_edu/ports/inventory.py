@@ -35,7 +35,7 @@ class PodSighting:
         running_at: when its notebook container started, or None.
         gone: True when it was deleted or has finished; no later sighting follows.
         ended_at: when the container ended, where Kubernetes says so.
-        labels: the pod's labels.
+        labels: those of the pod's labels that are ours, ``jupyterhub-edu/...``.
         devices: whole devices it holds by extended resource name.
         hub_name, server: whose pod it is, from KubeSpawner's annotations.
     """

@@ -89,6 +89,16 @@ def test_an_empty_admission_label_makes_a_pod_foreign():
     assert (fact.sighting, fact.flavor) == (None, "")
 
 
+def test_of_a_pods_labels_ours_alone_are_kept():
+    pod = a_pod(admission="a1", node="n1")
+    ours = dict(pod["metadata"]["labels"])
+    pod["metadata"]["labels"]["app.kubernetes.io/name"] = "jupyterhub"
+    fact = read_pod(pod, HOME)
+    assert fact is not None
+    assert fact.sighting is not None
+    assert fact.sighting.labels == ours
+
+
 def test_a_pod_of_ours_is_sighted_with_the_instants_of_its_notebook_container():
     state = {"running": {"startedAt": "2026-11-03T09:00:00Z"}}
     fact = read_pod(a_pod(admission="a1", node="n1", gpus=1, state=state), HOME)
