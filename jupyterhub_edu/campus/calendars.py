@@ -96,7 +96,8 @@ def parse_calendar(content: bytes, zone: ZoneInfo, first: dt.date, last: dt.date
 
 
 def _events(content: bytes) -> list[Any]:
-    from icalendar import Calendar, Event  # as much to load as all of the campus file, and few campuses have any
+    # As much to load as half of the campus file, and few campuses have calendars.
+    from icalendar import Calendar, Event
 
     if len(content) > LARGEST:
         raise CalendarError("is larger than 1 MiB")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,3 +106,14 @@ def test_refused(how: dict[str, Any], words: str) -> None:
     campus = how.pop("campus", None)
     with pytest.raises(SystemExit, match=words):
         jupyterhub_edu.setup(Config(), campus, **how)
+
+
+def test_a_hub_loads_no_source_that_its_campus_file_does_not_name() -> None:
+    code = (
+        "import sys, jupyterhub_edu; from traitlets.config import Config; "
+        f"jupyterhub_edu.setup(Config(), {str(DEMO)!r}, spawner='local'); "
+        "known = ('ldap3', *(f'jupyterhub_edu.identity.{kind}' for kind in jupyterhub_edu.identity.SOURCE_TYPES)); "
+        "print([name for name in known if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['jupyterhub_edu.identity.roster']\n"
