@@ -355,6 +355,9 @@ NO_ANSWERS: dict[str, Says] = {
     "something that is not JSON": packed(b"<html>"),
     "brackets without end": packed(b"[" * 100_000),
     "an error": packed({"status": "error", "error": "parse error"}),
+    "an answer without all of its stores": packed(
+        {**vector((pod("a"), "0")), "warnings": ["gone"]}
+    ),
     "a number instead of a vector": packed(
         {"status": "success", "data": {"resultType": "scalar", "result": [1.5, "1"]}}
     ),
