@@ -7,7 +7,6 @@ are raised as ``LoginRefused`` and shown as a page of ours.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
@@ -19,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
 from jupyterhub_edu.core import Core, current_core
+from jupyterhub_edu.core.patience import Patience
 from jupyterhub_edu.domain.people import person_key
 from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.hub import find_account, has_nothing_to_write
@@ -232,7 +232,7 @@ class Arrival(Remembering):
 async def ask(source: str, answer: Awaitable[_T]) -> _T | Unavailable:
     """Wait for what a source says, at most 2.9 s; a source that fails has said nothing."""
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with Patience(_PATIENCE):
             return await answer
     except TimeoutError:
         _log.warning("source %s takes its time", source)

@@ -22,6 +22,7 @@ from jupyterhub_edu.ports import (
     Unavailable,
 )
 
+from .patience import Patience
 from .roll import Roll
 
 __all__ = ["Refresher", "SourceHealth"]
@@ -138,7 +139,7 @@ class Refresher:
         due = [one for one in self._roll.identities(known) if self._is_due(one, younger_than)]
         if due:
             try:
-                async with asyncio.timeout(within):
+                async with Patience(within):
                     await asyncio.gather(*map(self.reread, due))
             except TimeoutError:
                 _log.info(

@@ -16,6 +16,7 @@ import argon2
 from argon2.low_level import ARGON2_VERSION
 from pydantic import BaseModel, ConfigDict, Field
 
+from jupyterhub_edu.core.patience import Patience
 from jupyterhub_edu.domain.people import (
     CourseRef,
     Identity,
@@ -195,7 +196,7 @@ class RosterFileSource:
         """Bring both files up to date; what is wrong with them, or ``""``."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with Patience(_PATIENCE_SECONDS):
                 problem = await loop.run_in_executor(self._reader, self._refresh)
         except TimeoutError:
             return f"{self._people.path} or {self._passwords.path} cannot be read in time"
@@ -213,7 +214,7 @@ class RosterFileSource:
         """Whether a hash is the password's; None when the queue was too long."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(_VERIFY_SECONDS):
+            async with Patience(_VERIFY_SECONDS):
                 return await loop.run_in_executor(self._checker, _is_right, hashed, password)
         except (TimeoutError, RuntimeError):
             return None

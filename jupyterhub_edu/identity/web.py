@@ -16,6 +16,8 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
+from jupyterhub_edu.core.patience import Patience
+
 __all__ = ["NoAnswer", "Reply", "Web", "require_https", "with_fix"]
 
 _MOST_REDIRECTS: Final = 3
@@ -195,14 +197,14 @@ class _Bounds:
 
     def __init__(self, url: str, seconds: float) -> None:
         self._url, self._seconds = url, seconds
-        self._timeout = asyncio.timeout(seconds)
+        self._patience = Patience(seconds)
 
     async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
+        await self._patience.__aenter__()
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         try:
-            await self._timeout.__aexit__(kind, error, trace)
+            await self._patience.__aexit__(kind, error, trace)
         except TimeoutError:
             raise NoAnswer(
                 f"{_name(self._url)} does not answer within {self._seconds:g} s"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from jupyterhub_edu.core.patience import Patience
 from jupyterhub_edu.domain.people import CourseClaim, Identity, Person
 from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.identity.tokens import BadToken, KeySet, TokenChecker
@@ -108,11 +109,10 @@ class EntraSource:
 
     async def redeem(self, grant: CodeGrant) -> Login | Gone | Denied | Unavailable:
         """Exchange a code for an identity."""
-        give_up = time.monotonic() + self._settings.timeout
         if not grant.nonce or not grant.verifier:
             return Denied("a login without nonce or code verifier")
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with Patience(self._settings.timeout) as patience:
                 tokens = await self._authority.redeem(grant)
                 if isinstance(tokens, Refusal):
                     return self._not_redeemed(tokens)
@@ -122,19 +122,18 @@ class EntraSource:
         except BadToken as error:
             return Denied(f"the ID token proves nothing: {error.why}")
         await self._remember(somebody, tokens)
-        identity = await self._identity(somebody, tokens, give_up)
+        identity = await self._identity(somebody, tokens, patience.left())
         kept = {"access_token": tokens.access, "id_token": tokens.id, "scope": tokens.scope}
         return Login(identity, {**kept, "user": dict(claims)})
 
     async def reread(self, person: Person) -> Answer:
         """Ask for new tokens with the refresh token of the last login, which Entra grants to accounts in use."""
-        give_up = time.monotonic() + self._settings.timeout
         found = tenant_and_object(person.subject)
         if found is None or found[0] not in self._settings.allowed_tenants:
             why = "the person is of a tenant that the campus file does not name"
             return Unavailable(why, "person")
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with Patience(self._settings.timeout) as patience:
                 tokens = await self._refreshed(found[0], person.subject)
                 if not isinstance(tokens, Tokens):
                     return await self._without_tokens(*found, tokens)
@@ -146,7 +145,7 @@ class EntraSource:
         if somebody.subject != person.subject:
             return Unavailable("Entra answers about somebody else")
         await self._remember(somebody, tokens)
-        return await self._identity(somebody, tokens, give_up)
+        return await self._identity(somebody, tokens, patience.left())
 
     async def logout_url(self, person: Person, back_to: str) -> str | None:
         """Entra's logout page, where the settings want that; it asks which account to sign out if there are several."""
@@ -267,8 +266,8 @@ class EntraSource:
 
     # -- groups and classes -------------------------------------------------------------------------------------
 
-    async def _identity(self, somebody: Somebody, tokens: Tokens, give_up: float) -> Identity:
-        at, patience = self._clock(), give_up - time.monotonic()
+    async def _identity(self, somebody: Somebody, tokens: Tokens, patience: float) -> Identity:
+        at = self._clock()
         groups, claims = await asyncio.gather(
             self._groups(somebody, PersonBearer(tokens), patience),
             self._classes(somebody, PersonBearer(tokens), patience),
@@ -294,7 +293,7 @@ class EntraSource:
         if somebody.groups is not None:
             return somebody.marks | somebody.groups
         try:
-            async with asyncio.timeout(patience):
+            async with Patience(patience):
                 found = await self._graph.groups_of(somebody.object_id, bearer, patience)
         except (NoAnswer, NotThere, TimeoutError) as error:
             _log.warning("source %s does not know somebody's groups: %s", self._id, _why(error))
@@ -310,7 +309,7 @@ class EntraSource:
         if self._settings.app_permissions:
             bearer = self._apps[somebody.tenant]
         try:
-            async with asyncio.timeout(patience):
+            async with Patience(patience):
                 return await classes_of(self._graph, somebody.object_id, bearer, patience)
         except NotThere:
             return frozenset()  # somebody whom Education does not know has no class

@@ -15,10 +15,13 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
+
+from jupyterhub_edu.core.patience import Patience
 
 from .connection import (
     BUSY_RESULTS,
@@ -120,11 +123,20 @@ class Directory:
         self._context: ssl.SSLContext | None = None
         self._context_lock = threading.Lock()
 
-    def deadline(self) -> float:
-        """The instant (of the event loop's clock) by which a call that begins now must have ended."""
-        return time.monotonic() + self._settings.timeout
+    @asynccontextmanager
+    async def patience(self) -> AsyncIterator[Patience]:
+        """The time for all calls of a login or reading.
 
-    async def search(self, search: Search, deadline: float) -> list[Entry]:
+        Raises:
+            DirectoryError: it is over.
+        """
+        try:
+            async with Patience(self._settings.timeout) as patience:
+                yield patience
+        except TimeoutError:
+            raise DirectoryError(f"no answer within {self._settings.timeout:g} s") from None
+
+    async def search(self, search: Search, patience: Patience) -> list[Entry]:
         """Search as the service account; see ``Connection.search``.
 
         Raises:
@@ -134,9 +146,11 @@ class Directory:
         def on(connection: Connection, until: float) -> list[Entry]:
             return connection.search(search, until)
 
-        return await self._call(self._as_service, self._bind_service, on, deadline)
+        return await self._call(self._as_service, self._bind_service, on, patience)
 
-    async def bind_as(self, dn: str, account: str, password: str, deadline: float) -> BindResult:
+    async def bind_as(
+        self, dn: str, account: str, password: str, patience: Patience
+    ) -> BindResult:
         """Bind as a person, on connections that serve for nothing else.
 
         A success is only told when the server does not take us for nobody or for somebody else; that is asked once for
@@ -158,19 +172,20 @@ class Directory:
                 connection.identified = True
             return result
 
-        return await self._call(self._as_person, lambda connection, until: None, on, deadline)
+        return await self._call(self._as_person, lambda connection, until: None, on, patience)
 
     async def connect_each(self) -> list[str]:
         """Try every server by itself; one sentence for each that fails."""
         problems = []
         for server in self._servers:
             try:
-                await self._run(
-                    lambda until, server=server: self._fresh(
-                        server, self._bind_service, until
-                    ).close(),  # type: ignore[misc]
-                    self.deadline(),
-                )
+                async with self.patience() as patience:
+                    await self._run(
+                        lambda until, server=server: self._fresh(
+                            server, self._bind_service, until
+                        ).close(),  # type: ignore[misc]
+                        patience,
+                    )
             except DirectoryError as error:
                 problems.append(f"{server.address}: {error}")
         return problems
@@ -187,21 +202,17 @@ class Directory:
         pools: dict[Address, _Pool],
         prepare: Callable[[Connection, float], None],
         use: Callable[[Connection, float], _Result],
-        deadline: float,
+        patience: Patience,
     ) -> _Result:
-        return await self._run(lambda until: self._anywhere(pools, prepare, use, until), deadline)
+        return await self._run(lambda until: self._anywhere(pools, prepare, use, until), patience)
 
-    async def _run(self, work: Callable[[float], _Result], deadline: float) -> _Result:
-        """Run in a thread; the caller is told at the deadline even if all threads are busy."""
+    async def _run(self, work: Callable[[float], _Result], patience: Patience) -> _Result:
+        """Run in a thread; the caller's patience ends even if all threads are busy."""
         if self._closed:
             raise DirectoryError("the source is closed")
         loop = asyncio.get_running_loop()
-        left = deadline - time.monotonic()
         try:
-            async with asyncio.timeout(left):
-                return await loop.run_in_executor(self._threads, work, deadline)
-        except TimeoutError:
-            raise DirectoryError(f"no answer within {self._settings.timeout:g} s") from None
+            return await loop.run_in_executor(self._threads, work, patience.ends())
         except (ServerFailed, Incomplete) as error:
             raise DirectoryError(str(error)) from error
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, Final
 
+from jupyterhub_edu.core.patience import Patience
 from jupyterhub_edu.domain.people import Identity, Person
 from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.ports import Answer, Clock, Denied, Gone, Unavailable
@@ -83,7 +84,8 @@ class LdapSource:
         if problem := _unusable(login, password):
             return Denied(problem)
         try:
-            return await self._authenticate(login, password, self._directory.deadline())
+            async with self._directory.patience() as patience:
+                return await self._authenticate(login, password, patience)
         except DirectoryError as error:
             return Unavailable(str(error))
         except ValueError as error:
@@ -91,9 +93,9 @@ class LdapSource:
 
     async def reread(self, person: Person) -> Answer:
         """Read one person by the immutable id, as the service account."""
-        deadline = self._directory.deadline()
         try:
-            return await self._reread(person.subject, deadline)
+            async with self._directory.patience() as patience:
+                return await self._reread(person.subject, patience)
         except DirectoryError as error:
             return Unavailable(str(error))
         except ValueError as error:
@@ -102,7 +104,8 @@ class LdapSource:
     async def find(self, name: str) -> Sequence[Identity] | Unavailable:
         """Everybody whose login, or one of whose ``attributes``, this is."""
         try:
-            return await self._find(name, self._ask(self._directory.deadline()))
+            async with self._directory.patience() as patience:
+                return await self._find(name, self._ask(patience))
         except DirectoryError as error:
             return Unavailable(str(error))
         except ValueError as error:
@@ -122,8 +125,10 @@ class LdapSource:
         """Let go of connections and threads."""
         await self._directory.close()
 
-    async def _authenticate(self, login: str, password: str, deadline: float) -> Answer | Denied:
-        settings, ask = self._settings, self._ask(deadline)
+    async def _authenticate(
+        self, login: str, password: str, patience: Patience
+    ) -> Answer | Denied:
+        settings, ask = self._settings, self._ask(patience)
         found = await ask(self._person(equals(settings.user_attribute, login)))
         if len(found) != 1:
             return Denied(f"{len(found) or 'no'} entries for this name; exactly one is needed")
@@ -133,7 +138,7 @@ class LdapSource:
             return Denied(f"the entry has not one {settings.username_attribute} to go by")
         bound, groups = await asyncio.gather(
             self._directory.bind_as(
-                entry.dn, self._dialect.account(entry, name), password, deadline
+                entry.dn, self._dialect.account(entry, name), password, patience
             ),
             self._groups(entry, name, ask),
             return_exceptions=True,
@@ -146,8 +151,8 @@ class LdapSource:
             raise groups
         return self._answer(entry, name, groups)
 
-    async def _reread(self, subject: str, deadline: float) -> Answer:
-        settings, ask = self._settings, self._ask(deadline)
+    async def _reread(self, subject: str, patience: Patience) -> Answer:
+        settings, ask = self._settings, self._ask(patience)
         octets = id_octets(settings.id_attribute, subject)
         found = await ask(self._person(equals(settings.id_attribute, octets)))
         if len(found) > 1:
@@ -232,9 +237,9 @@ class LdapSource:
             )
         return values[0] if len(values) == 1 and values[0].strip() else None
 
-    def _ask(self, deadline: float) -> Ask:
+    def _ask(self, patience: Patience) -> Ask:
         async def ask(search: Search) -> list[Entry]:
-            return await self._directory.search(search, deadline)
+            return await self._directory.search(search, patience)
 
         return ask
 
@@ -242,7 +247,8 @@ class LdapSource:
         """Searches that have each the whole time of a login."""
 
         async def ask(search: Search) -> list[Entry]:
-            return await self._directory.search(search, self._directory.deadline())
+            async with self._directory.patience() as patience:
+                return await self._directory.search(search, patience)
 
         return ask
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
+from jupyterhub_edu.core.patience import Patience
 from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.people import (
     CourseClaim,
@@ -118,7 +119,7 @@ class MoodleSource:
     async def reread(self, person: Person) -> Answer:
         """Read an account, its courses and its roles in them."""
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with Patience(self._settings.timeout):
                 return await self._reread(person.subject)
         except NoAnswer as error:
             return Unavailable(str(error))
@@ -128,7 +129,7 @@ class MoodleSource:
     async def find(self, name: str) -> Sequence[Identity] | Unavailable:
         """Everybody whose username this is, or whose ID number, if people cannot write their own; not suspended."""
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with Patience(self._settings.timeout):
                 return await self._find(name)
         except NoAnswer as error:
             return Unavailable(str(error))

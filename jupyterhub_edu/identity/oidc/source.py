@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
+from jupyterhub_edu.core.patience import Patience
 from jupyterhub_edu.domain.people import Identity, Person, person_key
 from jupyterhub_edu.domain.words import say
 from jupyterhub_edu.identity.tokens import BadToken
@@ -88,7 +89,7 @@ class OidcSource:
     async def redirect(self) -> Redirect | Unavailable:
         """Where to send a browser now."""
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with Patience(self._settings.timeout):
                 metadata = await self._provider.metadata()
         except (NoAnswer, TimeoutError) as error:
             return Unavailable(_why(error))
@@ -103,7 +104,7 @@ class OidcSource:
     async def redeem(self, grant: CodeGrant) -> Login | Gone | Denied | Unavailable:
         """Exchange a code for an identity; a forged answer is Denied before the code goes anywhere."""
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with Patience(self._settings.timeout):
                 return await self._redeem(grant)
         except (NoAnswer, TimeoutError) as error:
             return Unavailable(_why(error))
@@ -129,7 +130,7 @@ class OidcSource:
         if not self._settings.logout:
             return None
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with Patience(self._settings.timeout):
                 metadata = await self._provider.metadata()
                 session = await self._sessions.load(person.subject)
         except (NoAnswer, TimeoutError):
@@ -145,7 +146,7 @@ class OidcSource:
     async def logged_out(self, logout_token: str) -> str | None:
         """Take in a back-channel logout: the key of the person, whose session here is then over too."""
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with Patience(self._settings.timeout):
                 ended = await self._logouts.check(logout_token)
                 subject = ended.subject or await self._sessions.subject_of(ended.session)
                 if not subject:
@@ -174,7 +175,7 @@ class OidcSource:
 
     async def _reread(self, person: Person) -> Answer:
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with Patience(self._settings.timeout):
                 reading = await self._read_again(person.subject)
                 if reading is None:
                     return await self._unasked(person.subject)

@@ -8,6 +8,8 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
+from jupyterhub_edu.core.patience import Patience
+
 __all__ = ["Witnesses"]
 
 _MOST: Final = 200
@@ -55,7 +57,7 @@ class Witnesses:
             return True
         asked_at = time.monotonic()
         try:
-            async with asyncio.timeout(self._patience), self._turns[key]:
+            async with Patience(self._patience), self._turns[key]:
                 await self._seek(key, subject, asked_at)
         except TimeoutError:
             return False

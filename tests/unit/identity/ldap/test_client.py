@@ -97,7 +97,13 @@ async def two(world: World) -> AsyncIterator[Directory]:
 
 
 async def search(directory: Directory, search: Search = SEARCH) -> list[Entry]:
-    return await directory.search(search, directory.deadline())
+    async with directory.patience() as patience:
+        return await directory.search(search, patience)
+
+
+async def bind(directory: Directory, password: str = "right") -> BindResult:  # noqa: S107
+    async with directory.patience() as patience:
+        return await directory.bind_as(ANN, "ann", password, patience)
 
 
 async def test_the_first_server_is_asked_on_a_connection_that_is_kept(world, two):
@@ -176,7 +182,7 @@ async def test_a_wrong_service_password_is_not_tried_until_the_account_locks(wor
 
 async def test_who_am_i_is_asked_once_for_each_connection(world, two):
     for password in ("wrong", "right", "right", "wrong", "right"):
-        await two.bind_as(ANN, "ann", password, two.deadline())
+        await bind(two, password)
 
     assert world.hosts("who") == ["one"]
 
@@ -185,7 +191,7 @@ async def test_who_am_i_is_asked_once_for_each_connection(world, two):
 async def test_the_right_person_is_accepted(world, two, who):
     world.who = who
 
-    assert (await two.bind_as(ANN, "ann", "right", two.deadline())).code == 0
+    assert (await bind(two)).code == 0
 
 
 @pytest.mark.parametrize(
@@ -195,12 +201,12 @@ async def test_nobody_and_somebody_else_are_not(world, two, who):
     world.who = who
     for _ in range(2):
         with pytest.raises(DirectoryError, match="somebody else"):
-            await two.bind_as(ANN, "ann", "right", two.deadline())
+            await bind(two)
 
 
 async def test_people_and_the_service_account_share_no_connection(world, two):
     await search(two)
-    await two.bind_as(ANN, "ann", "right", two.deadline())
+    await bind(two)
     await search(two)
 
     assert world.hosts("open") == ["one", "one"]

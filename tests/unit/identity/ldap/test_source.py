@@ -1,10 +1,12 @@
 """What the source concludes, and what it never sends."""
 
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jupyterhub_edu.core.patience import Patience
 from jupyterhub_edu.domain.people import Identity, Person
 from jupyterhub_edu.identity.ldap import LdapSettings, LdapSource
 from jupyterhub_edu.identity.ldap.client import DirectoryError
@@ -24,7 +26,7 @@ class World(FakeDirectory):
         self.result: BindResult | None = None
         self.failing = False
 
-    async def search(self, search, deadline):
+    async def search(self, search, patience):
         if self.failing:
             raise DirectoryError("silent")
         which = search.filter.removeprefix("(&(objectClass=person)")
@@ -33,12 +35,14 @@ class World(FakeDirectory):
             : search.limit or None
         ]
 
-    async def bind_as(self, dn, login, password, deadline):
+    async def bind_as(self, dn, login, password, patience):
         self.binds.append((dn, password))
         return self.result or BindResult(0 if password == "sesame" else 49, "")
 
-    def deadline(self):
-        return 0.0
+    @asynccontextmanager
+    async def patience(self):
+        async with Patience(60) as patience:
+            yield patience
 
 
 def person(login: str = "ann", id: str = "id-ann", **more: Any) -> Entry:
