@@ -88,7 +88,7 @@ class EduAuthenticator(Authenticator):
         """Our routes, which stand before the hub's own; from here on the core runs."""
         attach(app)
         self.core.begin()
-        return [*page.ROUTES, *redirect.ROUTES, *logout.ROUTES, *added_routes()]
+        return [*added_routes(), *page.ROUTES, *redirect.ROUTES, *logout.ROUTES]
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
         """Take in whoever arrives with a source's Login, else check a login form.

@@ -13,9 +13,17 @@ from .requests_pages import campus_note
 from .routes import desk_routes
 from .said import said_note
 from .scopes import CUSTOM_SCOPES
+from .sizes import size_routes
 from .use import ends_note
 
-__all__ = ["CUSTOM_SCOPES", "TEMPLATES", "TEMPLATE_VARS", "compile_templates", "desk_routes"]
+__all__ = [
+    "CUSTOM_SCOPES",
+    "TEMPLATES",
+    "TEMPLATE_VARS",
+    "compile_templates",
+    "desk_routes",
+    "size_routes",
+]
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 """Folder of our pages, for ``JupyterHub.template_paths``; behind an administrator's own folders, whose files win."""

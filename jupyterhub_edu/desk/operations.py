@@ -79,6 +79,7 @@ def operation(
     has one. What does not fit its shape is refused before the method is called, so before any object is looked up.
     """
     more = {Code.UNREADABLE} if takes is not None or query is not None else set()
+    more |= {Code.TOO_LARGE} if takes is not None else set()
     more |= {Code.TOO_OFTEN} if rate is not None else set()
     declared = Operation(
         scope, does, answers, takes, query, frozenset(refuses) | more | ALWAYS, decides, act, rate

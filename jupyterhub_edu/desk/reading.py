@@ -15,8 +15,6 @@ __all__ = ["adapter", "read_body", "read_query"]
 _XSRF: Final = "_xsrf"
 """What a page may send with any call; the hub has checked it."""
 _SAID: Final = 200
-_LARGEST: Final = 8 * 2**20
-"""Bytes of a body: the largest list of people, were every letter of it escaped."""
 
 
 @cache
@@ -31,8 +29,6 @@ def read_body(raw: bytes, shape: Any) -> Any:
     Raises:
         DeskError: it is anything else; says where and why.
     """
-    if len(raw) > _LARGEST:
-        raise DeskError(Code.UNREADABLE)
     try:
         return adapter(shape).validate_json(raw or b"{}")
     except ValidationError as error:

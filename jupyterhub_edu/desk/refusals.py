@@ -31,6 +31,7 @@ class Code(StrEnum):
     NO_SUCH_SOURCE = "no-such-source"
     NO_SUCH_PERSON = "no-such-person"
     UNREADABLE = "unreadable"
+    TOO_LARGE = "too-large"
     NOT_ERASED = "not-erased"
     NOT_YOURS_TO_GIVE = "not-yours-to-give"
     SEVERAL_PEOPLE = "several-people"
@@ -140,6 +141,9 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
         ),
         Code.NO_SUCH_PERSON: Row(404, "Nothing is kept of such a person.", "nobody"),
         Code.UNREADABLE: Row(400, "The request says what this address does not know.", "you"),
+        Code.TOO_LARGE: Row(
+            413, "That is more than the 8 MiB that the hub takes at once; nothing was done.", "you"
+        ),
         Code.NOT_YOURS_TO_GIVE: Row(
             403,
             "You may add people to your courses below your own role, and exclude people below it.",

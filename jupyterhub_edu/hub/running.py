@@ -20,8 +20,9 @@ __all__ = [
     "run_checks",
 ]
 
-Route: TypeAlias = tuple[str, type]
-"""A pattern below the hub's base address and its handler class, as ``Authenticator.get_handlers`` gives them."""
+Route: TypeAlias = tuple[str, Any]
+"""A pattern below the hub's base address and its handler class, as ``Authenticator.get_handlers`` gives them; or a list of
+rules in its place, after which the other routes follow."""
 Check: TypeAlias = Callable[[Any], Iterable[str]]
 """Looks at the JupyterHub application and gives a sentence for each hole, naming the fix."""
 

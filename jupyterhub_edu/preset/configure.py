@@ -81,7 +81,7 @@ def setup(
     )
     provide(wiring.make_core)
     add_check(lambda app: final_holes(app, SERVICE, wiring))
-    add_routes([*spawn_routes(), *sharing_routes(), *desk.desk_routes()])
+    add_routes([*desk.size_routes(), *spawn_routes(), *sharing_routes(), *desk.desk_routes()])
     add_routes([*authenticator.LAUNCH_ROUTES, *METRICS_ROUTES])
     _log.info(
         "%s: %d courses from %s",

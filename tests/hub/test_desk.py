@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,23 +13,30 @@ from bs4 import BeautifulSoup
 from typer.testing import CliRunner
 
 from jupyterhub_edu.cli import main
+from tests.prometheus.promises import compared, families, questions, scrape_config, unpromised
+from tests.prometheus.server import Prometheus, lint
 
 from .browser import Browser
 from .server import ROOT, VERSIONS, Hub
 
 TINY = ROOT / "tests" / "hub" / "tiny_server.py"
+DEMO = ROOT / "deploy" / "demo" / "campus.yaml"
 CONFIG = f"""
 import sys
 
 import jupyterhub_edu
 
-jupyterhub_edu.setup(c, {str(ROOT / "deploy" / "demo" / "campus.yaml")!r}, spawner="local")
+jupyterhub_edu.setup(c, {str(DEMO)!r}, spawner="local")
 c.EduLocalSpawner.home_dir_template = "homes/{{username}}"
 c.Spawner.cmd = [sys.executable, {str(TINY)!r}]
 c.JupyterHub.load_roles.append(
     {{"name": "teas-robot", "scopes": ["custom:edu:manage"], "services": ["robot"]}}
 )
 c.JupyterHub.services.append({{"name": "robot", "api_token": "robot-robot-robot"}})
+c.JupyterHub.load_roles.append(
+    {{"name": "prometheus", "scopes": ["read:metrics"], "services": ["prometheus"]}}
+)
+c.JupyterHub.services.append({{"name": "prometheus", "api_token": "reads-metrics-alone"}})
 """
 
 
@@ -257,6 +265,44 @@ def test_a_cookie_needs_the_token_of_a_page_of_the_hub(desk: Desk) -> None:
     assert 'jupyterhub_edu_warden_period_seconds{timer="reconcile"} 30.0' in metrics
 
 
+def test_a_real_prometheus_reads_what_we_count_and_finds_no_fault_and_no_person(
+    desk: Desk, start_prometheus: Callable[..., Prometheus], tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("reads-metrics-alone\n")
+    here = {
+        "static_configs": [{"targets": [f"127.0.0.1:{desk.hub.port}"]}],
+        "scrape_interval": "2s",
+    }
+    job = {**scrape_config(), **here}
+    other = {"job_name": "without-a-token", "metrics_path": job["metrics_path"], **here}
+    prometheus = start_prometheus(
+        {**job, "authorization": {"credentials_file": str(tmp_path / "token")}}, other
+    )
+    prometheus.wait_for(lambda: prometheus.targets()["jupyterhub"]["health"] == "up")
+    assert "403" in prometheus.targets()["without-a-token"]["lastError"]
+
+    # Every metric is known by its type; labels are keys of the campus file and words of fixed lists.
+    known = prometheus.ask("metadata")
+    assert {(name, known[name][0]["type"]) for name, _ in families()} == set(families())
+    series = prometheus.ask("series", **{"match[]": '{__name__=~"jupyterhub_edu_.+"}'})
+    assert unpromised(series, DEMO) == set()
+    ours = [said for said in lint(desk.hub.api("../metrics").content) if "jupyterhub_edu_" in said]
+    assert ours == []
+
+    # What is asked on the first day is answered: the first refusal of its kind, too.
+    body = {"course": "ml", "profile": "gpu"}
+    desk.browser("sam")  # whose account begins with the first log-in
+    refused = desk.hub.api("users/sam/server", method="POST", json=body)
+    assert refused.status_code == 409
+    asked = [*questions(), *questions("alarm")]
+    assert len(asked) == 12
+    prometheus.wait_for(lambda: all(prometheus.query(compared(one)) for one in asked))
+    told = [one for one in questions() if "refusals" in one]
+    prometheus.wait_for(lambda: all(prometheus.query(one) for one in told))
+    assert [one for one in questions("alarm") if prometheus.query(one)] == []
+    assert prometheus.complaints() == []
+
+
 def test_administrators_see_the_sources_sync_rosters_and_answer_for_what_is_kept(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,3 +463,31 @@ def test_everybody_sees_what_they_used_and_teachers_their_course(
     command = CliRunner().invoke(main, ["usage", "--course", "ml", "--by", "person"])
     assert command.exit_code == 0, command.stderr
     assert command.stdout.splitlines()[1].split()[:2] == ["stu", "1"]
+
+
+def test_who_sends_too_much_is_told_so_on_pages_at_the_log_in_and_by_the_api(
+    one_hub: Hub,
+) -> None:
+    large = b"x" * (9 * 2**20)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    browser = one_hub.browser()
+    try:
+        browser.log_in("tea", "demo")
+        for path in ("/hub/edu/courses/ml/people/import", "/hub/spawn"):
+            page = browser.raw("POST", path, content=large, headers=form)
+            words = BeautifulSoup(page.text, "html.parser").get_text()
+            assert (page.status_code, "8 MiB" in words, "Logout" in words) == (413, True, True)
+            assert (
+                browser.get("/hub/edu/").status_code == 200
+            )  # the connection is as good as before
+    finally:
+        browser.close()
+    stranger = one_hub.browser()
+    try:
+        asked = stranger.raw("POST", "/hub/login", content=large, headers=form)
+        assert (asked.status_code, "8 MiB" in asked.text) == (413, True)
+    finally:
+        stranger.close()
+    url = f"{one_hub.url}/hub/api/edu/courses/ml/grants"
+    call = httpx.post(url, content=large, timeout=120)
+    assert (call.status_code, call.json()["reasons"][0]["code"]) == (413, "too-large")

@@ -96,11 +96,16 @@ _EVERYTHING: Final = ("self", *desk.CUSTOM_SCOPES)
 
 
 class Reply(NamedTuple):
-    """What was answered."""
+    """What was answered.
+
+    Attributes:
+        cut_at: how many bytes of the body the web server would read.
+    """
 
     status: int
     headers: httputil.HTTPHeaders
     body: bytes
+    cut_at: int | None = None
 
     @property
     def json(self) -> Any:
@@ -122,6 +127,7 @@ class _Connection(httputil.HTTPConnection):
         self.context = SimpleNamespace(remote_ip="192.0.2.7", protocol="http")
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.status, self.headers, self.body = 0, httputil.HTTPHeaders(), b""
+        self.cut_at: int | None = None
         self._when_gone: Any = None
 
     def write_headers(self, start_line: Any, headers: Any, chunk: Any = None) -> Any:
@@ -139,6 +145,9 @@ class _Connection(httputil.HTTPConnection):
     def finish(self) -> None:
         if not self.done.done():
             self.done.set_result(None)
+
+    def set_max_body_size(self, most: int) -> None:
+        self.cut_at = most
 
     def set_close_callback(self, callback: Any) -> None:
         self._when_gone = callback
@@ -242,22 +251,26 @@ class ApiWorld:
         raw = (
             b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         )
-        sent = httputil.HTTPHeaders({name.replace("_", "-"): one for name, one in headers.items()})
-        sent["Host"] = "hub.test"
+        sent = httputil.HTTPHeaders({"Host": "hub.test", "Content-Length": str(len(raw))})
+        sent.update({name.replace("_", "-"): one for name, one in headers.items()})
         if self.tokens[who]:
             sent["Authorization"] = f"token {self.tokens[who]}"
         connection = _Connection()
+        start = httputil.RequestStartLine(method.upper(), f"/hub/api{path}", "HTTP/1.1")
         request = httputil.HTTPServerRequest(
             headers=sent,
-            body=raw,
             connection=connection,
-            start_line=httputil.RequestStartLine(method.upper(), f"/hub/api{path}", "HTTP/1.1"),
+            start_line=start,
         )
         delegate: Any = self.application.find_handler(request)
-        delegate.execute()
         async with asyncio.timeout(120):
+            begun = delegate.headers_received(start, sent)
+            if begun is not None:
+                await begun
+            delegate.data_received(raw)
+            delegate.finish()
             await connection.done
-        return Reply(connection.status, connection.headers, connection.body)
+        return Reply(connection.status, connection.headers, connection.body, connection.cut_at)
 
     @staticmethod
     def path_of(call: Call, values: Mapping[str, str]) -> str:
@@ -312,7 +325,7 @@ class ApiWorld:
         settings["users"] = UserDict(self._session_factory, settings)
         routes = [
             (f"/hub{pattern}", handler)
-            for pattern, handler in desk.desk_routes()
+            for pattern, handler in [*desk.size_routes(), *desk.desk_routes()]
             if pattern.startswith("/api/")
         ]
         return web.Application([*routes, ("/hub/api/.*", API404)], **settings)
