@@ -33,6 +33,7 @@ from .board_stream import html_face
 from .frame import Page
 from .live import LIVE, rights_of
 from .refusals import Code, DeskError
+from .said import said_to
 from .scopes import MANAGE, READ
 from .wishes import done
 
@@ -57,6 +58,9 @@ class CoursePage(Page):
         rights = rights_of(core, viewer.hub_name, course_id)
         shown: dict[str, Any] = {"board": None, "sessions": ()}
         if rights is not None:
+            # The board has the messages of its course already.
+            there = {one.id for one in core.messages.of(course_id)}
+            shown["edu_said"] = [one for one in said_to(core, viewer) if one.id not in there]
             key, make = html_face(self, core, course_id, rights)
             async with LIVE.looking(core, course_id) as board:
                 await board.catch_up()

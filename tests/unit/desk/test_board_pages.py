@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from jupyterhub_edu.core import Core
+from jupyterhub_edu.core.messages import Whom
+from jupyterhub_edu.core.sending import Sending
 from jupyterhub_edu.desk.board_pages import (
     CoursePage,
     ExtendPage,
@@ -153,6 +155,17 @@ async def test_a_message_is_asked_for_sent_shown_and_taken_back(world):
     assert back.status == 303
     assert world.core.messages.of("ml") == []
     assert (await world.page(TakeBackPage, message.id)).status == 303
+
+
+async def test_the_board_says_a_message_once_and_those_of_other_courses_above_it(world):
+    tea, ben = (world.core.roll.by_hub_name(one) for one in ("tea", "ben"))
+    await put_by_hand(world.core.roll, an_enrolment(tea.key, "db"))
+    await Sending(world.core, tea, "ml").send(Whom.ALL, "Save your work")
+    await Sending(world.core, ben, "db").send(Whom.ALL, "No lecture")
+    reply = await world.page(CoursePage)
+    (above,) = reply.page.select(".edu-notices .edu-said-text")
+    assert above.get_text() == "No lecture"
+    assert reply.words.count("Save your work") == 1
 
 
 async def test_a_message_that_is_refused_comes_back_as_it_was_typed(world):
