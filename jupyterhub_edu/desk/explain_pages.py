@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 from jupyterhub.scopes import needs_scope
 from tornado import web
@@ -101,23 +101,17 @@ class _Story:
     rows: Sequence[_Row]
 
 
-class ExplainPage(Page):
-    """``/hub/edu/explain``: a form and the answer to it; all of it stands in the address."""
+class _Asking(Page):
+    """The form and the answer to it; all of it stands in the address."""
 
-    @web.authenticated
-    @needs_scope(READ)
-    async def get(self) -> None:
-        """For teachers about their own courses, for administrators about all."""
-        core, viewer = await self.who_asks()
-        courses = _courses(core, viewer)
-        if not courses:
-            raise DeskError(Code.NOT_YOURS_TO_EXPLAIN)
-        typed = _Typed(
-            **{
-                name: self.get_query_argument(name, "")[:_LONGEST].strip()
-                for name in _Typed.__slots__
-            }
-        )
+    def typed(self, **chosen: str) -> _Typed:
+        """What stands in the address."""
+        names = _Typed.__slots__
+        found = {name: self.get_query_argument(name, "")[:_LONGEST].strip() for name in names}
+        return _Typed(**{**found, **chosen})
+
+    async def answered(self, core: Core, viewer: Person, typed: _Typed) -> dict[str, Any]:
+        """What the template needs of the question and of the answer, or of why there is none."""
         story, refused = None, ""
         if typed.person and typed.course:
             try:
@@ -126,25 +120,50 @@ class ExplainPage(Page):
             except DeskError as error:
                 self.set_status(error.status_code)
                 refused = error.jupyterhub_message
-        admin = is_admin(core, viewer)
+        return {
+            "typed": typed,
+            "profiles": [(one.key, one.title) for one in core.campus.profiles.values()],
+            "story": story,
+            "refused": refused,
+        }
+
+
+class ExplainPage(_Asking):
+    """``/hub/edu/explain``: about anybody, in any course."""
+
+    @web.authenticated
+    @needs_scope(READ)
+    async def get(self) -> None:
+        """For administrators; teachers are led to their course."""
+        core, viewer = await self.who_asks()
+        typed = self.typed()
+        if not is_admin(core, viewer, Act.EXPLAIN):
+            self._lead_on(core, viewer, typed)
+            return
         await self.show(
             "explain.html",
-            typed=typed,
-            courses=courses,
-            profiles=[(one.key, one.title) for one in core.campus.profiles.values()],
-            story=story,
-            refused=refused,
+            **await self.answered(core, viewer, typed),
+            courses=_courses(core),
             done="",
             zone=str(core.campus.zone),
-            pages=CAMPUS_PAGES if admin else (),
+            pages=CAMPUS_PAGES,
             page=next(one for one in CAMPUS_PAGES if one.key == "explain"),
             campus_name=core.campus.name,
-            waiting=len(core.requests.waiting()) if admin else 0,
+            waiting=len(core.requests.waiting()),
         )
 
+    def _lead_on(self, core: Core, viewer: Person, typed: _Typed) -> None:
+        mine = core.roll.courses(viewer, core.clock())
+        taught = next((id for id in mine if core.may(Act.EXPLAIN, viewer, id)), None)
+        if taught is None:
+            raise DeskError(Code.NOT_YOURS_TO_EXPLAIN)
+        query = {name: text for name, text in asdict(typed).items() if text and name != "course"}
+        course = typed.course or taught
+        self.redirect(self.address("courses", course, "explain", **query), status=303)
 
-class CourseExplainPage(Page):
-    """``/hub/edu/courses/<course>/explain``: leads to the form with this course chosen."""
+
+class CourseExplainPage(_Asking):
+    """``/hub/edu/courses/<course>/explain``: about the people of one course."""
 
     @web.authenticated
     @needs_scope(READ)
@@ -153,17 +172,14 @@ class CourseExplainPage(Page):
         core, viewer, course = await self.course_of(course_id)
         if not core.may(Act.EXPLAIN, viewer, course.id):
             raise DeskError(Code.NOT_YOURS_TO_EXPLAIN)
-        self.redirect(self.address("explain", course=course.id), status=303)
+        asked = await self.answered(core, viewer, self.typed(course=course.id))
+        await self.show_tab("explain", "course_explain.html", course, **asked, courses=())
 
 
-def _courses(core: Core, viewer: Person) -> list[tuple[str, str]]:
-    """About which somebody may ask: by id, with titles."""
-    courses = core.campus.courses
-    if is_admin(core, viewer, Act.EXPLAIN):
-        outside = [(SITE, TITLE)] if core.campus.no_course else []
-        return [(one.id, one.title) for one in courses.values()] + outside
-    mine = core.roll.courses(viewer, core.clock())
-    return [(id, courses[id].title) for id in mine if core.may(Act.EXPLAIN, viewer, id)]
+def _courses(core: Core) -> list[tuple[str, str]]:
+    """About which an administrator may ask: by id, with titles."""
+    outside = [(SITE, TITLE)] if core.campus.no_course else []
+    return [(one.id, one.title) for one in core.campus.courses.values()] + outside
 
 
 def _story(core: Core, explained: Explained) -> _Story:

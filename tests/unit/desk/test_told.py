@@ -168,7 +168,7 @@ def addresses(own: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         "/people/import",
     ):
         yield "tea", f"{COURSE}{path}"
-    for path in ("/people/ad:id-stu", "/people/sync", "/requests", "/usage"):
+    for path in ("/people/ad:id-stu", "/people/sync", "/requests", "/usage", "/explain"):
         yield "tea", f"{COURSE}{path}"
     yield "tea", f"{COURSE}/now/messages/{own['message']}"
     yield "tea", f"{COURSE}/exams/{own['exam']}"
@@ -179,7 +179,7 @@ def addresses(own: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for path in ("", "/use", "/line", "/join"):
         yield "stu", f"/edu{path}"
     yield "stu", COURSE
-    yield "tea", "/edu/explain"
+    yield "kari", "/edu/explain"
 
 
 async def test_a_page_says_nothing_in_another_language(pseudo: None, world: ApiWorld) -> None:
