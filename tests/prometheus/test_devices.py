@@ -81,9 +81,9 @@ ROWS: Final[Mapping[str, Row]] = {
     "a pod that has just begun, idle": row(None, Told(only(since=0))),
     "a pod that has just begun, at work": row(True, Told(lambda ago: None if ago else 3)),
     "a pod that began within the time": row(None, Told(only(since=7))),
-    "a series that has ended": row(None, Told(only(until=6))),
+    "a series that has ended": row(None, Told(only(until=8))),
     "an exporter that was away for three minutes": row(False, Told(only(but=(7, 4)))),
-    "a Prometheus that was away for seven": row(None, Told(only(but=(8.5, 1.5)))),
+    "a Prometheus that was away for eight": row(None, Told(only(but=(9.5, 1.5)))),
     "two devices, one at work": row(True, Told(idle), Told(busy, gpu=1)),
     "two devices, one of which nothing was told for long": row(
         False, Told(idle), Told(only(since=7), gpu=1)
