@@ -37,6 +37,7 @@ Active = Mapping[tuple[str, str], datetime]
 """When the hub last heard of use, by account and server."""
 _AT_WORK: Final = timedelta(minutes=10)
 """What was at work so short before a look is called at work."""
+_NO_SHARE: Final = Share()
 MOST_IN_LINE: Final = 100
 """Places that are shown; of the others their number."""
 
@@ -163,17 +164,16 @@ def _use(core: Core, seen: Seen | None) -> tuple[str, Moment | None]:
 
 def devices_rows(core: Core, course: str) -> list[DevicesRow]:
     """The flavors with devices of which the course owns or uses any, or offers any profile."""
-    now, campus = core.clock(), core.campus
-    taught = campus.courses[course]
+    campus, taught = core.campus, core.campus.courses[course]
     offered = {campus.profiles[key].flavor.key for keys in taught.offers.values() for key in keys}
     rows = []
     for flavor in campus.flavors.values():
         if flavor.device is None:
             continue
-        share = core.book.shares.of(flavor.key, now).get(course, Share())
-        used = core.book.used(flavor.key, course)
+        state = core.book.state(flavor.key)
+        share, used = state.shares.get(course, _NO_SHARE), state.used.get(course, 0)
         if used or share.nominal or flavor.key in offered:
-            free = core.book.free(flavor.key)
+            free = max(0, state.room) if state.fresh else None
             mine, others = _borrowed(core, flavor.key, course)
             idle = max(0, share.nominal - used)
             rows.append(

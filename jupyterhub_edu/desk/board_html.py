@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -143,6 +144,8 @@ class HtmlFace:
         self._groups: dict[str, Template] = {
             name: page.get_template(f"edu/now_{name}.html", sync=True) for name in GROUPS
         }
+        self._free = secrets.randbits(64) | 2**63  # as a number of devices, nobody's
+        self._drawn: tuple[Rest, list[str]] | None = None
 
     def row(self, row: BoardRow) -> str:
         """One row of the table."""
@@ -172,7 +175,20 @@ class HtmlFace:
 
     def group(self, name: str, rest: Rest) -> str:
         """What stands in one of the groups' places."""
+        if name == "sums":
+            return self._sums(rest)
         return self._rendered(self._groups[name], **self._common, rest=rest)
+
+    def _sums(self, rest: Rest) -> str:
+        """What is free is put in afterwards: it changes on all boards with each start anywhere, and nothing else with it."""
+        blank = tuple(row._replace(free=self._free) for row in rest.devices)
+        bare = Rest(on=rest.on, devices=blank, waiting=rest.waiting)
+        if self._drawn is None or self._drawn[0] != bare:
+            html = self._rendered(self._groups["sums"], **self._common, rest=bare)
+            self._drawn = bare, html.split(str(self._free))
+        first, *others = self._drawn[1]
+        free = [self._words["unknown"] if one.free is None else one.free for one in rest.devices]
+        return first + "".join(f"{n}{piece}" for n, piece in zip(free, others, strict=True))
 
     def _rendered(self, template: Template, **what: Any) -> str:
         with speaking(self._tongue):

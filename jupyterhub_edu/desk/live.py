@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.slices import in_slices
-from jupyterhub_edu.domain.acts import Act
+from jupyterhub_edu.domain.acts import Act, decide_act
 
 from .board import (
     BoardRow,
@@ -72,15 +72,18 @@ class Rights(NamedTuple):
 
 def rights_of(core: Core, hub_name: str, course: str) -> Rights | None:
     """What an account may do in a course now; None: it does not see everybody there, or there is none such."""
-    person = core.roll.by_hub_name(hub_name)
-    if person is None or not core.may(Act.SEE, person, course):
+    person, taught = core.roll.by_hub_name(hub_name), core.campus.courses.get(course)
+    if person is None or taught is None:
+        return None
+    roles = core.roles(person, course)  # once: each event to each who looks asks all of this
+    if not decide_act(Act.SEE, *roles):
         return None
     return Rights(
-        core.may(Act.STOP, person, course),
-        core.may(Act.EXTEND, person, course, within_ceiling=True),
-        core.may(Act.START_FOR, person, course),
-        core.may(Act.MESSAGE, person, course),
-        core.helps.may(person, course),
+        decide_act(Act.STOP, *roles),
+        decide_act(Act.EXTEND, *roles, within_ceiling=True),
+        decide_act(Act.START_FOR, *roles),
+        decide_act(Act.MESSAGE, *roles),
+        decide_act(Act.HELP, *roles, allowed=taught.assistants_help),
     )
 
 
@@ -291,8 +294,9 @@ class LiveBoard:
             await self._step(everything=True)
             self._first.set_result(None)
             while not self._watch.over and (self.users or loop.time() < self.left_at + _LINGER):
-                await self._wait(full_at + _LOOK_AGAIN)
                 await asyncio.sleep(max(0.0, began + _PACE - loop.time()))
+                if not self._watch.changed.is_set():
+                    await self._wait(full_at + _LOOK_AGAIN)
                 began = loop.time()
                 everything = began >= full_at + _LOOK_AGAIN
                 full_at = began if everything else full_at

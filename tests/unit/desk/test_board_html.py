@@ -1,0 +1,59 @@
+"""A board as fragments of its page: what is kept of a fragment that is drawn again and again is never shown too long."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from jupyterhub_edu.desk.board import DevicesRow
+from jupyterhub_edu.desk.board_html import HtmlFace
+from jupyterhub_edu.desk.live import Rest, Rights
+
+from .asking import ENVIRONMENT
+
+T4 = DevicesRow("t4", "NVIDIA T4", own=2, reserved=0, used=1, borrowed=0, lent=0, free=5)
+A100 = T4._replace(flavor="a100", title="A100")
+BEFORE = Rest(on=1, devices=(T4, A100))
+AFTER: dict[str, Rest] = {
+    "fewer are free": BEFORE._replace(devices=(T4._replace(free=4), A100)),
+    "none is free": BEFORE._replace(devices=(T4, A100._replace(free=0))),
+    "it is not known how many are free": BEFORE._replace(devices=(T4._replace(free=None), A100)),
+    "more are in use": BEFORE._replace(devices=(T4._replace(used=2, free=4), A100)),
+    "some are reserved": BEFORE._replace(devices=(T4._replace(reserved=1), A100)),
+    "some are borrowed": BEFORE._replace(devices=(T4, A100._replace(borrowed=1))),
+    "some are lent": BEFORE._replace(devices=(T4._replace(lent=1), A100)),
+    "the course owns more": BEFORE._replace(devices=(T4._replace(own=3), A100)),
+    "one kind is called otherwise": BEFORE._replace(devices=(T4._replace(title="{5}"), A100)),
+    "one kind is there no longer": BEFORE._replace(devices=(A100,)),
+    "there is nothing of the kind": BEFORE._replace(devices=()),
+    "another is on": BEFORE._replace(on=2),
+    "somebody waits": BEFORE._replace(waiting=1),
+}
+
+
+def a_face() -> HtmlFace:
+    page: Any = SimpleNamespace(
+        hub=SimpleNamespace(base_url="/hub/"),
+        get_template=lambda name, sync: ENVIRONMENT.get_template(name),
+    )
+    rights = Rights(stop=True, extend=True, start_for=True, message=True)
+    return HtmlFace(page, "ml", rights, ZoneInfo("Europe/Oslo"), "en")
+
+
+@pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
+def test_the_sums_are_those_of_now_whatever_was_shown_before(after):
+    face = a_face()
+    before = face.group("sums", BEFORE)
+    shown = face.group("sums", after)
+    assert shown == a_face().group("sums", after) != before
+    assert face.group("sums", BEFORE) == before
+
+
+def test_what_is_free_stands_beside_its_own_kind():
+    rest = BEFORE._replace(devices=(T4._replace(free=None), A100._replace(free=7)))
+    shown = a_face().group("sums", rest)
+    cells = [piece.partition("</td>")[0] for piece in shown.split('"Free for all">')[1:]]
+    assert cells == ["not known", "7"]
