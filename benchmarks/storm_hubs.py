@@ -32,7 +32,7 @@ __all__ = ["ENTRIES", "KUBE", "NOTHING_AT_ALL", "OURS", "SIDES", "World", "open_
 NOTHING_AT_ALL, KUBE, OURS = "a hub that does nothing", "KubeSpawner", "EduSpawner"
 ENTRIES = "ours, over servers that are nothing"
 SIDES = (NOTHING_AT_ALL, KUBE, OURS)
-_COURSES, _PER_NODE = 10, 100
+_PER_NODE = 100
 _PASSWORD = "STORM_BIND_PASSWORD"  # noqa: S105 - a name in the environment
 _RBAC = ROOT / "deploy" / "z2jh" / "rbac.yaml"
 
@@ -96,9 +96,16 @@ class World:
     """
 
     def __init__(
-        self, people: int, staff: int, cluster: Kubernetes | None, slapd: Slapd, port: int
+        self,
+        people: int,
+        staff: int,
+        courses: int,
+        cluster: Kubernetes | None,
+        slapd: Slapd,
+        port: int,
     ) -> None:
-        self.count, self.cluster, self.slapd, self.port = people, cluster, slapd, port
+        self.count, self.courses = people, courses
+        self.cluster, self.slapd, self.port = cluster, slapd, port
         self.staff = [f"s{number}" for number in range(people, people + staff)]
         self.people = [(one.login, one.password) for one in slapd.campus.people.values()]
 
@@ -108,7 +115,7 @@ class World:
 
     def course(self, login: str) -> str:
         """In which course somebody is, or teaches."""
-        return _course(int(login[1:]))
+        return _course(int(login[1:]), self.courses)
 
     @contextlib.contextmanager
     def open_hub(
@@ -157,10 +164,12 @@ class World:
         bind = {"dn": self.slapd.bind_dn, "password": {"env": _PASSWORD}}
         source = self.slapd.settings(servers=[self.slapd.plain_url], tls=None, bind=bind)
         nodes = {"type": "kwok"}
-        flavor = {"title": "GPU", "device": GPU, "nodes": nodes, "count": self.count + 30}
+        each = _each(self.count, self.courses)
+        count = each * self.courses + 20
+        flavor = {"title": "GPU", "device": GPU, "nodes": nodes, "count": count}
         profile = {"title": "GPU", "flavor": "gpu", "devices": 1, "longest": "8h"}
         amounts = {"cpu": {"guarantee": 0.01, "limit": 1}, "memory": {"limit": "64Mi"}}
-        quota = {"gpu": {"nominal": -(-self.count // _COURSES) + 1, "borrow": 0}}
+        quota = {"gpu": {"nominal": each, "borrow": 0}}
         return {
             "name": "Storm University",
             "time_zone": "Europe/Oslo",
@@ -174,13 +183,13 @@ class World:
                 "caps": {"student": {"servers": 1, "gpu": 1}},
             },
             "courses": {
-                _course(n): {
-                    "title": f"Course {n}",
+                id: {
+                    "title": f"Course {id}",
                     "term": "now",
                     "quota": quota,
-                    "people": {"teacher": self._teachers(_course(n))},
+                    "people": {"teacher": self._teachers(id)},
                 }
-                for n in range(_COURSES)
+                for id in (_course(number, self.courses) for number in range(self.courses))
             },
         }
 
@@ -204,18 +213,20 @@ def _account(cluster: Kubernetes, namespace: str) -> Path:
 
 @contextlib.contextmanager
 def open_world(
-    people: int, *, staff: int = 0, at_once: int = 1, cluster: bool = True
+    people: int, *, staff: int = 0, courses: int = 10, at_once: int = 1, cluster: bool = True
 ) -> Iterator[World]:
     """Start everything but the hubs.
 
     Args:
         people: so many, and one more.
         staff: so many who teach, after those.
+        courses: over which both are spread, each with devices for all of its own.
         at_once: hubs whose servers are there at the same time.
         cluster: whether there is one.
     """
     stub, port = ServerProcess("stub"), free_port()
-    slapd = Slapd(_people(people + max(staff, 1)))
+    slapd = Slapd(_people(people + max(staff, 1), courses))
+    devices = _each(people, courses) * courses * at_once
     with contextlib.ExitStack() as opened:
         opened.callback(slapd.process.remove)
         opened.callback(stub.remove)
@@ -224,7 +235,8 @@ def open_world(
         yield World(
             people,
             staff,
-            opened.enter_context(_cluster(people * at_once)) if cluster else None,
+            courses,
+            opened.enter_context(_cluster(devices)) if cluster else None,
             slapd,
             port,
         )
@@ -242,17 +254,27 @@ def _cluster(devices: int) -> Iterator[Kubernetes]:
         yield cluster
 
 
-def _course(number: int) -> str:
-    return f"c{number % _COURSES}"
+def _course(number: int, courses: int) -> str:
+    return f"c{number % courses}"
 
 
-def _people(count: int) -> Campus:
+def _each(people: int, courses: int) -> int:
+    """Devices of each course: one for everybody in it, and one more."""
+    return -(-people // courses) + 1
+
+
+def _people(count: int, courses: int) -> Campus:
     everybody = {
-        login: Somebody(login, "Storm", "Person", f"Pw-{number:08x}", {_course(number): "student"})
+        f"s{number}": Somebody(
+            f"s{number}",
+            "Storm",
+            "Person",
+            f"Pw-{number:08x}",
+            {_course(number, courses): "student"},
+        )
         for number in range(count)
-        for login in (f"s{number}",)
     }
     members: dict[str, list[str]] = {}
     for number, login in enumerate(everybody):
-        members.setdefault(_course(number), []).append(login)
+        members.setdefault(_course(number, courses), []).append(login)
     return Campus(0, everybody, members)
