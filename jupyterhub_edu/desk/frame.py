@@ -21,7 +21,7 @@ from jupyterhub_edu.core.doorkeeping import Doorkeeper, JoinNotYours
 from jupyterhub_edu.domain.courses import Course
 from jupyterhub_edu.domain.people import Person
 from jupyterhub_edu.domain.words import speaking
-from jupyterhub_edu.hub.languages import Reading, catalog, in_language
+from jupyterhub_edu.hub.languages import Reading, in_language
 
 from .base import Desk
 from .tabs import tabs_for
@@ -86,7 +86,7 @@ class Page(Reading, Desk, BaseHandler):
         ours = name if name.startswith("edu/") else "edu/error.html"
         # Always at once: our templates wait for nothing, and asking at each value whether it must be waited for takes longer
         # than all else about most pages.
-        with speaking(catalog(self.language)):
+        with speaking(self.tongue):
             html = _from_files(super().render_template(ours, True, **{**common, **what}))
         html = in_language(html, self.language)
         return html if sync else _given(html)

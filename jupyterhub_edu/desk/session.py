@@ -1,4 +1,4 @@
-"""One session for the person whose it is: when it stops and why. JupyterLab asks this for its warnings."""
+"""One session for the person whose it is: when it stops and why. JupyterLab asks this for its warnings, and for its words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from jupyterhub.user import User
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.domain.admissions import Admission
-from jupyterhub_edu.domain.words import say
+from jupyterhub_edu.domain.words import join_words, say
+from jupyterhub_edu.hub.languages import Reading, told_in
 from jupyterhub_edu.wire import session as wire
 
 from . import views
@@ -23,13 +24,14 @@ from .scopes import ACCESS
 __all__ = ["SessionAPI", "session_routes"]
 
 
-class SessionAPI(API):
+class SessionAPI(Reading, API):
     """``/hub/api/edu/session/<user>[/<server>]``.
 
     Always holds:
         - only the server's owner is answered, by a token or cookie that reaches this server; a page of the server has such
           a token, that of a visitor belongs to the visitor;
-        - where users have domains of their own, pages of exactly this user's domain may read the answer.
+        - where users have domains of their own, pages of exactly this user's domain may read the answer;
+        - its sentences, those of refusals too, are for people: in the language in which they read the desk's pages.
     """
 
     @operation(
@@ -58,6 +60,11 @@ class SessionAPI(API):
         asked = core.extending.extend(user_name, admission, self.from_where)
         longer = await self.require_extended(core, admission, asked)
         self.show(_session_json(core, longer))
+
+    def tell(self, answer: object) -> object:
+        """In the language of whoever works in the server."""
+        self.set_header("Content-Language", self.language)
+        return told_in(self.tongue, answer)
 
     def options(self, *_: Any) -> None:
         """What a browser asks before it lets a page of another domain call."""
@@ -107,6 +114,13 @@ def _session_json(core: Core, admission: Admission) -> wire.End:
         "warn_before": [int(before.total_seconds()) for before in core.campus.warn_at],
         "extend": _extend_json(core, admission),
         "messages": said_json(core, core.roll.by_hub_name(admission.hub_name)),
+        "phrases": {
+            "stops_in": say("Stops in {time}", time="{time}"),
+            "stopping": say("Stopping"),
+            "read_all": say("Read it all"),
+            "strange": say("The hub did not answer as it should."),
+            "away": say("The hub does not answer; nothing has changed."),
+        },
     }
 
 
@@ -116,7 +130,7 @@ def _extend_json(core: Core, admission: Admission) -> wire.Longer | None:
     if extension is None or not core.campus.extend_times:
         return None
     if extension.ends_at is None:
-        sentence = " ".join(reason.sentence for reason in extension.reasons)
+        sentence = join_words((reason.sentence for reason in extension.reasons), " ")
         return {"allowed": False, "label": "", "sentence": sentence}
     until = views.instant(extension.ends_at, core)
     return {"allowed": True, "label": say("Go on until {when}", when=until.text), "sentence": ""}

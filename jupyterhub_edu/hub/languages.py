@@ -7,7 +7,7 @@ shown as they stand.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -29,6 +29,7 @@ __all__ = [
     "in_language",
     "telling",
     "text_of",
+    "told_in",
 ]
 
 CATALOGS: Final = Path(__file__).parent / "locale"
@@ -56,10 +57,15 @@ class Reading:
         accepted = self.request.headers.get("Accept-Language", "")
         return _campus_language() or choose_language(accepted)
 
+    @property
+    def tongue(self) -> NullTranslations:
+        """What all is told in."""
+        return catalog(self.language)
+
     @cached_property
     def words(self) -> dict[str, Any]:
         """What every template needs in which text is marked for translation."""
-        found = catalog(self.language)
+        found = self.tongue
         return {
             "language": self.language,
             "gettext": text_of(found),
@@ -89,12 +95,12 @@ class HubPage(Reading):
         what = {**self.words, **what}
         if not sync:
             return self._rendered(name, what)
-        with speaking(catalog(self.language)):
+        with speaking(self.tongue):
             html = super().render_template(name, sync=True, **what)  # type: ignore[misc]
         return in_language(html, self.language)
 
     async def _rendered(self, name: str, what: dict[str, Any]) -> str:
-        with speaking(catalog(self.language)):
+        with speaking(self.tongue):
             html = await super().render_template(name, **what)  # type: ignore[misc]
         return in_language(html, self.language)
 
@@ -127,6 +133,18 @@ def text_of(tongue: Tongue) -> Callable[[str], str]:
 def telling(tongue: Tongue) -> Callable[[str], str]:
     """The same for a text that may be somebody else's: that stays as it is, whatever it says."""
     return lambda words: words.told(tongue) if isinstance(words, Words) else words
+
+
+def told_in(tongue: Tongue, answer: object) -> object:
+    """JSON with its sentences in a language; all else stays as it is."""
+    match answer:
+        case Words():
+            return answer.told(tongue)
+        case Mapping():
+            return {key: told_in(tongue, one) for key, one in answer.items()}
+        case list() | tuple():
+            return [told_in(tongue, one) for one in answer]
+    return answer
 
 
 def hub_words(_account: object) -> Callable[[str], str]:

@@ -25,7 +25,7 @@ from jupyterhub_edu.core.choices import Unreadable, keep, parse_wish
 from jupyterhub_edu.domain.decide import Decision
 from jupyterhub_edu.domain.reasons import Code
 from jupyterhub_edu.domain.words import speaking
-from jupyterhub_edu.hub.languages import HubPage, catalog
+from jupyterhub_edu.hub.languages import HubPage
 
 from .admission import ready_core
 from .waiting import EduSpawnPendingHandler, JoinsTheLine
@@ -124,11 +124,11 @@ class EduSpawnHandler(HubPage, JoinsTheLine, _Asking, SpawnHandler):
         return onwards
 
     async def _get(self, *args: Any, **kwargs: Any) -> None:
-        with speaking(catalog(self.language)):
+        with speaking(self.tongue):
             await super()._get(*args, **kwargs)
 
     async def _post(self, *args: Any, **kwargs: Any) -> None:
-        with speaking(catalog(self.language)):
+        with speaking(self.tongue):
             await super()._post(*args, **kwargs)
 
     async def _wrap_spawn_single_user(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .shapes import Instant, TypedDict
 
-__all__ = ["End", "Longer", "Said"]
+__all__ = ["End", "Longer", "Phrases", "Said"]
 
 
 class Longer(TypedDict):
@@ -25,8 +25,18 @@ class Said(TypedDict):
     at: Instant
 
 
+class Phrases(TypedDict):
+    """What JupyterLab's extension says by itself; in ``stops_in`` stands ``{time}``."""
+
+    stops_in: str
+    stopping: str
+    read_all: str
+    strange: str
+    away: str
+
+
 class End(TypedDict):
-    """When it stops and by which rule, and what is said to its owner now.
+    """When it stops and by which rule, and what is said to its owner now, in the language that their browser asks for.
 
     ``warn_before`` is in seconds, ``extend`` null where nobody extends.
     """
@@ -40,3 +50,4 @@ class End(TypedDict):
     warn_before: list[int]
     extend: Longer | None
     messages: list[Said]
+    phrases: Phrases

@@ -65,7 +65,7 @@ class Pseudo:
 
 @pytest.fixture
 def pseudo(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (frame, board_html, line_pages, languages):
+    for module in (board_html, line_pages, languages):
         monkeypatch.setattr(module, "catalog", lambda _: Pseudo())
     monkeypatch.setattr(
         Rate, "require", lambda *_: None
@@ -124,12 +124,11 @@ async def visit(world: ApiWorld, who: str, path: str, **what: Any) -> Reply:
 
 COURSE: Final = "/edu/courses/ml"
 NOT_HERE: Final = {
-    "/edu/courses/([^/]+)/first-day/as-student": "mostly the start page, which is the hub's and speaks its language",
+    "/edu/courses/([^/]+)/first-day/as-student": "mostly the cards of the start page, which have a walk of their own",
     "/edu/campus/sources/([^/]+)/([^/]+)": "needs a roster that is held back",
     "/edu/courses/([^/]+)/people/import/([0-9a-f]{32})": "comes after a form, below",
     "/edu/helps/([^/]+)/end": "is a form alone",
     "/edu/courses/([^/]+)/people/take-back": "is a form alone",
-    "/edu/courses/([^/]+)/explain": "leads on to the page of all courses",
     "/edu/go/([^/]+)": "leads on to the start page",
     "/edu/courses/([^/]+)/first-day/requests/([^/]+)": "needs somebody who has asked to join",
     "/edu/join/([^/]+)": "needs a course that may be asked for",
@@ -321,6 +320,25 @@ async def test_what_a_list_would_do_is_said_in_the_language_of_its_page(
     assert outside(page.text) == []
 
 
+async def test_jupyterlab_is_told_everything_in_the_language_of_its_page(
+    pseudo: None, world: ApiWorld
+) -> None:
+    told = await world.call("GET", "/edu/session/stu", who="stu")
+    assert told.status == 200
+    warning = told.json
+    texts = [warning["sentence"], *warning["phrases"].values()]
+    texts += (
+        [warning["extend"]["label"] or warning["extend"]["sentence"]] if warning["extend"] else []
+    )
+    texts += [message["text"] for message in warning["messages"] if "help" in message["text"]]
+    assert len(texts) > 6
+    assert [outside(text) for text in texts] == [[]] * len(texts)
+    assert warning["phrases"]["stops_in"] == "⟦Stops in {time}⟧"
+    refused = await world.call("POST", "/edu/session/stu", who="stu")
+    assert refused.status >= 400
+    assert outside(refused.json["message"]) == []
+
+
 @pytest.mark.parametrize(
     ("campus", "asked", "language", "told"),
     [
@@ -347,7 +365,7 @@ async def test_a_page_is_in_one_language(
         write_mo(file, made)
     monkeypatch.setattr(languages, "CATALOGS", tmp_path)
     monkeypatch.setattr(languages, "_languages", lambda: frozenset({"eo"}))
-    monkeypatch.setattr(frame, "catalog", languages.catalog.__wrapped__)
+    monkeypatch.setattr(languages, "catalog", languages.catalog.__wrapped__)
     object.__setattr__(world.core.campus, "language", campus)
     reply = await visit(world, "stu", "/edu/", headers={"Accept-Language": asked})
     assert reply.headers["Content-Language"] == language

@@ -4,6 +4,8 @@
  * A prebuilt extension, written by hand as the container that JupyterLab's loader asks for: `init` receives the modules
  * that the application shares, `get` hands out ours. Nothing is built, nothing is bundled, nothing is loaded from elsewhere.
  *
+ * The hub says everything in the language that the browser asks for; the words below are for the time before it has.
+ *
  * It asks the hub for /hub/api/edu/session/<user>/<server> with the token that the server gave this page, which belongs to
  * the visitor and reaches this server only. Someone who visits somebody else's server is told nothing.
  */
@@ -13,6 +15,13 @@
   const ASK_EVERY = 60_000;
   const ASK_SELDOM = 300_000;
   let shared = {};
+  let phrases = {
+    stops_in: "Stops in {time}",
+    stopping: "Stopping",
+    read_all: "Read it all",
+    strange: "The hub did not answer as it should.",
+    away: "The hub does not answer; nothing has changed.",
+  };
 
   /** A module that the application shares, in the version that it uses itself; undefined if it shares none. */
   async function use(name) {
@@ -74,7 +83,7 @@
       const actions = [];
       if (text.length > SHORT && this.showDialog) {
         actions.push({
-          label: "Read it all",
+          label: phrases.read_all,
           callback: (event) => {
             event?.preventDefault?.(); // it stays until it is closed
             this.showDialog({ title: from, body: message.text, buttons: [this.Dialog.okButton()] });
@@ -134,6 +143,7 @@
     }
 
     learn(session) {
+      phrases = { ...phrases, ...session?.phrases };
       this.messages.learn(session?.messages ?? []);
       const before = this.session?.ends_at;
       this.session = session;
@@ -156,7 +166,8 @@
       }
       const left = this.endsAt - Date.now();
       const due = this.session.warn_before.filter((seconds) => left <= seconds * 1000);
-      this.show(left > 0 ? `Stops in ${say(left)}` : "Stopping", this.session.sentence, due.length > 0);
+      const words = left > 0 ? phrases.stops_in.replace("{time}", say(left)) : phrases.stopping;
+      this.show(words, this.session.sentence, due.length > 0);
       const latest = Math.min(...due);
       if (due.length && !this.warned.has(latest)) {
         due.forEach((seconds) => this.warned.add(seconds));
@@ -190,10 +201,10 @@
           this.learn(body);
           this.tell("success", body.sentence, [], 10_000);
         } else {
-          this.tell("error", body.message ?? "The hub did not answer as it should.", []);
+          this.tell("error", body.message ?? phrases.strange, []);
         }
       } catch {
-        this.tell("error", "The hub does not answer; nothing has changed.", []);
+        this.tell("error", phrases.away, []);
       }
       this.tick();
     }
