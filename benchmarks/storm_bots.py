@@ -169,11 +169,11 @@ async def _lose_connection(session: ClientSession, login: str) -> None:
             transport.abort()
 
 
-async def ask(hub: Hub) -> dict[str, float]:
-    """What the ticker in the hub says; see ``ticker.py``."""
+async def ask(hub: Hub, *, settled: bool = False) -> dict[str, float]:
+    """What the ticker in the hub says, ``settled`` once garbage is collected; see ``ticker.py``."""
     async with (
         ClientSession(hub.url, timeout=_LONGEST) as watcher,
-        watcher.get(f"/hub{PATH}") as answer,
+        watcher.get(f"/hub{PATH}", params={"settled": "1"} if settled else {}) as answer,
     ):
         found: dict[str, float] = await answer.json()
     return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
+import sys
 import time
 from pathlib import Path
 from typing import ClassVar
@@ -19,7 +21,8 @@ PATH = "/benchmark/lateness"
 class Lateness(RequestHandler):
     """Says how late a tick came at most since the last question, ms, the hub's processor time so far, s, and its memory, KiB.
 
-    The first question starts the ticker.
+    The first question starts the ticker. With ``?settled=1`` garbage is collected first, and Python's blocks in use are
+    counted.
     """
 
     ticker: ClassVar[asyncio.Task[None] | None] = None
@@ -32,8 +35,11 @@ class Lateness(RequestHandler):
         told = {
             "ms": max(Lateness.late, default=0.0),
             "processor": time.process_time(),
-            "memory": _memory(),
         }
+        if self.get_query_argument("settled", ""):
+            gc.collect()
+            told["blocks"] = sys.getallocatedblocks()
+        told["memory"] = _memory()
         self.finish(told)
         Lateness.late.clear()
 
