@@ -68,9 +68,11 @@ class ServerProcess:
         process.wait()
 
     def pause(self) -> None:
-        """Make it silent: connections stand, nothing is answered."""
+        """Make it silent: connections stand, nothing is answered from now on."""
         assert self._process is not None
         self._signal(self._process, signal.SIGSTOP)
+        # On a busy machine its threads go on for a while after the signal.
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         assert self._process is not None
