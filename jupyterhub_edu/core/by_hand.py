@@ -16,6 +16,7 @@ from jupyterhub_edu.ports import AuditEntry, HandChanges
 
 from .finding import Found, Typed, Unreadable, fold, names_of
 from .hands import Hand, hand_of
+from .named import Alike, find_called, say_alike
 
 if TYPE_CHECKING:
     from .app import Core
@@ -48,7 +49,15 @@ class NobodyKnown(Exception):
 
 
 class Several(Exception):
-    """Several people could be meant, and none of them is chosen."""
+    """Several people could be meant, and none of them is chosen.
+
+    Attributes:
+        alike: people of the course who have the name that was typed; else empty, for they may be anybody.
+    """
+
+    def __init__(self, name: str = "", alike: Sequence[Alike] = ()) -> None:
+        self.alike = alike
+        super().__init__(say_alike(name, alike) if alike else "")
 
 
 class TooMany(Exception):
@@ -92,7 +101,8 @@ class ByHand:
         """Enrol somebody, also one who has never logged in.
 
         Args:
-            who: hub account, key, login or number; the latter two also as ``source:...``.
+            who: hub account, key, login or number, the latter two also as ``source:...``; or the name of somebody
+                who is in the course.
 
         Raises:
             NotYours, Several, TooMany, ChangedSince: see the classes.
@@ -238,6 +248,17 @@ class ByHand:
             raise Several
         return found
 
+    async def _find_called(self, name: str) -> Found | Waits:
+        """Who of the course, and of it alone, is known by this name.
+
+        Raises:
+            Several: see the class.
+        """
+        alike = await find_called(self._core.roll, self._course, name)
+        if len(alike) > 1:
+            raise Several(name, alike)
+        return Found(alike[0].key) if alike else Waits.NOBODY
+
     async def _keys_by_hand(self, who: str, *, ask: bool) -> list[str]:
         """Keys of the one person of this name to whom something was done by hand in this course.
 
@@ -327,6 +348,8 @@ class ByHand:
         typed = self._core.finder.parse(wish.typed)
         wish = replace(wish, typed=typed.text)
         found = await self._find(typed)
+        if found is Waits.NOBODY and typed.source is None:
+            found = await self._find_called(typed.text)
         async with self._turn():
             former = self._core.roll.pending.find(self._course, wish.typed, wish.role)
             if isinstance(found, Waits):

@@ -246,11 +246,16 @@ def message_row(core: Core, one: Message) -> MessageRow:
     return MessageRow(
         message=one,
         to=to,
-        words=_whom_words(one.whom, (person.name if person else "") or to),
+        words=_whom_words(one.whom, _named(person.name, to) if person is not None else to),
         by=core.roll.name_of(one.by),
         at=instant(one.at, core),
         ends=instant(one.ends, core),
     )
+
+
+def _named(name: str, user: str) -> str:
+    """A name may be several people's: the account says whose it is."""
+    return f"{name} ({user})" if name and name != user else user
 
 
 def _whom_words(whom: Whom, to: str) -> str:

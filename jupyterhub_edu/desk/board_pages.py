@@ -15,7 +15,7 @@ from tornado import web
 
 from jupyterhub_edu.core import Core, Refused
 from jupyterhub_edu.core.messages import Whom
-from jupyterhub_edu.core.named import member_sections
+from jupyterhub_edu.core.named import Alike, member_sections
 from jupyterhub_edu.core.sending import LONGEST_TEXT, Sending
 from jupyterhub_edu.core.starting_for import StartingFor
 from jupyterhub_edu.domain.acts import Act
@@ -106,21 +106,23 @@ class CoursePage(Page):
             return None
         return views.session_row(core, viewer, found, core.stops.is_stopping)
 
-    def _started(self, core: Core, viewer: Person, course_id: str) -> tuple[str, str] | None:
-        """For whom a server was started, and how they stand now; as above."""
+    def _started(self, core: Core, viewer: Person, course_id: str) -> tuple[str, str, str] | None:
+        """For whom a server was started, by name and account, and how they stand now; as above."""
         user = self.get_query_argument("started", "")
         standing = core.line.standing(user) if user else None
         if standing is None or standing.place.request.course != course_id:
             return None
         if not core.may(Act.START_FOR, viewer, course_id):
             return None
-        return core.roll.name_of(user), standing.words
+        return core.roll.name_of(user), user, standing.words
 
 
 class _Act(Page):
     """A page that asks for something in a course; what one may there is looked up anew for each request."""
 
     template = ""
+    alike: Sequence[Alike] = ()
+    """Among whom of the course whoever asks has to choose."""
 
     async def course_for(self, course_id: str, act: Act) -> tuple[Core, Person, Course]:
         """The core, who asks, and the course.
@@ -135,7 +137,9 @@ class _Act(Page):
 
     async def ask(self, course: Course, **what: Any) -> None:
         """Show the question."""
-        await self.show(self.template, course=course, **{"failed": "", **what})
+        await self.show(
+            self.template, course=course, **{"failed": "", "alike": self.alike, **what}
+        )
 
     async def tried(self, act: Awaitable[_T]) -> tuple[_T | None, str]:
         """What came of an act, or why not; the status is then that of the refusal."""
@@ -145,6 +149,7 @@ class _Act(Page):
             if error.code is Code.NO_SUCH_COURSE:
                 raise
             self.set_status(error.status_code)
+            self.alike = error.alike
             return None, str(error.jupyterhub_message)
 
     def back(self, course_id: str, **told: str) -> None:

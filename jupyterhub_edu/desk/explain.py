@@ -97,7 +97,8 @@ async def _of_course(core: Core, viewer: Person, who: str, course: str) -> Perso
     try:
         key = (await find_members(core.roll, course, [who]))[who]
     except NotNamed as error:
-        raise DeskError(Code.NOT_IN_COURSE) from error
+        more = str(error) if error.alike else ""
+        raise DeskError(Code.NOT_IN_COURSE, more, alike=error.alike) from error
     return core.roll.person(key) or _not_come(core, key, core.roll.rosters.listed(key))
 
 

@@ -15,6 +15,7 @@ from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.adjusting import AboveCeiling, Adjusting, AdjustNotYours, Stale
 from jupyterhub_edu.core.giving import AboveCeiling as GrantAboveCeiling
 from jupyterhub_edu.core.giving import Giving, Whom
+from jupyterhub_edu.core.named import Alike
 from jupyterhub_edu.core.slices import in_slices
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.courses import Course
@@ -55,6 +56,9 @@ class _Above(Exception):
 
 class LimitsPage(Page):
     """``/hub/edu/courses/<course>/limits``."""
+
+    alike: Sequence[Alike] = ()
+    """Among whom of the course whoever asks has to choose."""
 
     @web.authenticated
     @needs_scope(READ)
@@ -178,6 +182,7 @@ class LimitsPage(Page):
         """What is wrong with what was typed, for the page; an outage is no page's to tell."""
         if isinstance(error, DeskError):
             self.set_status(error.status_code)
+            self.alike = error.alike
             return error.jupyterhub_message
         self.set_status(403 if isinstance(error, _Above) else 400)
         return error.words if isinstance(error, _Above) else str(error)
@@ -224,6 +229,7 @@ class LimitsPage(Page):
             told=told,
             told_title=title_of(core, told) if told in fields_of(core) else "",
             wrong=wrong,
+            alike=self.alike,
             typed={**dict.fromkeys(_GRANT_FIELDS, ""), "what": "hours", **(typed or {})},
             grants=now[page.rows],
             over=over[page.rows],

@@ -13,6 +13,7 @@ from tornado import web
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.by_hand import ByHand
+from jupyterhub_edu.core.named import Alike
 from jupyterhub_edu.core.placing import place, sections_tag
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.courses import Course
@@ -49,6 +50,9 @@ class PeopleTab(Page):
     Others are told so, and whoever is outside that there is no such course.
     """
 
+    alike: Sequence[Alike] = ()
+    """Among whom of the course whoever asks has to choose."""
+
     async def staff(self, course_id: str) -> tuple[Core, Person, Course]:
         """Who asks, and about which course."""
         core, viewer, course = await self.course_of(course_id)
@@ -84,6 +88,7 @@ class PeopleTab(Page):
         if error.code in _NOT_TOLD:
             raise error
         self.set_status(error.status_code)
+        self.alike = error.alike
         return error.jupyterhub_message
 
     def people_address(self, course: Course, *parts: str, **query: str) -> str:
@@ -167,6 +172,7 @@ class PeoplePage(PeopleTab):
             may_give=self.roles_below(core, viewer, course),
             typed=typed or {**dict.fromkeys(_FIELDS, ""), "do": ""},
             wrong=wrong,
+            alike=self.alike,
             **await self._news(core, viewer, course),
         )
 

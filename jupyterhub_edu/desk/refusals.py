@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from http.client import responses
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tornado import web
 
+from jupyterhub_edu.core.named import Alike
 from jupyterhub_edu.domain.words import join_words, say
 
 __all__ = ["ROWS", "Code", "DeskError"]
@@ -167,7 +168,7 @@ ROWS: Final[Mapping[Code, Row]] = MappingProxyType(
         ),
         Code.NOT_IN_COURSE: Row(
             404,
-            "Nobody in the course has this account, login or student number, or several people have.",
+            "Nobody in the course has this account, login, student number or name, or several people have.",
             "you",
         ),
         Code.ABOVE_CEILING: Row(
@@ -309,7 +310,13 @@ class DeskError(web.HTTPError):
     """A refusal, in the shape that the hub's handlers show."""
 
     def __init__(
-        self, code: Code, more: str = "", *, wait: float | None = None, current: Any = None
+        self,
+        code: Code,
+        more: str = "",
+        *,
+        wait: float | None = None,
+        current: Any = None,
+        alike: Sequence[Alike] = (),
     ) -> None:
         """Refuse.
 
@@ -317,13 +324,14 @@ class DeskError(web.HTTPError):
             more: what is known beside the row's sentence; plain text.
             wait: seconds after which it may be otherwise, where that is known.
             current: for ``stale``: what is there now, as JSON.
+            alike: people of the course among whom whoever asks has to choose.
         """
         row = ROWS[code]
         sentence = join_words([say(row.sentence), *([more] if more else [])], " ")
         # The reason is the phrase of the HTTP status and a label of metrics; our words go into the message.
         super().__init__(row.status, "%s", sentence, reason=responses[row.status])
         self.jupyterhub_message = sentence
-        self.code, self.row, self.current = code, row, current
+        self.code, self.row, self.current, self.alike = code, row, current, alike
         after = _RETRY_AFTER.get(row.status) if wait is None else str(max(1, math.ceil(wait)))
         self.headers = {"Retry-After": after} if after else {}
 

@@ -83,7 +83,8 @@ async def done(act: Awaitable[_T], refusals: Mapping[type[Exception], Code]) -> 
         return await act
     except tuple(refusals) as error:
         code = next(code for kind, code in refusals.items() if isinstance(error, kind))
-        raise DeskError(code, str(error) if code in _OWN_WORDS else "") from error
+        more = str(error) if code in _OWN_WORDS else ""
+        raise DeskError(code, more, alike=getattr(error, "alike", ())) from error
 
 
 _OWN_WORDS: Final = frozenset(
@@ -93,6 +94,7 @@ _OWN_WORDS: Final = frozenset(
         Code.CANNOT_ADJUST,
         Code.CANNOT_EXAMINE,
         Code.NOT_IN_COURSE,
+        Code.SEVERAL_PEOPLE,
         Code.CANNOT_REQUEST,
         Code.CANNOT_MAKE_COURSE,
         Code.CANNOT_MAKE_CODE,

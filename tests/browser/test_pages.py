@@ -171,7 +171,7 @@ def test_a_teacher_hands_in_a_list_without_scripts_and_undoes_it(
     people = f"{demo_hub.url}/hub/edu/courses/intro/people"
     markup = "<img src=x onerror=alert(1)>"
     ian.goto(people)
-    ian.get_by_label("Student number or login").fill("nils")
+    ian.get_by_label("Student number, login or name").fill("nils")
     ian.get_by_label("Reason").fill(markup)
     ian.get_by_role("button", name="Add", exact=True).click()
     expect(ian.get_by_role("status").first).to_contain_text("Nils Nowhere is in this course")

@@ -104,7 +104,7 @@ class Term:
     def adds_an_assistant(self) -> None:
         vera = self.vera
         self._open("People")
-        vera.get_by_label("Student number or login").fill("asa")
+        vera.get_by_label("Student number, login or name").fill("asa")
         vera.get_by_label("As", exact=True).select_option("assistant")
         vera.get_by_label("Reason").fill("looks after the lab")
         vera.get_by_role("button", name="Add", exact=True).click()

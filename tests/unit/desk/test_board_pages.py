@@ -26,7 +26,7 @@ from jupyterhub_edu.domain.grants import NO_CEILINGS, Ceilings
 from jupyterhub_edu.domain.people import CourseRole
 from tests.by_hand import put_by_hand
 from tests.eventually import eventually
-from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, enrol
+from tests.fakes.campus import NOW, a_campus, a_core, a_course, an_enrolment, an_identity, enrol
 from tests.fakes.world import AClock, FakeHub
 
 from .asking import Reply, ask
@@ -166,6 +166,32 @@ async def test_the_board_says_a_message_once_and_those_of_other_courses_above_it
     (above,) = reply.page.select(".edu-notices .edu-said-text")
     assert above.get_text() == "No lecture"
     assert reply.words.count("Save your work") == 1
+
+
+ALIKE = {
+    "a message": (MessagePage, {"whom": "person", "text": "Hello", "minutes": "60"}),
+    "a start": (StartForPage, {"profile": "notebook"}),
+}
+
+
+@pytest.mark.parametrize(("handler", "typed"), ALIKE.values(), ids=ALIKE)
+async def test_of_several_of_one_name_whoever_asks_chooses(world, handler, typed):
+    for login in ("kim1", "kim2"):
+        person = await world.core.roll.learn(an_identity(login, name=f"Kim {HOSTILE}"), login)
+        await put_by_hand(world.core.roll, an_enrolment(person.key, "ml"))
+    asked = await world.page(handler, form={**typed, "person": f"kim {HOSTILE}"})
+    assert asked.status == 404
+    assert "ad:kim1, ad:kim2" in asked.page.find(role="alert").get_text()
+    field = asked.page.find("select", {"name": "person"})
+    assert asked.page.find("input", {"name": "person"}) is None
+    assert [one["value"] for one in field.find_all("option")] == ["", "ad:id-kim1", "ad:id-kim2"]
+    assert "(ad:kim2)" in field.get_text()
+    assert asked.page.find("img") is None
+    done = await world.page(handler, form={**typed, "person": "ad:id-kim2"})
+    assert done.status == 303
+    where = {"started": "kim2"} if handler is StartForPage else {}
+    await LIVE.close()
+    assert f"Kim {HOSTILE} (kim2)" in (await world.page(CoursePage, **where)).words
 
 
 async def test_a_message_that_is_refused_comes_back_as_it_was_typed(world):

@@ -15,6 +15,8 @@ from jupyterhub_edu.desk.limits_pages import LimitsPage
 from jupyterhub_edu.desk.refusals import Code
 from jupyterhub_edu.desk.requests import read_request
 from jupyterhub_edu.domain.courses import Caps
+from tests.by_hand import put_by_hand
+from tests.fakes.campus import an_enrolment, an_identity
 from tests.unit.core.test_adjusting import FILE, NOW, STUDENT, World
 from tests.unit.desk.asking import Reply, ask
 
@@ -253,6 +255,19 @@ async def test_a_grant_that_cannot_be_keeps_what_was_typed(world, changed):
     expected = changed.get("person", HOSTILE)
     assert reply.page.select_one("#edu-for-name")["value"] == expected
     assert world.core.grants.of("ml") == ()
+
+
+async def test_of_several_of_one_name_whoever_gives_chooses(world):
+    for login in ("kim1", "kim2"):
+        kim = await world.core.roll.learn(an_identity(login, name="Kim Doe"), login)
+        await put_by_hand(world.core.roll, an_enrolment(kim.key, "ml"))
+    until = {"until": "2026-11-10T12:00", "reason": ""}
+    reply = await page(world, **{**GIVE, **until, "person": "Kim Doe"})
+    assert (reply.status, world.core.grants.of("ml")) == (404, ())
+    values = [one["value"] for one in reply.page.select("#edu-for-name option")]
+    assert values == ["", "ad:id-kim1", "ad:id-kim2"]
+    assert (await page(world, **{**GIVE, **until, "person": values[1]})).status == 303
+    assert "Kim Doe (kim1)" in (await page(world)).words
 
 
 async def test_many_grants_come_a_page_at_a_time(world, monkeypatch):

@@ -22,7 +22,8 @@ from jupyterhub_edu.desk.people import PeopleAPI, PersonOfCourseAPI
 from jupyterhub_edu.desk.people_pages import PeoplePage, PersonPage, TakeBackPage
 from jupyterhub_edu.desk.refusals import Code
 from jupyterhub_edu.domain.people import CourseRef, CourseRole, Member, Roster
-from tests.fakes.campus import NOW, enrol
+from tests.by_hand import put_by_hand
+from tests.fakes.campus import NOW, an_enrolment, an_identity, enrol
 from tests.unit.core.test_importing import World
 from tests.unit.desk.asking import Reply, ask
 
@@ -158,8 +159,23 @@ async def test_somebody_is_added_by_number_and_told(world: World) -> None:
     )
     told = await people(world, about="lms:id-new")
     # Who has never logged in has no role by the hub's accounts, and is told with what they are to be.
-    assert "New is in this course as student." in told.words
+    assert "New (new) is in this course as student." in told.words
     assert "until 18 Dec 2026" in told.words
+
+
+async def test_of_several_of_one_name_whoever_asks_chooses(world: World) -> None:
+    for login in ("kim1", "kim2"):
+        kim = await world.core.roll.learn(an_identity(login, name="Kim Doe"), login)
+        await put_by_hand(world.core.roll, an_enrolment(kim.key, "ml"))
+    typed = {"do": "exclude", "role": "", "starts": "", "ends": "", "why": "left"}
+    reply = await add(world, **typed, who="kim doe")
+    assert reply.status == 409
+    assert "ad:kim1, ad:kim2" in reply.page.find(role="alert").get_text()
+    values = [one["value"] for one in reply.page.select("select[name=who] option")]
+    assert values == ["", "ad:id-kim1", "ad:id-kim2"]
+    assert (await add(world, **typed, who=values[2])).status == 303
+    told = await people(world, about=values[2])
+    assert "Kim Doe (kim2) is kept out of this course." in told.words
 
 
 async def test_what_says_nobody_waits_and_is_taken_back(world: World) -> None:

@@ -148,5 +148,5 @@ async def test_a_refusal_says_what_the_act_says() -> None:
     with pytest.raises(DeskError) as refusal:
         await done(refused(), {NotNamed: Code.NOT_IN_COURSE})
     assert refusal.value.as_json()["message"] == (
-        "Nobody in the course has this account, login or student number, or several people have. Not found: x."
+        "Nobody in the course has this account, login, student number or name, or several people have. Not found: x."
     )

@@ -21,6 +21,7 @@ from jupyterhub.scopes import scope_definitions
 from jupyterhub_edu.core.help_records import Helped, Over
 from jupyterhub_edu.core.left import HoursLeft
 from jupyterhub_edu.core.messages import Message, Whom
+from jupyterhub_edu.core.named import Alike
 from jupyterhub_edu.desk import CUSTOM_SCOPES, TEMPLATES, desk_routes
 from jupyterhub_edu.desk.board import BoardRow, DevicesRow, LineRow, MessageRow
 from jupyterhub_edu.desk.frame import Page
@@ -219,7 +220,7 @@ WHAT: dict[str, dict[str, Any]] = {
         "row": COURSE,
         "sessions": [SESSION],
         "stopped": SESSION,
-        "started": (HOSTILE, HOSTILE),
+        "started": (HOSTILE, HOSTILE, HOSTILE),
         "board": None,
         "now": Now(),
         "tab": TABS[0],
@@ -255,9 +256,11 @@ WHAT: dict[str, dict[str, Any]] = {
         "profile": HOSTILE,
         "profiles": [(HOSTILE, HOSTILE)],
         "failed": HOSTILE,
+        "alike": [],
     },
     "now_message.html": {
         "course": COURSE,
+        "alike": [Alike(HOSTILE, HOSTILE, HOSTILE)],
         "whom": "section",
         "on": 1,
         "person": HOSTILE,
