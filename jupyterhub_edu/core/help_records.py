@@ -57,7 +57,7 @@ class Help:
         person: the key of the server's owner; ``owner`` is their hub account.
         helper: hub account of who helps; ``by`` is their key.
         until: when it ends at the latest, aware UTC.
-        ours: it lets them in; False: the owner had let them in before, and will go on to.
+        ours: it lets them in; False: the owner has let them in by themselves, before or meanwhile, and will go on to.
     """
 
     id: str

@@ -51,7 +51,7 @@ class Helps:
         - one goes on only while its session is this course's, runs, and its owner takes part in no exam, and only while the
           helper may help in the course;
         - it is written down, with its entry in the audit, before anybody is let in;
-        - what the owner shares by themselves is left alone;
+        - what the owner shares by themselves is left alone, also what they share while somebody helps;
         - that it is over, and why, is kept in the step that ends it; one in which nobody was let in leaves nothing.
 
     Args:
@@ -156,6 +156,19 @@ class Helps:
         async with self._turn:
             await self._end(help, over, over.words, actor.hub_name, address)
 
+    async def leave(self, visitor: str, owner: str, server: str) -> None:
+        """Let somebody stay in when a help is over: the owner has just let them in by themselves.
+
+        Raises:
+            StoreError: it could not be kept; a restart of the hub forgets it.
+        """
+        door = visitor, owner, server
+        self._leave(*door)  # at once, for one that ends while this waits
+        async with self._turn:
+            # One that began meanwhile is among them.
+            if left := self._leave(*door):
+                await self._core.store.save_records([one.record() for one in left])
+
     async def tend(self) -> None:
         """End what is over, every few seconds; once a day forget what has been over for a month.
 
@@ -243,9 +256,10 @@ class Helps:
         self, help: Help, over: Over | None, why: str, actor: str = "", address: str = ""
     ) -> None:
         """Args: ``over`` None: nobody was let in."""
-        if help.id not in self._kept:
+        kept = self._kept.get(help.id)
+        if kept is None:
             return
-        self._shut(help)
+        self._shut(kept)
         now = self._core.clock()
         past = [help.over(now, over)] if over is not None else []
         entry = self._entry(help, actor, ENDED, address, why=why)
@@ -262,6 +276,12 @@ class Helps:
         gone = {one.id for one in old}
         left = {owner: [p for p in past if p.id not in gone] for owner, past in self._over.items()}
         self._over = {owner: past for owner, past in left.items() if past}
+
+    def _leave(self, visitor: str, owner: str, server: str) -> list[Help]:
+        """Those by which the account is in, which do not turn it out any more."""
+        left = [replace(one, ours=False) for one in self._beside(visitor, owner, server)]
+        self._kept.update((one.id, one) for one in left)
+        return left
 
     def _shut(self, help: Help) -> None:
         """Unless a later help, in the server's next session, lets them in by now."""

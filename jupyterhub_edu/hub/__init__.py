@@ -17,7 +17,7 @@ from .tables import (
     remember_options,
     unshare,
 )
-from .visits import HubVisits
+from .visits import HubVisits, lets_in, opened_by
 
 __all__ = [
     "METRICS_ROUTES",
@@ -39,7 +39,9 @@ __all__ = [
     "has_nothing_to_write",
     "is_ours",
     "late_refusal",
+    "lets_in",
     "metrics_text",
+    "opened_by",
     "public_address",
     "reasons_json",
     "refusal",

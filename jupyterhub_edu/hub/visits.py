@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 from jupyterhub import orm
 
@@ -11,7 +12,9 @@ from jupyterhub_edu.ports import ServersError
 from .running import attached
 from .tables import find_account
 
-__all__ = ["HubVisits"]
+__all__ = ["HubVisits", "lets_in", "opened_by"]
+
+_ACCESS: Final = "access:servers"
 
 
 class HubVisits:
@@ -50,8 +53,21 @@ class HubVisits:
         return "" if account is None else str(account.server_url(server))
 
 
+def lets_in(scopes: Iterable[str]) -> bool:
+    """Whether a share with these scopes lets anybody into a server."""
+    return any(scope.partition("!")[0] == _ACCESS for scope in scopes)
+
+
+def opened_by(code: str) -> tuple[str, str] | None:
+    """Into whose server one of the hub's share codes lets, and the server's name; None: into none."""
+    found: Any = orm.ShareCode.find(attached().app.db, code)
+    if found is None or not lets_in(found.scopes):
+        return None
+    return found.owner.name, found.spawner.name
+
+
 def _access(hub_name: str, server: str) -> str:
-    return f"access:servers!server={hub_name}/{server}"
+    return f"{_ACCESS}!server={hub_name}/{server}"
 
 
 def _find(visitor: str, hub_name: str, server: str) -> tuple[Any, Any] | None:

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.test_lab import open_lab
 from tests.hub.server import VERSIONS, Hub
+from tests.hub.test_exam import SHARING
 from tests.hub.test_start import CONFIG
 
 People = Callable[..., Page]
@@ -26,7 +27,7 @@ def demo_hub(
     """The demo's campus; browsers find every name below localhost on this machine."""
     hub = Hub(tmp_path_factory.mktemp("hub"), "", version=request.param)
     hub.url = f"http://localhost:{hub.port}"
-    hub.configure(f"{CONFIG}\nc.JupyterHub.subdomain_host = {hub.url!r}\n")
+    hub.configure(f"{CONFIG}\nc.JupyterHub.subdomain_host = {hub.url!r}\n{SHARING}")
     hub.start()
     yield hub
     hub.stop()
@@ -70,6 +71,40 @@ def test_a_teacher_is_let_in_until_the_student_ends_it(
     print(f"out after {time.monotonic() - began:.0f} s")
 
     assert shares_of(demo_hub, "stu") == []  # nothing of ours is left behind
+
+
+def test_what_the_student_shares_meanwhile_goes_on(person: People, demo_hub: Hub) -> None:
+    hub, tea_page = demo_hub, person("tea")
+    person("stu")
+    stu, tea = (
+        hub.api(f"users/{name}/tokens", method="POST", json={}).json()["token"]
+        for name in ("stu", "tea")
+    )
+    wish = {"course": "ml", "profile": "notebook"}
+    hub.api("users/stu/server", token=stu, method="POST", json=wish)
+    end = time.monotonic() + 120
+    while not hub.api("users/stu").json()["servers"].get("", {}).get("ready"):
+        assert time.monotonic() < end, hub.tail()
+        time.sleep(0.2)
+
+    for way in ("by name", "by a code"):
+        help = hub.api("edu/courses/ml/helps", token=tea, method="POST", json={"user": "stu"})
+        assert (help.status_code, help.json()["shared"]) == (201, False), help.text
+        if way == "by name":
+            made = hub.api("shares/stu/", token=stu, method="POST", json={"user": "tea"})
+            assert made.status_code == 200, made.text
+        else:
+            made = hub.api("share-codes/stu/", token=stu, method="POST", json={})
+            tea_page.goto(hub.url + made.json()["accept_url"])
+            with tea_page.expect_response("**/hub/accept-share*", timeout=PATIENCE):
+                tea_page.get_by_role("button", name="Accept").click()
+        end = time.monotonic() + 120
+        while not hub.api("edu/helps", token=stu).json()[0]["shared"]:
+            assert time.monotonic() < end, hub.tail()
+            time.sleep(0.2)
+        ended = hub.api(f"edu/helps/{help.json()['id']}", token=stu, method="DELETE")
+        assert (ended.status_code, shares_of(hub, "stu")) == (204, ["tea"])
+        assert hub.api("shares/stu/", token=stu, method="DELETE").status_code == 204
 
 
 def shares_of(hub: Hub, owner: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -217,6 +218,43 @@ async def test_what_the_owner_shares_by_themselves_is_left_alone(world):
     assert not help.ours
     await world.core.helps.end(world.who("tea"), help)
     assert world.is_in
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["at once", "after a restart"])
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_a_share_of_the_owner_with_who_helps_outlasts_the_help(world, when, restarts):
+    if when == "before":
+        world.visits.let_in("tea", "ada", "")
+    help = await world.help()
+    if when == "meanwhile":
+        await world.core.helps.leave("tea", "ada", "")
+    if restarts:
+        await world.core.close()
+        world.core = world.a_hub()
+        await world.core.ready()
+    await world.core.helps.end(world.who("ada"), help)
+    assert world.is_in
+    await world.core.close()
+
+
+async def test_a_share_with_somebody_else_lets_nobody_stay_who_helped(world):
+    help = await world.help()
+    for door in (("tom", "ada", ""), ("tea", "ann", ""), ("tea", "ada", "second")):
+        await world.core.helps.leave(*door)
+    await world.core.helps.end(world.who("ada"), help)
+    assert not world.is_in
+
+
+async def test_a_share_made_while_a_help_begins_or_ends_outlasts_it(world):
+    async def share() -> None:
+        world.visits.let_in("tea", "ada", "")
+        await world.core.helps.leave("tea", "ada", "")
+
+    help, _ = await asyncio.gather(world.help(), share())
+    assert world.is_in
+    await asyncio.gather(world.core.helps.end(world.who("ada"), help), share())
+    assert world.is_in
+    assert await world.store.load_records("help") == []
 
 
 async def test_who_helps_again_before_the_last_time_was_tidied_away_stays_in(world):
