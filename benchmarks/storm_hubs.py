@@ -30,8 +30,9 @@ from tests.hub.server import ROOT, Hub
 __all__ = ["ENTRIES", "KUBE", "NOTHING_AT_ALL", "OURS", "SIDES", "World", "open_world"]
 
 NOTHING_AT_ALL, KUBE, OURS = "a hub that does nothing", "KubeSpawner", "EduSpawner"
+GROUPED = "KubeSpawner, with groups"
 ENTRIES = "ours, over servers that are nothing"
-SIDES = (NOTHING_AT_ALL, KUBE, OURS)
+SIDES = (NOTHING_AT_ALL, KUBE, GROUPED, OURS)
 _PER_NODE = 100
 _PASSWORD = "STORM_BIND_PASSWORD"  # noqa: S105 - a name in the environment
 _RBAC = ROOT / "deploy" / "z2jh" / "rbac.yaml"
@@ -60,6 +61,19 @@ _KUBE = """
 c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
 c.KubeSpawner.node_selector = {{"type": "kwok"}}
 c.KubeSpawner.extra_resource_limits = {{{gpu!r}: "1"}}
+"""
+_GROUPED = """
+from jupyterhub.auth import DummyAuthenticator
+
+
+class Grouped(DummyAuthenticator):
+    async def authenticate(self, handler, data):
+        name = await super().authenticate(handler, data)
+        return name and {{"name": name, "groups": [f"course-{{int(name[1:]) % {courses}}}"]}}
+
+
+c.JupyterHub.authenticator_class = Grouped
+c.Authenticator.manage_groups = True
 """
 _NOTHING = """
 c.JupyterHub.spawner_class = Nothing
@@ -128,7 +142,8 @@ class World:
         """
         with contextlib.ExitStack() as opened:
             environ = {_PASSWORD: self.slapd.bind_password}
-            told = {"port": str(self.port), "namespace": "", "hub_ip": "127.0.0.1"}
+            told = {"port": str(self.port), "courses": str(self.courses)}
+            told |= {"namespace": "", "hub_ip": "127.0.0.1"}
             if self.cluster is not None:
                 namespace = opened.enter_context(self._namespace(self.cluster))
                 environ["KUBECONFIG"] = str(_account(self.cluster, namespace))
@@ -198,6 +213,7 @@ def _config(side: str, told: Mapping[str, str]) -> str:
     parts = {
         NOTHING_AT_ALL: NOTHING + _NOTHING + _FORM,
         KUBE: _CLUSTER + _KUBE + _FORM,
+        GROUPED: _CLUSTER + _KUBE + _FORM + _GROUPED,
         OURS: _CLUSTER + _OURS,
         ENTRIES: NOTHING + _ENTRIES,
     }
