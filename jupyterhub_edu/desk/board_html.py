@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Template
 from jupyterhub.utils import url_path_join
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from jupyterhub_edu.domain.words import mark, speaking
 from jupyterhub_edu.hub.languages import catalog, text_of
@@ -58,24 +58,19 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
 _BADGES: Final = defaultdict(lambda: "secondary", running="success", starting="info")
 
 
-class _Act(NamedTuple):
-    """What may be done about a session: a link, and what is read aloud of it."""
-
-    words: str
-    label: str
-    href: str
-    look: str
-
-
 class _Way(NamedTuple):
-    """An act before it is known whom it is about."""
+    """An act before it is known whom it is about.
+
+    Attributes:
+        label: what is read aloud of it.
+        named: its address names the server too.
+    """
 
     words: str
     label: str
     path: str
     look: str
     named: bool
-    """Whether its address names the server too."""
 
 
 _WAYS: Final[Mapping[str, _Way]] = MappingProxyType(
@@ -122,11 +117,18 @@ class HtmlFace:
         self._words = {name: words.gettext(english) for name, english in _WORDS.items()}
         self._server = words.gettext("server %(server)s")
         here = _address(base_url, "courses", course_id)
+        # Stand for what differs from session to session in what is drawn once; as nobody's name does.
+        self._whom, self._where = secrets.token_hex(8), secrets.token_hex(8)
+        link = page.get_template("edu/now_act.html", sync=True)
         self._ways = {
-            act: way._replace(
-                words=words.gettext(way.words),
-                label=words.gettext(way.label),
-                path=f"{here}/{way.path}/",
+            act: (
+                way.named,
+                link.render(
+                    words=words.gettext(way.words),
+                    label=words.gettext(way.label).replace("%(name)s", self._whom),
+                    href=f"{here}/{way.path}/{self._where}",
+                    look=way.look,
+                ).strip(),
             )
             for act, way in _WAYS.items()
             if getattr(rights, act)
@@ -162,16 +164,19 @@ class HtmlFace:
             w=self._words,
             badges=_BADGES,
             below=" · ".join(below),
-            acts=list(self._acts(session)),
+            acts=self._acts(session),
         )
 
-    def _acts(self, session: SessionRow) -> Iterator[_Act]:
-        name, user = session.name or session.user, quote(session.user, safe="")
-        server = f"/{quote(session.server, safe='')}" if session.server else ""
-        for act, way in self._ways.items():
-            if _can(act, session):
-                href = f"{way.path}{user}{server if way.named else ''}"
-                yield _Act(way.words, way.label.replace("%(name)s", name), href, way.look)
+    def _acts(self, session: SessionRow) -> Markup:
+        name, user = escape(session.name or session.user), quote(session.user, safe="")
+        whole = f"{user}/{quote(session.server, safe='')}" if session.server else user
+        links = [
+            link.replace(self._where, whole if is_named else user).replace(self._whom, name)
+            for act, (is_named, link) in self._ways.items()
+            if _can(act, session)
+        ]
+        # A template of ours has drawn each, and what is put into it has been escaped.
+        return Markup("".join(links))  # noqa: S704
 
     def group(self, name: str, rest: Rest) -> str:
         """What stands in one of the groups' places."""

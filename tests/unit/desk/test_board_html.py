@@ -1,18 +1,44 @@
-"""A board as fragments of its page: what is kept of a fragment that is drawn again and again is never shown too long."""
+"""A board as fragments of its page: what is drawn once for many never shows what was, nor more than text of a name."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
+from bs4 import BeautifulSoup
 
-from jupyterhub_edu.desk.board import DevicesRow
+from jupyterhub_edu.desk.board import BoardRow, DevicesRow
 from jupyterhub_edu.desk.board_html import HtmlFace
 from jupyterhub_edu.desk.live import Rest, Rights
+from jupyterhub_edu.desk.views import Moment, SessionRow
+from tests.fakes.campus import NOW
 
 from .asking import ENVIRONMENT
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'{{7*7}}/../%(name)s"
+AT = Moment("2026-11-03T10:00:00+00:00", "11:00")
+SESSION = SessionRow(
+    admission="a" * 32,
+    user="stu",
+    name="Stu",
+    server="",
+    profile="gpu",
+    profile_title="GPU",
+    flavor="t4",
+    flavor_title="NVIDIA T4",
+    devices=1,
+    share="own",
+    state="running",
+    since=AT,
+    until=AT,
+    until_why="the course's limit",
+    mine=False,
+    may_stop=True,
+)
 
 T4 = DevicesRow("t4", "NVIDIA T4", own=2, reserved=0, used=1, borrowed=0, lent=0, free=5)
 A100 = T4._replace(flavor="a100", title="A100")
@@ -50,6 +76,37 @@ def test_the_sums_are_those_of_now_whatever_was_shown_before(after):
     shown = face.group("sums", after)
     assert shown == a_face().group("sums", after) != before
     assert face.group("sums", BEFORE) == before
+
+
+def links(**session: Any) -> list[tuple[str, str, str]]:
+    """What may be done about a session: words, what is read aloud, and where each leads below the course."""
+    shown = a_face().row(
+        BoardRow(replace(SESSION, **session), (), None, "", None, None, (NOW, "a"))
+    )
+    found = BeautifulSoup(shown, "html.parser").find_all("a")
+    here = "/hub/edu/courses/ml/"
+    assert all(set(one.attrs) == {"class", "href", "aria-label"} for one in found)
+    return [
+        (one.text, str(one["aria-label"]), str(one["href"]).removeprefix(here)) for one in found
+    ]
+
+
+def test_acts_name_the_person_and_lead_to_their_server():
+    assert links(server="second") == [
+        ("Message", "Message to Stu", "now/message/stu"),
+        ("Extend", "Extend the session of Stu", "extend/stu/second"),
+        ("Stop", "Stop the session of Stu", "stop/stu/second"),
+    ]
+    assert [words for words, _, _ in links(state="starting", may_stop=False)] == ["Message"]
+
+
+def test_hostile_names_are_text_in_each_act():
+    quoted = quote(HOSTILE, safe="")
+    assert links(name=HOSTILE, user=HOSTILE, server=HOSTILE) == [
+        ("Message", f"Message to {HOSTILE}", f"now/message/{quoted}"),
+        ("Extend", f"Extend the session of {HOSTILE}", f"extend/{quoted}/{quoted}"),
+        ("Stop", f"Stop the session of {HOSTILE}", f"stop/{quoted}/{quoted}"),
+    ]
 
 
 def test_what_is_free_stands_beside_its_own_kind():
