@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from jupyterhub_edu.domain.adjustments import Adjustment, merged
 from jupyterhub_edu.domain.campus import Campus
 from jupyterhub_edu.domain.names import make_course_id
-from jupyterhub_edu.domain.words import say
+from jupyterhub_edu.domain.words import join_words, say
 from jupyterhub_edu.ports import Arrange, Arranged, CannotArrange, Trouble, TroubleKind
 
 from .loading import Loaded
@@ -165,7 +165,7 @@ def _troubles(piece: _Piece, mistakes: Iterable[Mistake]) -> tuple[Trouble, ...]
         elsewhere = not inside and mistake.path.startswith("courses.")
         discreet = mistake.discreet or mistake.message
         if elsewhere and not mistake.discreet:
-            discreet = "it does not fit with what another course has"
+            discreet = say("it does not fit with what another course has")
         found.append(
             Trouble(
                 TroubleKind.MISTAKE,
@@ -177,8 +177,8 @@ def _troubles(piece: _Piece, mistakes: Iterable[Mistake]) -> tuple[Trouble, ...]
 
 
 def _sentence(place: str, message: str, fix: str) -> str:
-    what = f"{message}; {fix}" if fix else message
-    return f"{place}: {what}" if place else what
+    what = join_words([message, fix], "; ") if fix else message
+    return join_words([place, what], ": ") if place else what
 
 
 def _gone(words: str) -> Trouble:

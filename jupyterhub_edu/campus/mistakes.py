@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
 
+from jupyterhub_edu.domain.words import say
+
 __all__ = ["CampusError", "Mistake", "Path", "did_you_mean", "nearest", "show", "show_path"]
 
 Path = tuple[str | int, ...]
@@ -86,7 +88,7 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     known = list(words)
     near = nearest(word, known)
     if near is not None:
-        return f"did you mean {near}?"
+        return say("did you mean {word}?", word=near)
     if not known:
-        return "there is none"
-    return f"known: {', '.join(known)}" if len(known) <= _FEW else ""
+        return say("there is none")
+    return say("known: {words}", words=", ".join(known)) if len(known) <= _FEW else ""

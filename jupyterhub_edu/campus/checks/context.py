@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from jupyterhub_edu.domain.words import say
+
 from ..document import Document
 from ..mistakes import Mistake, Path, did_you_mean, nearest, show, show_path
 from ..models.catalogue import FlavorModel
@@ -67,13 +69,17 @@ class Checker:
         """Whether a word names something; a mistake if not.
 
         Args:
-            kind: what it should name, such as ``profile``.
+            kind: what it should name, such as ``profile``; a word that is marked for translation.
             among: a top-level key of the file, or the words themselves.
         """
         words = self.keys(among) if isinstance(among, str) else list(among)
         if word in words:
             return True
-        self.wrong(path, f"no such {kind}: {show(word)}", did_you_mean(word, sorted(words)))
+        self.wrong(
+            path,
+            say("no such {kind}: {word}", kind=say(kind), word=show(word)),
+            did_you_mean(word, sorted(words)),
+        )
         self._misspelt.setdefault(kind, []).append(nearest(word, words))
         return False
 
@@ -96,7 +102,11 @@ class Checker:
         found = self.flavor(flavor)
         if found is None or found.device is not None:
             return True
-        self.wrong(path, f"counts devices, and flavors.{flavor} has none", "take it out")
+        self.wrong(
+            path,
+            say("counts devices, and {flavor} has none", flavor=f"flavors.{flavor}"),
+            say("take it out"),
+        )
         return False
 
     @cached_property

@@ -10,6 +10,7 @@ from typing import Final
 from jupyterhub_edu.domain.adjustments import lockable
 from jupyterhub_edu.domain.names import make_course_id
 from jupyterhub_edu.domain.schedule import Period
+from jupyterhub_edu.domain.words import join_words, mark, say
 
 from ..mistakes import Path, show
 from ..models.courses import CapsModel, CourseModel, OffersModel, RoleCapsModel
@@ -59,21 +60,29 @@ def _names(c: Checker) -> None:
         if id == "site":
             c.wrong(
                 path,
-                "no course may be called site",
-                "the hub groups edu:site:… are the site's",
+                say("no course may be called site"),
+                say("the hub groups edu:site:… are the site's"),
             )
         other = ids.setdefault(id, key)
         look = unicodedata.normalize("NFKC", key).casefold().strip()
         other = looks.setdefault(look, key) if other == key else other
         if other != key:
-            c.wrong(path, f"reads like courses.{other}", "use keys that differ in more than case")
+            c.wrong(
+                path,
+                say("reads like {course}", course=f"courses.{other}"),
+                say("use keys that differ in more than case"),
+            )
     for name, keys in shared_names(c).items():
         terms = [(c.model.courses[key].term or "").casefold() for key in keys]
         if len(set(terms)) < len(terms) and len({looks_like(key) for key in keys}) == len(keys):
             c.wrong(
                 ("courses", keys[-1]),
-                f"{show(name)} names {' and '.join(keys)} in one term",
-                "give each code to one course of a term",
+                say(
+                    "{code} names {courses} in one term",
+                    code=show(name),
+                    courses=join_words(keys, say(" and ")),
+                ),
+                say("give each code to one course of a term"),
             )
 
 
@@ -84,13 +93,16 @@ def looks_like(key: str) -> str:
 
 def _dates(c: Checker, path: Path, course: CourseModel) -> None:
     if course.term is not None:
-        c.known((*path, "term"), "term", course.term, "terms")
+        c.known((*path, "term"), mark("term"), course.term, "terms")
     term = c.model.terms.get(course.term or "")
     first, last = course.starts or (term and term.starts), course.until or (term and term.until)
     own = course.starts or course.until
     if own and first and last and last < first:
         key = "until" if course.until else "from"
-        c.wrong((*path, key), f"it would end on {last}, before it begins on {first}")
+        c.wrong(
+            (*path, key),
+            say("it would end on {last}, before it begins on {first}", last=last, first=first),
+        )
 
 
 def _allowances(c: Checker, path: Path, course: CourseModel) -> None:
@@ -102,8 +114,8 @@ def _allowances(c: Checker, path: Path, course: CourseModel) -> None:
         if allowance is not None and allowance.period is Period.TERM and not dated:
             c.wrong(
                 (*path, whose),
-                "counts per term, and the course has no dates",
-                "name its term, or its first and last day (from, until)",
+                say("counts per term, and the course has no dates"),
+                say("name its term, or its first and last day (from, until)"),
             )
 
 
@@ -113,9 +125,13 @@ def _offers(
     for role in roles:
         keys = getattr(offers, role) or []
         for at, key in enumerate(keys):
-            c.known((*path, role, at), "profile", key, "profiles")
+            c.known((*path, role, at), mark("profile"), key, "profiles")
             if key in keys[:at]:
-                c.wrong((*path, role, at), f"{key} stands twice", "keep one of them")
+                c.wrong(
+                    (*path, role, at),
+                    say("{what} stands twice", what=key),
+                    say("keep one of them"),
+                )
 
 
 def _role_caps(c: Checker, path: Path, caps: RoleCapsModel) -> None:
@@ -127,26 +143,26 @@ def _role_caps(c: Checker, path: Path, caps: RoleCapsModel) -> None:
 
 def _caps(c: Checker, path: Path, caps: CapsModel) -> None:
     for key in caps.model_extra or {}:
-        if c.known((*path, key), "flavor", key, ["servers", *c.keys("flavors")]):
+        if c.known((*path, key), mark("flavor"), key, ["servers", *c.keys("flavors")]):
             c.counts_devices((*path, key), key)
 
 
 def _ceilings(c: Checker) -> None:
     path: Path = ("ceilings", "grant")
     for at, key in enumerate(c.model.ceilings.grant.profiles):
-        c.known((*path, "profiles", at), "profile", key, "profiles")
+        c.known((*path, "profiles", at), mark("profile"), key, "profiles")
     _caps(c, (*path, "caps"), c.model.ceilings.grant.caps)
     adjust: Path = ("ceilings", "adjust")
     _offers(c, (*adjust, "offers"), c.model.ceilings.adjust.offers, _ROLES)
     _role_caps(c, (*adjust, "caps"), c.model.ceilings.adjust.caps)
     if not dt.timedelta(minutes=1) <= c.model.ceilings.exam <= dt.timedelta(days=7):
-        c.wrong(("ceilings", "exam"), "too short or too long", "write 1m to 7d")
+        c.wrong(("ceilings", "exam"), say("too short or too long"), say("write 1m to 7d"))
 
 
 def _locked(c: Checker, path: Path, fields: Iterable[str]) -> None:
     words = [*lockable(), *(f"quota.{flavor}" for flavor in c.keys("flavors"))]
     for at, field in enumerate(fields):
-        c.known((*path, at), "field of the desk", field, words)
+        c.known((*path, at), mark("field of the desk"), field, words)
 
 
 def _people(c: Checker, path: Path, people: PeopleModel) -> None:
@@ -155,10 +171,10 @@ def _people(c: Checker, path: Path, people: PeopleModel) -> None:
             place = (*path, role, at)
             check_person(c, place, entry.person)
             if entry.starts and entry.until and entry.until < entry.starts:
-                c.wrong((*place, "until"), f"before from ({entry.starts})")
+                c.wrong((*place, "until"), say("before from ({day})", day=entry.starts))
 
 
 def _flavors(c: Checker, path: Path, course: CourseModel) -> None:
     for key in course.quota:
-        if c.known((*path, key), "flavor", key, "flavors"):
+        if c.known((*path, key), mark("flavor"), key, "flavors"):
             c.counts_devices((*path, key), key)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
+from jupyterhub_edu.domain.words import join_words, say
+
 from ..mapping import dates_of
 from ..mistakes import Path
 from ..models.courses import CourseModel
@@ -48,7 +50,7 @@ def check_quota(c: Checker) -> None:
     for flavor, count in _counted(c):
         clash = next(_clashes(_promises(c, flavor), count), None)
         if clash is not None:
-            _tell(c, flavor, count, clash, "lower nominal:, or let a course borrow")
+            _tell(c, flavor, count, clash, say("lower nominal:, or let a course borrow"))
 
 
 def check_reservations(c: Checker) -> None:
@@ -64,7 +66,7 @@ def check_reservations(c: Checker) -> None:
             path = _last(clash).path
             if path not in told:
                 told.add(path)
-                fix = "lower reserve: or nominal:, or move the window"
+                fix = say("lower reserve: or nominal:, or move the window")
                 _tell(c, flavor, count, clash, fix)
 
 
@@ -159,14 +161,30 @@ def _tell(c: Checker, flavor: str, count: int, clash: _Clash, fix: str) -> None:
     promised, last = clash.promised, _last(clash)
     local = clash.at.astimezone(c.zone)
     when = f"{local:%Y-%m-%d %H:%M}" if "reserve" in last.path else f"{local:%Y-%m-%d}"
-    parts = [f"{p.course} {p.devices}" for p in promised]
+    parts: list[str] = [f"{p.course} {p.devices}" for p in promised]
     if len(parts) > _SHOWN + 1:
         rest = sum(p.devices for p in promised[_SHOWN:])
-        parts = [*parts[:_SHOWN], f"{len(parts) - _SHOWN} other courses {rest}"]
+        parts = [
+            *parts[:_SHOWN],
+            say("{n} other courses {rest}", n=len(parts) - _SHOWN, rest=rest),
+        ]
     total = sum(p.devices for p in promised)
     c.wrong(
         last.path,
-        f"{' + '.join(parts)} = {total} promised on {when}, and flavors.{flavor} has {count}",
+        say(
+            "{parts} = {total} promised on {when}, and {flavor} has {count}",
+            parts=join_words(parts, " + "),
+            total=total,
+            when=when,
+            flavor=f"flavors.{flavor}",
+            count=count,
+        ),
         fix,
-        f"{total} {flavor} would be promised to courses on {when}, and there are {count}",
+        say(
+            "{total} {flavor} would be promised to courses on {when}, and there are {count}",
+            total=total,
+            flavor=flavor,
+            when=when,
+            count=count,
+        ),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyterhub_edu.domain.people import CourseRole
+from jupyterhub_edu.domain.words import say
 
 from ..mapping import caps_of, offers_of
 from ..mistakes import Path
@@ -91,8 +92,13 @@ def _default(c: Checker, path: Path, option: OptionModel, takers: list[_Taker]) 
         if not _open_to(choice, taker.role):
             c.wrong(
                 path,
-                f"{taker.role} of {taker.course} may not take {option.default}",
-                "choose a default that is open to everybody who has the profile",
+                say(
+                    "{role} of {course} may not take {choice}",
+                    role=say(str(taker.role)),
+                    course=taker.course,
+                    choice=option.default,
+                ),
+                say("choose a default that is open to everybody who has the profile"),
             )
             return
 

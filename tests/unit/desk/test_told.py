@@ -50,6 +50,8 @@ DATA: Final = {
     "signs of units and formats": "CPU GiB MiB GPU CSV JSON XXXX min",
 }
 """Words that are the same in every language, by why."""
+PLACE: Final = re.compile(r"(windows|dates|reserve|lead_time|t4)(\.t4)?")
+"""Of a path in the campus file."""
 SAME: Final = frozenset(" ".join(DATA.values()).split())
 
 
@@ -303,6 +305,36 @@ async def test_a_form_says_what_is_wrong_in_the_language_of_its_page(
         reply = await visit(world, who, path, method="post", form=form)
         assert reply.text, (row, reply.status, reply.sentence)
         assert (row, outside(reply.text)) == (row, [])
+
+
+WINDOWS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+    "before the course begins": (
+        "before the course begins",
+        {"how": "dates", "dates": "2026-01-05", "only:gpu": "on"},
+    ),
+    "too late for what it keeps": (
+        "too short for what is lent",
+        {"how": "weekly", "day:Tue": "on", "lead": "1", "reserve:t4": "1"},
+    ),
+    "of more than there is": (
+        "promised on",
+        {"how": "weekly", "day:Tue": "on", "reserve:t4": "4"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "form"), WINDOWS.values(), ids=WINDOWS)
+async def test_what_the_campus_file_has_against_a_window_is_said_in_the_language_of_the_page(
+    pseudo: None, world: ApiWorld, said: str, form: Mapping[str, str]
+) -> None:
+    at = f"{COURSE}/calendar/new"
+    seen = (await visit(world, "kari", at)).page.select_one("input[name=seen]")["value"]
+    typed = {"title": "ml", "from": "10:15", "until": "12:00", "seen": seen, **form}
+    reply = await visit(world, "kari", at, method="post", form=typed)
+    alert = reply.page.select_one("[role=alert]").get_text()
+    assert said in alert
+    left = [word for word in outside(reply.text) if not PLACE.fullmatch(word)]
+    assert left == []
 
 
 async def test_what_a_list_would_do_is_said_in_the_language_of_its_page(
