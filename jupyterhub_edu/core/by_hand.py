@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from jupyterhub_edu.domain.acts import Act
 from jupyterhub_edu.domain.pending import Pending, Waits
 from jupyterhub_edu.domain.people import MANUAL, CourseRole, Enrolment, Exclusion, Person, SiteRole
-from jupyterhub_edu.ports import AuditEntry, HandChanges
+from jupyterhub_edu.ports import AuditEntry, HandChanges, Record
 
 from .finding import Found, Typed, Unreadable, fold, names_of
 from .hands import Hand, hand_of
@@ -36,6 +36,7 @@ Done = Enrolment | Exclusion | Pending
 """What an act has made; what says nobody yet waits."""
 
 _SETTLE, _WAIT = "settle", "wait"
+_NOTHING_ELSE: Final = HandChanges()
 MOST_PENDING: Final = 500
 """What may wait in one course."""
 
@@ -168,12 +169,15 @@ class ByHand:
         starts: datetime | None = None,
         ends: datetime | None = None,
         why: str = "",
+        records: Sequence[Record] = (),
+        forget: Sequence[tuple[str, str]] = (),
     ) -> Enrolment:
         """Enrol somebody known as a student, who came by themselves: nobody is looked for.
 
         Args:
             key: of the person.
             act: for the audit.
+            records, forget: kept in the same step, as in ``HandChanges``.
 
         Raises:
             NotYours, StoreError: as for ``enrol``.
@@ -181,7 +185,8 @@ class ByHand:
         wish = self._wish(key, CourseRole.STUDENT, starts, ends, why)
         async with self._turn():
             self.require_may_do(wish.role, key)
-            return await self._add(act, wish, CourseRole.STUDENT, Found(key), sections)
+            also = HandChanges(records=records, forget=forget)
+            return await self._add(act, wish, CourseRole.STUDENT, Found(key), sections, also)
 
     async def settle(self, pending: Pending, found: Found) -> None:
         """Do what has waited, for whoever typed it. What was done to the person by hand meanwhile stands.
@@ -196,11 +201,10 @@ class ByHand:
             if not entries.take(pending):
                 return
             try:
-                await self._do(_SETTLE, pending, found)
+                await self._do(_SETTLE, pending, found, [pending])
             except BaseException:
                 entries.put_back(pending)
                 raise
-            await entries.remove(pending.id)
 
     async def take_back(self, who: str) -> None:
         """Undo what was done by hand: enrolments and the exclusion of one person in this course, and what waits.
@@ -356,10 +360,7 @@ class ByHand:
                 return await self._wait(replace(wish, waits=found), former)
             self.require_may_do(wish.role, found.key)
             self._require_seen(hand_of(self._core.roll, self._course, self.keys_of(found.key)))
-            done = await self._do(act, wish, found)
-            if former is not None:
-                await self._core.roll.pending.remove(former.id)
-            return done
+            return await self._do(act, wish, found, [former] if former is not None else [])
 
     async def _wait(self, wish: Pending, former: Pending | None) -> Pending:
         """Let it wait, in the place of what waits already under the same."""
@@ -373,17 +374,17 @@ class ByHand:
         await self._core.roll.change_by_hand(HandChanges(put=[wish], entries=[entry]))
         return wish
 
-    async def _do(self, act: str, wish: Pending, found: Found) -> Done:
-        """Do it, once for all identities of the person, and write it down."""
+    async def _do(self, act: str, wish: Pending, found: Found, over: Sequence[Pending]) -> Done:
+        """Do it, once for all identities of the person, and write it down; what waited for it is over in the same step."""
         if wish.role is not None:
-            return await self._add(act, wish, wish.role, found)
+            return await self._add(act, wish, wish.role, found, also=HandChanges(drop=over))
         roll, keys = self._core.roll, self.keys_of(found.key)
         entry = self._entry(act, found.key, _details(act, wish))
         exclusion = Exclusion(found.key, self._course, wish.by, wish.why, wish.ends)
         excluded = roll.exclusions.find(keys, self._course)
         stays = act == _SETTLE and excluded and exclusion not in excluded
         put = [] if stays else [exclusion]
-        await roll.change_by_hand(HandChanges(put=put, entries=[entry]))
+        await roll.change_by_hand(HandChanges(put=put, drop=over, entries=[entry]))
         return exclusion
 
     async def _add(
@@ -393,8 +394,13 @@ class ByHand:
         role: CourseRole,
         found: Found,
         sections: frozenset[str] = frozenset(),
+        also: HandChanges = _NOTHING_ELSE,
     ) -> Enrolment:
-        """The same, of an enrolment."""
+        """The same, of an enrolment.
+
+        Args:
+            also: what is changed in the same step.
+        """
         roll, keys = self._core.roll, self.keys_of(found.key)
         place = (self._course, role, MANUAL)
         former = [e for e in roll.told_of(keys) if (e.course, e.role, e.origin) == place]
@@ -413,12 +419,12 @@ class ByHand:
         )
         # One that is the same may be of a settling that could not be kept.
         if act == _SETTLE and former and enrolment not in former:
-            await roll.change_by_hand(HandChanges(entries=[entry]))
+            await roll.change_by_hand(replace(also, entries=[entry]))
             return enrolment
-        drop = [one for one in former if one.person != found.key]
+        drop = [*also.drop, *(one for one in former if one.person != found.key)]
         listed = [found.listed] if found.listed is not None else []
         await roll.change_by_hand(
-            HandChanges(put=[enrolment], drop=drop, listed=listed, entries=[entry])
+            replace(also, put=[enrolment], drop=drop, listed=listed, entries=[entry])
         )
         return enrolment
 

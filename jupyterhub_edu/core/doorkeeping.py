@@ -95,10 +95,11 @@ class Doorkeeper:
                     starts=starts,
                     ends=ends,
                     why=why,
+                    forget=joins.over([request]),
                 )
             except NotYours as error:
                 raise JoinNotYours from error
-            await joins.drop([request])
+            joins.note_in([request])
             return done
 
     async def refuse(self, id: str, words: str = "") -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import uuid
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -236,15 +237,18 @@ class Newcomer:
             maker = core.roll.by_hub_name(found.by)
             if maker is None or not self._lets_in(found, course, maker):
                 raise NoSuchCode
-            await joins.count_use(found)
+            used = replace(found, uses=found.uses + 1)
+            asked = [one for one in joins.of(self._keys) if one.course == course.id]
             staff = ByHand(core, maker, course.id, self._address)
             await staff.admit(
                 self._person.key,
                 "join-by-code",
                 sections=sections_of(found.section),
                 why="by the join code",
+                records=[joins.record_of(used)],
+                forget=joins.over(asked),
             )
-            await joins.drop(one for one in joins.of(self._keys) if one.course == course.id)
+            joins.note_in(asked, used)
             return course
 
     # -- inside ------------------------------------------------------------------------------------------------

@@ -83,10 +83,9 @@ class Joins:
         """
         dropped = list(requests)
         if dropped:
-            await self._store.save_records((), [(_REQUEST, one.id) for one in dropped], entry)
+            await self._store.save_records((), self.over(dropped), entry)
         for one in dropped:
-            self._requests.pop(one.id, None)
-            self._of.get(one.person, {}).pop(one.id, None)
+            self._take_out(one)
 
     # -- codes -------------------------------------------------------------------------------------------------
 
@@ -107,15 +106,6 @@ class Joins:
         await self._store.save_records([_code_record(code)], entry=entry)
         self._codes[code.course] = code
 
-    async def count_use(self, code: JoinCode) -> None:
-        """Count one whom the code lets in, before they are in: at once, so that no two take the last one.
-
-        Raises:
-            StoreError: it is counted and could not be kept.
-        """
-        used = self._codes[code.course] = replace(code, uses=code.uses + 1)
-        await self._store.save_records([_code_record(used)])
-
     async def drop_code(self, code: JoinCode, entry: AuditEntry) -> None:
         """Let a course have no code.
 
@@ -124,6 +114,25 @@ class Joins:
         """
         await self._store.save_records((), [(_CODE, code.course)], entry)
         self._codes.pop(code.course, None)
+
+    # -- who is let in -----------------------------------------------------------------------------------------
+
+    @staticmethod
+    def record_of(used: JoinCode) -> Record:
+        """What is kept of a code in the step in which it lets somebody in."""
+        return _code_record(used)
+
+    @staticmethod
+    def over(requests: Iterable[JoinRequest]) -> list[tuple[str, str]]:
+        """Which records go in that step: kind and id."""
+        return [(_REQUEST, one.id) for one in requests]
+
+    def note_in(self, requests: Iterable[JoinRequest], used: JoinCode | None = None) -> None:
+        """They are in; the store has it so."""
+        for one in requests:
+            self._take_out(one)
+        if used is not None:
+            self._codes[used.course] = used
 
     # -- all of them -------------------------------------------------------------------------------------------
 
@@ -136,6 +145,10 @@ class Joins:
         for course, code in self._codes.items():
             if hub_name and code.by == hub_name:
                 self._codes[course] = replace(code, by=stand_in)
+
+    def _take_out(self, request: JoinRequest) -> None:
+        self._requests.pop(request.id, None)
+        self._of.get(request.person, {}).pop(request.id, None)
 
     def _put(self, request: JoinRequest) -> None:
         self._requests[request.id] = request

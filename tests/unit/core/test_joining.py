@@ -28,6 +28,7 @@ from jupyterhub_edu.core.joining import (
     NothingToJoin,
     TooManyJoins,
 )
+from jupyterhub_edu.core.joins import Joins
 from jupyterhub_edu.core.privacy import erase, find_dossier
 from jupyterhub_edu.core.settling import Tries
 from jupyterhub_edu.domain.courses import CourseState, Joining
@@ -278,6 +279,39 @@ async def test_of_two_who_make_a_code_in_the_same_instant_the_second_is_told(cor
     assert [type(one) for one in both] == [type(None), CodeChanged]
     assert door(core).code is None
     assert (await makes("tom", None)).by == "tom"  # who says nothing of what they saw
+
+
+async def broken(*_: object, **__: object) -> None:
+    raise StoreError("down")
+
+
+async def kept(core: Core) -> tuple[int, list[int]]:
+    """How many ask, and the uses of each code, as a hub that starts now reads them."""
+    found = Joins(core.store)
+    await found.load()
+    return len(found.requests()), [code.uses for code in found.codes()]
+
+
+async def test_whoever_comes_in_their_request_and_the_use_of_the_code_are_kept_in_one_step(
+    core, monkeypatch
+):
+    code = await door(core).make_code(NOW + DAY, 1)
+    await newcomer(core).ask("ml")
+    eve = await newcomer(core, "eve").ask("ml")
+    with monkeypatch.context() as patched:
+        patched.setattr(core.store, "save_by_hand", broken)
+        for act in (newcomer(core).enter(code.text), door(core).approve(eve.id)):
+            with pytest.raises(StoreError):
+                await act
+    assert (its_code(core).uses, len(door(core).waiting())) == (0, 2)
+    assert await kept(core) == (2, [0])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(core.store, "save_records", broken)
+        await newcomer(core).enter(code.text)
+        await door(core).approve(eve.id)
+    assert (its_code(core).uses, door(core).waiting()) == (1, [])
+    assert await kept(core) == (0, [1])
 
 
 async def refused(core: Core, typed: str, name: str = "ada") -> str:

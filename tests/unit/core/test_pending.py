@@ -591,6 +591,18 @@ async def test_what_cannot_be_kept_goes_on_waiting(world, monkeypatch, excludes)
     assert [one.person for one in await kept() if one.by] == ["ad:id-ola"]
 
 
+async def test_what_is_done_and_that_it_waits_no_longer_are_kept_in_one_step(world, monkeypatch):
+    await world.waits("1001")
+    await world.waits("1002")
+    monkeypatch.setattr(world.store, "remove_pending", broken)
+    world.ad.people = [in_ad("ola", "1001")]
+    await world.by().enrol("1001", STUDENT)
+    world.ad.people = [in_ad("ola", "1001"), in_ad("kim", "1002")]
+    await world.core.settler.retry()
+    assert world.pending == [] == await world.store.load_pending()
+    assert (await world.acts())[:2] == ["settle", "enrol"]
+
+
 async def test_a_reason_that_cannot_be_kept_is_told_all_the_same(world, monkeypatch):
     await world.waits("1001")
     world.ad.down = True
