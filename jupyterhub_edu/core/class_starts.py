@@ -77,6 +77,15 @@ class ClassStart:
         """Whether it is still to do something."""
         return self.stage in (Stage.PLANNED, Stage.UNDER_WAY)
 
+    def is_same(self, other: ClassStart) -> bool:
+        """Whether this is the other, further on; not one that was planned in its place."""
+        return (self.profile, self.section, self.by, self.at) == (
+            other.profile,
+            other.section,
+            other.by,
+            other.at,
+        )
+
 
 class Outcome(NamedTuple):
     """What has become of one student's server.
@@ -214,14 +223,19 @@ class ClassStarts:
         except Exception:
             _log.exception("the class start of %s has failed", start.course)
             why = say("something is wrong here; the log says what")
-        last = self._of[start.course]
-        if not last.goes_on:
-            return
         stage = Stage.STOPPED if why else Stage.DONE
-        try:
-            await self._save(replace(last, stage=stage, why=why))
-        except StoreError:
-            _log.exception("that the class start of %s is over could not be kept", start.course)
+        async with self.turn:
+            if not self._goes_on(start):
+                return
+            try:
+                await self._save(replace(self._of[start.course], stage=stage, why=why))
+            except StoreError:
+                _log.exception("that the class start of %s is over is not kept", start.course)
+
+    def _goes_on(self, start: ClassStart) -> bool:
+        """Whether it has not been called off, and so no other put in its place."""
+        last = self._of[start.course]
+        return last.goes_on and last.is_same(start)
 
     async def _start_all(self, start: ClassStart) -> str:
         """Ask for everybody's server; why that was given up, or ``""``."""
@@ -232,7 +246,7 @@ class ClassStarts:
         staff = StartingFor(core, author, start.course, start.address)
         against = self._against[start.course] = {}
         async for person in self._students(start):
-            if not self._of[start.course].goes_on:
+            if not self._goes_on(start):
                 return ""
             if self._is_served(person):
                 continue
@@ -247,8 +261,10 @@ class ClassStarts:
             except StoreError as error:
                 _log.error("the class start of %s: %s", start.course, error)
                 return say("the hub could not write its records")
-            # It may have been called off meanwhile.
-            self._of[start.course] = replace(self._of[start.course], asked=asked, refused=refused)
+            # It may have been called off meanwhile, and another planned.
+            last = self._of[start.course]
+            if last.is_same(start):
+                self._of[start.course] = replace(last, asked=asked, refused=refused)
         return ""
 
     async def _students(self, start: ClassStart) -> AsyncIterator[Person]:

@@ -11,7 +11,7 @@ import pytest
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.core.class_starts import ClassStart, Outcome, Stage
 from jupyterhub_edu.core.starting_class import CannotStart, StartingClass
-from jupyterhub_edu.core.starting_for import StartingNotYours
+from jupyterhub_edu.core.starting_for import StartingFor, StartingNotYours
 from jupyterhub_edu.domain.courses import Caps
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
@@ -257,3 +257,30 @@ async def test_of_two_who_plan_at_once_one_does(core, writing):
     plans = (staff(core).plan("notebook", at=soon), staff(core).plan("notebook"))
     done = await asyncio.gather(*plans, return_exceptions=True)
     assert [type(one) for one in done].count(CannotStart) == 1
+
+
+async def test_one_that_is_planned_in_the_place_of_another_under_way_is_done_as_it_was_planned(
+    core, hub, monkeypatch
+):
+    go_on, begun, start = asyncio.Event(), asyncio.Event(), StartingFor.start_person
+
+    async def start_slowly(*what):
+        begun.set()
+        await go_on.wait()
+        return await start(*what)
+
+    monkeypatch.setattr(StartingFor, "start_person", start_slowly)
+    core.inventory.nodes["t4"] = [2]
+    await staff(core).plan("notebook")
+    await begun.wait()
+    await staff(core).call_off()
+    core.clock.pass_(minutes=1)
+    planned = await staff(core).plan("gpu", at=core.clock() + timedelta(minutes=5))
+    go_on.set()
+    assert await settled(core) == planned
+    assert [options["profile"] for _, _, options in hub.started] == ["notebook"]
+
+    core.clock.pass_(minutes=5)
+    await core.class_starts.tend()
+    assert (await settled(core)).stage is Stage.DONE
+    assert sorted(options["profile"] for _, _, options in hub.started) == ["gpu", "notebook"]
