@@ -18,7 +18,7 @@ import random
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -43,13 +43,14 @@ from jupyterhub_edu.inventory.api import Api
 from jupyterhub_edu.ports import LiveServer
 from jupyterhub_edu.spawner import page
 from jupyterhub_edu.store import open_store
-from jupyterhub_edu.warden import default_timers
+from jupyterhub_edu.warden import Timer, default_timers
 from tests.eventually import eventually
 from tests.fakes.campus import a_core
 from tests.fakes.kubernetes_api import HOME, FakeKubernetes, a_node, a_pod, connect_client
 from tests.fakes.world import FakeHub
 
 PEOPLE, COURSES, SERVERS, PER_NODE = 5_000, 300, 1_000, 4
+FULL, NODES = SERVERS // PER_NODE, 2 * SERVERS // PER_NODE
 LARGE = 1_000
 """People of the first course."""
 WAITING = 300
@@ -111,7 +112,7 @@ def _kubernetes() -> Iterator[Cluster]:
     thread.start()
     try:
         asyncio.run_coroutine_threadsafe(cluster.fake.__aenter__(), loop).result()
-        nodes = [a_node(f"n{n}", gpus=PER_NODE) for n in range(2 * SERVERS // PER_NODE)]
+        nodes = [a_node(f"n{n}", gpus=PER_NODE) for n in range(NODES)]
         cluster.put("nodes", nodes)
         yield cluster
     finally:
@@ -126,11 +127,17 @@ def _clock() -> datetime:
     return NOW + (time.monotonic() - _BEGAN) * timedelta(seconds=1)
 
 
-def _campus() -> Campus:
+def _campus(own: int = LARGE // 4, others: int = 3) -> Campus:
+    """Everybody may have two servers on devices.
+
+    Args:
+        own: devices that the large course owns.
+        others: devices that each other course owns; it borrows 20.
+    """
     campus, caps = a_campus(COURSES), dict.fromkeys(CourseRole, Caps(2, {"t4": 2}))
     roomy = {
         id: replace(
-            course, caps=caps, quota={"t4": Quota(LARGE // 4, 0) if id == "c0" else Quota(3, 20)}
+            course, caps=caps, quota={"t4": Quota(own, 0) if id == "c0" else Quota(others, 20)}
         )
         for id, course in campus.courses.items()
     }
@@ -174,6 +181,7 @@ async def _rows(path: Path, cluster: Cluster) -> list[dict[str, Any]]:
         await _row("a new campus file", partial(_take_over, core, _campus())),
         *[await _row(f"then timer {timer.name}", timer.act) for timer in timers],
         await _row("news of all pods at once", lambda: _news(core, cluster)),
+        *await _reclaims(core, cluster, timers),
     ]
     await core.close()
     return rows
@@ -280,6 +288,25 @@ async def _take_over(core: Core, campus: Campus) -> None:
     core.inventory.set_flavors(core.campus.flavors)
     for _ in range(WAITING):  # each place is read anew, and then a turn comes
         await asyncio.sleep(0)
+
+
+async def _reclaims(core: Core, cluster: Cluster, timers: Sequence[Timer]) -> list[dict[str, Any]]:
+    """What those who wait ask for becomes their course's own, and nothing is free: loans of the others are called back."""
+    look = next(timer.act for timer in timers if timer.name == "reclaim")
+    deadlines = next(timer.act for timer in timers if timer.name == "deadlines")
+    cluster.put(
+        "nodes", [a_node(f"n{n}", gpus=PER_NODE, cordoned=n >= FULL) for n in range(NODES)]
+    )
+    await eventually(lambda: core.book.state("t4").room <= 0)
+    await _take_over(core, _campus(LARGE // 4 + WAITING, 0))
+    rows = [await _row("reclaims begin, 200 in a run", look)]
+    await look()
+    count = len(core.reclaims.current("t4"))
+    assert count > WAITING // 2
+    for what, act in (("a turn of the line", partial(_turn, core)), ("a look", look)):
+        rows += [await _row(f"{what} with {count} reclaims", act)]
+    rows += [await _row(f"timer deadlines with {count} reclaims", deadlines)]
+    return rows
 
 
 async def _news(core: Core, cluster: Cluster) -> None:

@@ -14,17 +14,20 @@ from jupyterhub_edu.domain.decide import EndRule
 from jupyterhub_edu.domain.line import Place
 from jupyterhub_edu.domain.prospect import is_wanted
 from jupyterhub_edu.domain.reasons import Reason
-from jupyterhub_edu.domain.reclaim import Loan, Look, Reclaim, keeps_of, look
+from jupyterhub_edu.domain.reclaim import Loan, Look, Looking, Reclaim, keeps_of
 from jupyterhub_edu.ports import AuditEntry, Clock, Record, Store
 
 from .book import Book
 from .kept import instant, reading, text
 from .noting import entry_about
+from .slices import in_slices
 from .sooner import Sooner
 
 __all__ = ["TERMINATION", "Reclaims"]
 
 _KIND: Final = "reclaim"
+_AT_ONCE: Final = 20
+"""Places that are served before others get their turn on the event loop."""
 TERMINATION: Final = timedelta(minutes=1)
 """How long a server that is stopped may take to be gone; with the warning it makes the grace."""
 
@@ -127,16 +130,12 @@ class Reclaims:
             StoreError: it could not be kept; nothing has changed.
         """
         now, before, warning = self._clock(), self.current(flavor), self._campus().reclaim_warning
-        found = look(
-            places,
-            self._book.state(flavor),
-            now,
-            before,
-            refused,
-            kept=kept,
-            opening=self._book.shares.opening(flavor, now, warning + TERMINATION),
-            warning=warning,
-        )
+        state = self._book.state(flavor).still()
+        opening = self._book.shares.opening(flavor, now, warning + TERMINATION)
+        looking = Looking(places, state, now, before, refused, kept=kept, warning=warning)
+        async for place in in_slices(looking.line, _AT_ONCE):
+            looking.serve(place)
+        found = looking.end(opening)
         if found.reclaims != before:
             # In force at once, so that no turn takes meanwhile what is kept; undone if it cannot be kept.
             self._put(flavor, found.reclaims)

@@ -106,6 +106,11 @@ class State(NamedTuple):
         reserving = tuple((c, s.reserved) for c, s in shares.items() if s.reserved)
         return cls(nodes, room, unseen, used, shares, held, away, reserving, fresh)
 
+    def still(self) -> State:
+        """The same, which stays as it is whatever becomes of the flavor."""
+        nodes, used, away = dict(self.nodes), dict(self.used), dict(self.away)
+        return self._replace(nodes=nodes, used=used, holdings=dict(self.holdings), away=away)
+
 
 class Rank(IntEnum):
     """The classes of the line, first to last."""

@@ -16,7 +16,7 @@ from .line import Place, in_order
 from .prospect import Prospect, lent
 from .reasons import Reason
 
-__all__ = ["WARNING", "Loan", "Look", "Reclaim", "keeps_of", "look"]
+__all__ = ["WARNING", "Loan", "Look", "Looking", "Reclaim", "keeps_of", "look"]
 
 WARNING: Final = timedelta(minutes=5)
 """How long before its stop a loan is warned."""
@@ -116,7 +116,15 @@ def look(
     opening: Mapping[str, int] = MappingProxyType({}),
     warning: timedelta = WARNING,
 ) -> Look:
-    """Look at all reclaims of one flavor; call it after each turn of the line that started nobody.
+    """Look at all reclaims of one flavor at once; ``Looking`` does it place by place, and says what is what."""
+    looking = Looking(places, state, now, reclaims, refused, kept=kept, warning=warning)
+    for place in looking.line:
+        looking.serve(place)
+    return looking.end(opening)
+
+
+class Looking:
+    """One look at all reclaims of one flavor, place by place; begin it after each turn of the line that started nobody.
 
     Always holds:
         - only borrowed admissions are warned or stopped, and never an exam's;
@@ -127,37 +135,32 @@ def look(
 
     Args:
         places: those that stand in the line.
+        state: must stay as it is until the look has ended.
         reclaims: what the last look returned.
         refused: reasons against a place that cannot be waited for; such a place reclaims nothing.
         kept: what the last turn keeps for one that has waited long.
-        opening: by course, devices of its reservations that are open, or open within one grace.
         warning: how long before the stop a loan is warned.
+
+    Attributes:
+        line: the places in the order in which each is to be served, once; then comes the end.
 
     Source:
         docs/explanation/policy.md, "Reclaim" and "Reservations".
     """
-    if not state.fresh:
-        stopping = (loan.id for reclaim in reclaims for loan in reclaim.loans if loan.stopping)
-        return Look(tuple(reclaims), stop=tuple(stopping))
-    return _Look(places, state, now, reclaims, refused, kept, warning).run(opening)
-
-
-class _Look:
-    """One look, worked out."""
 
     def __init__(
         self,
         places: Collection[Place],
         state: State,
         now: datetime,
-        reclaims: Sequence[Reclaim],
-        refused: Callable[[Place], tuple[Reason, ...]],
-        kept: Keep | None,
-        warning: timedelta,
+        reclaims: Sequence[Reclaim] = (),
+        refused: Callable[[Place], tuple[Reason, ...]] = lambda _: (),
+        *,
+        kept: Keep | None = None,
+        warning: timedelta = WARNING,
     ) -> None:
         self.now, self.warning, self.refused, self.kept = now, warning, refused, kept
-        self.places = places
-        self.state = state
+        self.state, self.reclaims = state, tuple(reclaims)
         self.lent = {h.id: h for holdings in lent(state).values() for h in holdings}
         self.before = {loan.id: loan for reclaim in reclaims for loan in reclaim.loans}
         self.future = Prospect(state, self.lent)
@@ -176,6 +179,7 @@ class _Look:
         self.behind = ""
         """The place that has waited long, if reservations come before it."""
         self.found: list[tuple[str, str, list[str]]] = []
+        self.line = self._in_order(places) if state.fresh else []
 
     def _still_counts(self, loan: Loan) -> bool:
         """What stops already is as good as gone; what has become own meanwhile stays."""
@@ -184,17 +188,27 @@ class _Look:
             return True
         return loan.id in self.lent
 
-    def run(self, opening: Mapping[str, int]) -> Look:
-        line = in_order(self.places, self.state)
-        served_before = {id: number for number, id in enumerate(self.ours)}
-        for place in sorted(line, key=lambda p: served_before.get(p.id, len(served_before))):
-            self._serve(place)
+    def _in_order(self, places: Collection[Place]) -> list[Place]:
+        """Those for whom something is reclaimed first, in the order in which that began."""
+        before = {id: number for number, id in enumerate(self.ours)}
+        line = in_order(places, self.state)
+        return sorted(line, key=lambda place: before.get(place.id, len(before)))
+
+    def end(self, opening: Mapping[str, int] = MappingProxyType({})) -> Look:
+        """What the look brings.
+
+        Args:
+            opening: by course, devices of its reservations that are open, or open within one grace.
+        """
+        if not self.state.fresh:
+            loans = (loan for reclaim in self.reclaims for loan in reclaim.loans)
+            return Look(self.reclaims, stop=tuple(loan.id for loan in loans if loan.stopping))
         self._clear(opening)
         return self._result()
 
     # -- one request after another -------------------------------------------------------------------------------
 
-    def _serve(self, place: Place) -> None:
+    def serve(self, place: Place) -> None:
         """Keep, take over or begin a reclaim for one place, if it is own and would start but for loans."""
         ours = self.ours.get(place.id)
         ids = self._loans_for(place, ours) if self._is_own(place) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -506,3 +507,26 @@ async def test_a_record_that_cannot_be_read_stops_the_start_with_its_name(world,
     world.restart_core()
     with pytest.raises(StoreError, match="'t4' of the kind 'reclaim' cannot be read"):
         await world.core.ready()
+
+
+async def test_a_look_at_a_long_line_lets_others_pass_and_stays_true_to_when_it_began(
+    world: World,
+) -> None:
+    world.own(2)
+    first = await world.borrow("gus")
+    second = await world.borrow("hana")
+    for number in range(60):
+        world.wait(f"s{number}")
+    passed: list[str] = []
+
+    async def end_meanwhile() -> None:
+        passed.append("another")
+        await world.end(second)
+
+    meanwhile = asyncio.create_task(end_meanwhile())
+    seen = await world.look()
+    assert passed == ["another"]
+    await meanwhile
+    assert set(seen.warn) == {first, second}
+    again = await world.look()
+    assert {loan.id for reclaim in again.reclaims for loan in reclaim.loans} == {first}
