@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -97,6 +98,17 @@ async def test_a_request_waits_for_an_administrator_and_is_written_down(world: W
     entry = (await audited(world.store, "ml"))[0]
     assert (entry.actor, entry.act, entry.address) == ("tea", "ask", "192.0.2.1")
     assert entry.details == {"request": request.id, "kind": "grant"}
+
+
+async def test_whoever_presses_twice_asks_once(world: World):
+    first, second = await asyncio.gather(world.ask(), world.ask())
+    assert second == first
+    assert world.core.requests.waiting() == [first]
+    assert await world.acts() == ["ask"]
+    other = await world.ask({**HOURS, "hours": 41})
+    await world.as_("tea").withdraw(first.id, "ml")
+    again = await world.ask()
+    assert len({first.id, other.id, again.id}) == 3
 
 
 @pytest.mark.parametrize("login", ["asa", "ada", "dba"])
@@ -268,10 +280,10 @@ async def test_whoever_asked_or_answered_is_erased_by_name(world: World):
 
 
 async def test_not_more_waits_than_anybody_can_answer(world: World):
-    for _ in range(50):
-        await world.ask()
+    for hours in range(50):
+        await world.ask({**HOURS, "hours": hours})
     with pytest.raises(CannotRequest):
-        await world.ask()
+        await world.ask({**HOURS, "hours": 50})
     with pytest.raises(CannotRequest):
         await world.as_("tea").ask("ml", Kind.ADJUST, {"value": "x" * 70_000})
 

@@ -178,7 +178,7 @@ async def test_lists_go_on_page_by_page(core: Core):
     ids = []
     for minute in range(5):
         core.clock.pass_(minutes=minute)  # type: ignore[attr-defined]
-        ids.append((await post(core)).json["id"])
+        ids.append((await post(core, {**HOURS, "why": f"{minute}"})).json["id"])
     for handler, path, order in (
         (RequestsAPI, ("ml",), ids[::-1]),
         (WaitingAPI, (), ids),
