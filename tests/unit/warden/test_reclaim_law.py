@@ -422,13 +422,14 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[World]:
     """Each look that the core takes is checked by the world that is in the list."""
     worlds: list[World] = []
 
-    def look(*args: Any, **kwargs: Any) -> Look:
-        seen = reclaim.look(*args, **kwargs)
-        for world in worlds:
-            world.check_look(seen, kwargs.get("kept"))
-        return seen
+    class Looking(reclaim.Looking):
+        def end(self, *args: Any) -> Look:
+            seen = super().end(*args)
+            for world in worlds:
+                world.check_look(seen, self.kept)
+            return seen
 
-    monkeypatch.setattr(core_reclaims, "look", look)
+    monkeypatch.setattr(core_reclaims, "Looking", Looking)
     return worlds
 
 
