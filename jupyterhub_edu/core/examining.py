@@ -134,7 +134,7 @@ class Examining:
         return exam
 
     async def prepare(self, wish: ExamWish, along: Along = ALONE) -> Prepared:
-        """Prepare one.
+        """Prepare one; the very same again, by the same person before it is over, changes nothing.
 
         Args:
             along: kept in the same step.
@@ -147,6 +147,10 @@ class Examining:
         async with core.exams.turn:
             exam, now = await self.draft(wish), core.clock()
             waiting = [p for p in core.exams.of(self._course) if p.exam.phase(now) != Phase.OVER]
+            mine = (one for one in waiting if one.by == self._actor.hub_name)
+            again = next((one for one in mine if replace(one.exam, id=exam.id) == exam), None)
+            if again is not None and along is ALONE:
+                return again
             if len(waiting) >= _MOST:
                 raise CannotExamine(
                     say("The course has {most} exams to come. Call some off.", most=_MOST)

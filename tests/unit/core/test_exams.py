@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from jupyterhub_edu.core import Core, Refused
+from jupyterhub_edu.core.along import Along
 from jupyterhub_edu.core.exam_records import Prepared, tag_of
 from jupyterhub_edu.core.exam_wishes import CannotExamine, ExamWish
 from jupyterhub_edu.core.examining import (
@@ -166,6 +168,20 @@ async def test_a_teacher_stays_within_six_hours_with_extra_time_and_an_administr
     with pytest.raises(ExamTooLong):
         await world.by().prepare(long._replace(extra={"ada": MINUTE}))
     await world.by("root").prepare(long._replace(extra={"ada": MINUTE}))
+
+
+async def test_whoever_presses_twice_prepares_one_exam():
+    world = await World().open()
+    first, second = await asyncio.gather(world.prepare(), world.prepare())
+    assert second == first
+    assert [known.exam.id for known in world.core.exams.of("ml")] == [first]
+    assert [entry.act for entry in await audited(world.store, "ml")] == ["prepare-exam"]
+    others = {
+        await world.prepare(title="Another"),
+        (await world.by("root").prepare(WISH)).exam.id,
+        (await world.by("root").prepare(WISH, Along())).exam.id,  # asked for by somebody
+    }
+    assert len(others | {first}) == 4
 
 
 async def test_who_has_seen_an_older_exam_changes_nothing():
