@@ -247,21 +247,21 @@ def land_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def warn_anew_at_each_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reclaim._Look, "_loan", lambda self, id: reclaim.Loan(id, self.now))
+    monkeypatch.setattr(reclaim.Looking, "_loan", lambda self, id: reclaim.Loan(id, self.now))
 
 
 def never_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     def only_warn(self: Any, id: str) -> Any:
         return self.before.get(id) or reclaim.Loan(id, self.now)
 
-    monkeypatch.setattr(reclaim._Look, "_loan", only_warn)
+    monkeypatch.setattr(reclaim.Looking, "_loan", only_warn)
 
 
 def stop_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(self: Any, id: str) -> Any:
         return (self.before.get(id) or reclaim.Loan(id, self.now))._replace(stopping=True)
 
-    monkeypatch.setattr(reclaim._Look, "_loan", stopped)
+    monkeypatch.setattr(reclaim.Looking, "_loan", stopped)
 
 
 def stop_more_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
