@@ -174,7 +174,9 @@ def test_a_teacher_hands_in_a_list_without_scripts_and_undoes_it(
     ian.get_by_label("Student number, login or name").fill("nils")
     ian.get_by_label("Reason").fill(markup)
     ian.get_by_role("button", name="Add", exact=True).click()
-    expect(ian.get_by_role("status").first).to_contain_text("Nils Nowhere (nils) is in this course")
+    expect(ian.get_by_role("status").first).to_contain_text(
+        "Nils Nowhere (nils) is in this course"
+    )
     expect(ian.get_by_role("row", name=re.compile("Nils Nowhere"))).to_contain_text(markup)
     picture(ian, "people")
 
