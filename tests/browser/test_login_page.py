@@ -99,3 +99,14 @@ def test_a_wrong_password_says_so_and_leaves_the_other_ways(visit: Visit) -> Non
     page.keyboard.press("Enter")
     expect(page.get_by_text("Invalid username or password")).to_be_visible()
     expect(page.get_by_role("button", name="Sign in with Campus Cloud")).to_be_visible()
+
+
+def test_whoever_asks_for_german_gets_it_on_a_small_phone(visit: Visit) -> None:
+    page = visit(locale="de-DE", viewport={"width": 360, "height": 800})
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    page.get_by_label("Benutzername:").fill("stu")
+    page.get_by_label("Passwort:", exact=True).fill("demo")
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(wide) <= 0
+    page.get_by_role("button", name="Anmelden", exact=True).click()
+    expect(page.get_by_role("heading", name="Was möchten Sie starten?")).to_be_visible()
