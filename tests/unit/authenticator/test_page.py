@@ -28,8 +28,8 @@ class APage(LoginPage):
         assert name == "next"
         return self.going_on
 
-    def render_template(self, name: str, **ns: Any) -> Any:
-        return name, ns
+    def render_template(self, name: str, sync: bool = False, **ns: Any) -> Any:
+        return name, {**ns, "sync": sync}
 
 
 @pytest.mark.parametrize("going_on", ["", "/hub/spawn?course=ml&x=ä#y"])
