@@ -76,7 +76,7 @@ test-long: ready-dev ## property tests only, more than 1,000,000 steps (hours)
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -m hypothesis --timeout=0 tests/unit $(ARGS)
 
 .PHONY: test-api
-test-api: ready-dev ## any call of the API by six people, 90,000 of them (twenty minutes)
+test-api: ready-dev ## any call of the API by six people, 90,000 of them (ten minutes)
 	@HYPOTHESIS_PROFILE=long $(PYTEST) --timeout=0 -s tests/unit/desk/test_any_call.py
 
 .PHONY: test-schedule
