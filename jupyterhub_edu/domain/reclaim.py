@@ -16,7 +16,7 @@ from .line import Place, in_order
 from .prospect import Prospect, lent
 from .reasons import Reason
 
-__all__ = ["WARNING", "Loan", "Look", "Looking", "Reclaim", "keeps_of", "look"]
+__all__ = ["WARNING", "Loan", "Look", "Looking", "Reclaim", "keeps_of"]
 
 WARNING: Final = timedelta(minutes=5)
 """How long before its stop a loan is warned."""
@@ -103,24 +103,6 @@ def keeps_of(
         balance.keep(keep)
         found.append(keep)
     return tuple(found)
-
-
-def look(
-    places: Collection[Place],
-    state: State,
-    now: datetime,
-    reclaims: Sequence[Reclaim] = (),
-    refused: Callable[[Place], tuple[Reason, ...]] = lambda _: (),
-    *,
-    kept: Keep | None = None,
-    opening: Mapping[str, int] = MappingProxyType({}),
-    warning: timedelta = WARNING,
-) -> Look:
-    """Look at all reclaims of one flavor at once; ``Looking`` does it place by place, and says what is what."""
-    looking = Looking(places, state, now, reclaims, refused, kept=kept, warning=warning)
-    for place in looking.line:
-        looking.serve(place)
-    return looking.end(opening)
 
 
 class Looking:

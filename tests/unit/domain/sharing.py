@@ -17,8 +17,9 @@ from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.line import Place, Turn, turn
 from jupyterhub_edu.domain.pools import Holding
 from jupyterhub_edu.domain.reasons import Code, Reason
-from jupyterhub_edu.domain.reclaim import Look, Reclaim, keeps_of, look
+from jupyterhub_edu.domain.reclaim import Look, Reclaim, keeps_of
 from tests.fakes.campus import NOW
+from tests.unit.domain.looking import look
 
 MINUTE = timedelta(minutes=1)
 WARNING, TERMINATION, STARVE_AFTER = 5, 2, 6

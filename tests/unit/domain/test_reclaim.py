@@ -16,8 +16,9 @@ from jupyterhub_edu.domain.fewest import Candidate, fewest
 from jupyterhub_edu.domain.pools import Holding
 from jupyterhub_edu.domain.prospect import is_wanted, lent
 from jupyterhub_edu.domain.reasons import Code, Reason
-from jupyterhub_edu.domain.reclaim import Loan, Look, Reclaim, keeps_of, look
+from jupyterhub_edu.domain.reclaim import Loan, Look, Reclaim, keeps_of
 from tests.fakes.campus import NOW
+from tests.unit.domain.looking import look
 
 from .test_line import a_place, a_session, a_state
 
