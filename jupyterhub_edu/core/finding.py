@@ -186,7 +186,7 @@ class Finder:
             yield person.key
 
     def _is_known(self, key: str) -> bool:
-        return bool(self._roll.person(key) or self._roll.rosters.listed(key))
+        return self._roll.known(key) is not None
 
     async def _ask(self, typed: Typed, silent: set[str]) -> list[Sequence[Identity] | None]:
         asked = {
@@ -285,7 +285,7 @@ def fold(text: str) -> str:
 def names_of(roll: Roll, key: str) -> set[str]:
     """All that means somebody, bare and with their source: key, account, login and numbers; casefolded."""
     found = {fold(key)}
-    known = roll.person(key) or roll.rosters.listed(key)
+    known = roll.known(key)
     if known is None:
         return found
     if isinstance(known, Person):

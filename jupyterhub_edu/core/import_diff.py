@@ -150,7 +150,7 @@ class Comparing:
         return row
 
     def _named(self, wish: Wish, found: Found, hand: Hand, told: Sequence[Enrolment]) -> Row:
-        known = self._core.roll.person(found.key) or self._core.roll.rosters.listed(found.key)
+        known = self._core.roll.known(found.key)
         called = known or found.listed
         return Row(
             wish.line,

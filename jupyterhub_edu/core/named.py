@@ -129,14 +129,14 @@ async def find_called(roll: Roll, course: str, name: str) -> list[Alike]:
 
 def _called(roll: Roll, keys: Iterable[str]) -> list[str]:
     """What people call somebody, by each of their identities."""
-    known = (roll.person(key) or roll.rosters.listed(key) for key in keys)
+    known = map(roll.known, keys)
     return [one.name for one in known if one is not None]
 
 
 def _alike(roll: Roll, keys: Iterable[str]) -> list[Alike]:
     found = []
     for key in keys:
-        known = roll.person(key) or roll.rosters.listed(key)
+        known = roll.known(key)
         source = key.partition(":")[0]
         login = person_key(source, known.login) if known is not None and known.login else key
         found.append(Alike(key, login, known.name if known is not None else ""))

@@ -23,6 +23,7 @@ from jupyterhub_edu.domain.people import (
     Enrolment,
     Exclusion,
     Identity,
+    Listed,
     Person,
     Roster,
     SiteRole,
@@ -84,6 +85,10 @@ class Roll:
     def person(self, key: str) -> Person | None:
         """The person with this key."""
         return self._people.get(key)
+
+    def known(self, key: str) -> Person | Listed | None:
+        """The person with this key, or whom a roster names by it and who has never logged in."""
+        return self._people.get(key) or self.rosters.listed(key)
 
     def by_hub_name(self, hub_name: str) -> Person | None:
         """The person linked to this hub account; of several identities the first, unless its source says they are gone."""

@@ -196,7 +196,7 @@ def _lift_json(what: Lift) -> Any:
 
 def names_json(core: Core, key: str) -> Named:
     """Who somebody of the course is; account and name are null for those of whom none is known."""
-    known = core.roll.person(key) or core.roll.rosters.listed(key)
+    known = core.roll.known(key)
     return {
         "person": key,
         "user": known.hub_name if isinstance(known, Person) else None,

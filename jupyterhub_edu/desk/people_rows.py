@@ -260,12 +260,12 @@ def _standing(core: Core, course: str, wanted: Wanted) -> Callable[[Sequence[str
 
 def _named(core: Core, course: str, wanted: Wanted) -> Callable[[Sequence[str]], bool]:
     """Whether what is looked for is in any name of somebody's; of whom only an exclusion tells, in their key alone."""
-    person, listed, q = core.roll.person, core.roll.rosters.listed, fold(wanted.q)
+    known_by, q = core.roll.known, fold(wanted.q)
     all_in = wanted.show != OUT
 
     def is_wanted(keys: Sequence[str]) -> bool:
         for key in keys:
-            called, known = key, person(key) or listed(key)
+            called, known = key, known_by(key)
             # Whoever is kept out need not be in the course, nor need each identity of an account.
             if known is not None and ((all_in and len(keys) == 1) or _is_in(core, course, key)):
                 called = f"{known.name}\n{known.login}\n{key}"
@@ -280,10 +280,10 @@ def _named(core: Core, course: str, wanted: Wanted) -> Callable[[Sequence[str]],
 
 def _sorting(core: Core, course: str, wanted: Wanted) -> Callable[[str, Sequence[str]], str]:
     """By what somebody's row stands where it does; no more than the row shows, as a cursor tells it."""
-    person, listed, all_in = core.roll.person, core.roll.rosters.listed, wanted.show != OUT
+    known_by, all_in = core.roll.known, wanted.show != OUT
 
     def sorting(key: str, keys: Sequence[str]) -> str:
-        known = person(key) or listed(key)
+        known = known_by(key)
         if known is None or not (all_in or any(_is_in(core, course, one) for one in keys)):
             return key.casefold()
         return (known.name or known.login).casefold()
