@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
+from jupyterhub_edu.core.patience import Patience
 from jupyterhub_edu.identity.web import NoAnswer, Reply, Web
 
 from .budget import Budget
@@ -125,9 +126,9 @@ class Graph:
         Raises:
             NoAnswer, NotThere
         """
-        return await self._get(
-            f"{self._base}{path}", query, bearer, patience, units=2, aside=False
-        )
+        url = f"{self._base}{path}"
+        async with _limit(path, patience) as limit:
+            return await self._get(url, query, bearer, limit, units=2, aside=False)
 
     async def _pages(
         self,
@@ -145,19 +146,18 @@ class Graph:
         path = where.removeprefix(self._base).partition("?")[0]
         url: str | None = where if where.startswith(f"{self._base}/") else f"{self._base}{where}"
         page: Mapping[str, Any] = {}
-        give_up = time.monotonic() + patience
         params = query
-        while url:
-            if url in seen or len(seen) >= _MOST_PAGES:
-                raise NoAnswer(f"Graph's list {path} has no end")
-            seen.add(url)
-            left = give_up - time.monotonic()
-            page = await self._get(url, params, bearer, left, units=units, aside=aside)
-            rows, params = page.get("value"), None
-            if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
-                raise NoAnswer(f"Graph's list {path} is none")
-            found += rows
-            url = self._link(page, "@odata.nextLink", path)
+        async with _limit(path, patience) as limit:
+            while url:
+                if url in seen or len(seen) >= _MOST_PAGES:
+                    raise NoAnswer(f"Graph's list {path} has no end")
+                seen.add(url)
+                page = await self._get(url, params, bearer, limit, units=units, aside=aside)
+                rows, params = page.get("value"), None
+                if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+                    raise NoAnswer(f"Graph's list {path} is none")
+                found += rows
+                url = self._link(page, "@odata.nextLink", path)
         return found, page
 
     def _link(self, page: Mapping[str, Any], name: str, path: str) -> str | None:
@@ -174,22 +174,21 @@ class Graph:
         url: str,
         params: Mapping[str, str] | None,
         bearer: Bearer,
-        patience: float,
+        limit: Patience,
         *,
         units: int,
         aside: bool,
     ) -> Mapping[str, Any]:
-        give_up = time.monotonic() + patience
         rejected = False
         while True:
             token = await bearer.token()
-            await self._budget.take(units, give_up - time.monotonic(), aside=aside)
+            await self._budget.take(units, limit.left(), aside=aside)
             headers = {
                 **_EVENTUAL,
                 "Authorization": f"Bearer {token}",
                 "x-ms-throttle-priority": "low" if aside else "high",
             }
-            left = max(give_up - time.monotonic(), 0.05)
+            left = max(limit.left(), 0.05)
             reply = await self._web.get(url, params=params, headers=headers, deadline=left)
             if reply.status == 429:
                 self._budget.refused(reply.headers.get("Retry-After"))
@@ -198,6 +197,16 @@ class Graph:
             else:
                 self._budget.heard()
                 return _content(reply)
+
+
+@asynccontextmanager
+async def _limit(path: str, seconds: float) -> AsyncIterator[Patience]:
+    """For so many seconds; whatever takes longer is no answer."""
+    try:
+        async with Patience(seconds) as limit:
+            yield limit
+    except TimeoutError:
+        raise NoAnswer(f"Graph does not answer about {path} within {seconds:.3g} s") from None
 
 
 def _content(reply: Reply) -> Mapping[str, Any]:

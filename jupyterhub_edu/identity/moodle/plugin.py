@@ -10,13 +10,13 @@ Source:
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jupyterhub_edu.core.patience import Patience
 from jupyterhub_edu.identity.web import NoAnswer, Reply, Web, with_fix
 from jupyterhub_edu.ports import CodeGrant, Denied, Redirect, Unavailable
 
@@ -84,21 +84,22 @@ class Plugin:
 
         A code that the plugin does not take is Denied; whatever else goes wrong is Unavailable.
         """
-        until = asyncio.get_running_loop().time() + _LOGIN_SECONDS
         try:
-            reply = await self._exchange(grant.code, grant.redirect_uri)
-            if reply.status != 200:
-                return _refused(reply)
-            token = _word(reply.json(), "access_token")
-            left = max(until - asyncio.get_running_loop().time(), 0.1)
-            reply = await self._web.post(
-                f"{self._base}/user_info.php", {"access_token": token}, deadline=left
-            )
-            if reply.status != 200:
-                return _refused(reply)
-            info = parse(_Info, reply.json(), "user_info.php")
+            async with Patience(_LOGIN_SECONDS):
+                reply = await self._exchange(grant.code, grant.redirect_uri)
+                if reply.status != 200:
+                    return _refused(reply)
+                token = _word(reply.json(), "access_token")
+                reply = await self._web.post(
+                    f"{self._base}/user_info.php", {"access_token": token}
+                )
+                if reply.status != 200:
+                    return _refused(reply)
+                info = parse(_Info, reply.json(), "user_info.php")
         except NoAnswer as error:
             return Unavailable(str(error))
+        except TimeoutError:
+            return Unavailable(f"Moodle does not answer within {_LOGIN_SECONDS:g} s")
         name = f"{info.firstname} {info.lastname}".strip()
         return Account(info.id, info.username, name or info.username, info.idnumber.strip())
 

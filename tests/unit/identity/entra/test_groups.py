@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -52,6 +53,27 @@ async def test_pages_may_be_smaller_than_asked_for(world: World, fake: FakeEntra
     fake.graph.page = 7
 
     assert (await world.login("ann")).groups == everything
+
+
+async def test_a_late_loop_leaves_time_for_the_next_page(
+    world: World, fake: FakeEntra, monkeypatch: pytest.MonkeyPatch
+):
+    everything = fake.put_into_groups(fake.person("ann"), 300)
+    fake.graph.page, left = 100, list[float]()
+    get = world.web.get
+
+    async def late(url: str, **what: Any) -> Any:
+        if what.get("deadline") is not None:
+            left.append(what["deadline"])
+            time.sleep(0.3)  # noqa: ASYNC251 - the loop stands still, longer in all than a log-in may take
+        return await get(url, **what)
+
+    monkeypatch.setattr(world.web, "get", late)
+    source = world.make(timeout="800 ms")
+
+    assert (await world.login("ann", source)).groups == everything
+    assert len(left) >= 4
+    assert min(left) > 0.4
 
 
 async def test_a_token_without_groups_does_not_say_that_there_are_none(
