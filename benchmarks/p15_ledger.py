@@ -203,7 +203,7 @@ def _row(number: int) -> dict[str, Any]:
 
 
 def _begins(number: int) -> datetime:
-    return NOW - timedelta(days=365) * (number + 1) / _A_YEAR - timedelta(hours=6)
+    return NOW - timedelta(days=365) / _A_YEAR * (number + 1) - timedelta(hours=6)
 
 
 def _course(person: int, chance: random.Random) -> str:
