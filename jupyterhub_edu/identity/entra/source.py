@@ -293,9 +293,8 @@ class EntraSource:
         if somebody.groups is not None:
             return somebody.marks | somebody.groups
         try:
-            async with Patience(patience):
-                found = await self._graph.groups_of(somebody.object_id, bearer, patience)
-        except (NoAnswer, NotThere, TimeoutError) as error:
+            found = await self._graph.groups_of(somebody.object_id, bearer, patience)
+        except (NoAnswer, NotThere) as error:
             _log.warning("source %s does not know somebody's groups: %s", self._id, _why(error))
             return None
         return somebody.marks | found

@@ -99,7 +99,7 @@ class Plugin:
         except NoAnswer as error:
             return Unavailable(str(error))
         except TimeoutError:
-            return Unavailable(f"Moodle does not answer within {_LOGIN_SECONDS:g} s")
+            return Unavailable(f"{self._base} does not answer within {_LOGIN_SECONDS:g} s")
         name = f"{info.firstname} {info.lastname}".strip()
         return Account(info.id, info.username, name or info.username, info.idnumber.strip())
 
