@@ -48,7 +48,7 @@ class BoardRow(NamedTuple):
     Attributes:
         session: what everybody sees of it alike.
         sections: its person's in this course.
-        active: when the hub last heard of use.
+        active: when the hub last heard of use; at first when the session began.
         use: of its devices: ``working``, ``idle``, ``unopened``, ``silent`` (its server does not answer) or ``""``.
         idle_since: of ``idle``.
         seen: when that was looked at.
@@ -57,7 +57,7 @@ class BoardRow(NamedTuple):
 
     session: SessionRow
     sections: tuple[str, ...]
-    active: Moment | None
+    active: Moment
     use: str
     idle_since: Moment | None
     seen: Moment | None
@@ -123,14 +123,20 @@ def board_row(
     active: datetime | None,
     borrowed: Callable[[str], frozenset[str]] | None = None,
 ) -> BoardRow:
-    """One session, for whoever may see everybody; the arguments are those of ``views.bare_row``."""
+    """One session, for whoever may see everybody; the others of the arguments are those of ``views.bare_row``.
+
+    Args:
+        active: when the hub last heard of use, as far as that has been read. Before the session began it was another one's,
+            of a server with the same name.
+    """
+    began = admission.running_at or admission.reserved_at
     person = core.roll.person(admission.person)
     seen = core.looks.of(admission.id)
     use, idle_since = _use(core, seen)
     return BoardRow(
         session=views.bare_row(core, admission, core.stops.is_stopping, borrowed),
         sections=sections_of(core, admission) if person is not None else (),
-        active=instant(active, core) if active is not None else None,
+        active=instant(max(active or began, began), core),
         use=use,
         idle_since=idle_since,
         seen=instant(seen.at, core) if seen is not None else None,

@@ -81,7 +81,7 @@ def row_json(row: BoardRow) -> wire.OnNow:
         "since": session.since.iso,
         "until": _iso(session.until),
         "until_why": session.until_why,
-        "active": _iso(row.active),
+        "active": row.active.iso,
         "use": row.use,
         "idle_since": _iso(row.idle_since),
         "seen": _iso(row.seen),

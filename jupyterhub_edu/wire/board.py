@@ -22,8 +22,9 @@ __all__ = [
 
 
 class OnNow(TypedDict):
-    """One session of a course; ``until_why`` is the rule that ends it, ``active`` when the hub last heard of use.
+    """One session of a course; ``until_why`` is the rule that ends it.
 
+    ``active`` is when the hub last heard of use, at first when the session began.
     ``use`` of devices is what was last seen (``seen``) of it, ``idle_since`` from when on; empty where nothing is known,
     and of sessions without devices.
     """
@@ -41,7 +42,7 @@ class OnNow(TypedDict):
     since: Instant
     until: Instant | None
     until_why: str
-    active: Instant | None
+    active: Instant
     use: Annotated[str, one_of("", "working", "idle", "unopened", "silent")]
     idle_since: Instant | None
     seen: Instant | None

@@ -9,6 +9,7 @@ import pytest
 
 from jupyterhub_edu.core import Core
 from jupyterhub_edu.desk.board import DevicesRow, board_row, devices_rows, line_rows
+from jupyterhub_edu.desk.views import instant
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.courses import Quota
 from jupyterhub_edu.domain.decide import StartRequest
@@ -109,7 +110,6 @@ async def test_the_use_of_devices_is_what_was_seen_of_it(world, look, use):
     shown = board_row(world.core, admission, NOW)
     assert shown.use == use
     assert (shown.idle_since is not None) is (use == "idle")
-    assert shown.active is not None
     await world.core.book.end(admission.id)
     assert world.core.looks.of(admission.id) is None
 
@@ -119,7 +119,26 @@ async def test_sections_are_those_of_this_course(world):
     sections = frozenset({"red", "blue"})
     await put_by_hand(world.core.roll, an_enrolment(ada.key, "ml", sections=sections))
     shown = board_row(world.core, await world.start("ada", "ml"), None)
-    assert (shown.sections, shown.active) == (("blue", "red"), None)
+    assert shown.sections == ("blue", "red")
+
+
+HEARD: dict[str, tuple[timedelta | None, timedelta]] = {
+    "nothing yet: it has begun": (None, timedelta()),
+    "of an earlier server": (timedelta(hours=-1), timedelta()),
+    "of this one": (timedelta(minutes=5), timedelta(minutes=5)),
+}
+
+
+@pytest.mark.parametrize(("heard", "active"), HEARD.values(), ids=HEARD)
+async def test_a_session_is_active_from_its_begin(world, heard, active):
+    admission = await world.start("m0", "ml")
+    shown = board_row(world.core, admission, None if heard is None else NOW + heard)
+    assert shown.active == instant(NOW + active, world.core)
+
+
+async def test_a_session_that_is_starting_is_active_since_it_was_asked_for(world):
+    admission = replace(await world.start("m0", "ml"), running_at=None)
+    assert board_row(world.core, admission, None).active == instant(NOW, world.core)
 
 
 async def test_who_waits_is_shown_with_their_place_in_the_whole_line(world):

@@ -80,9 +80,7 @@ def test_the_sums_are_those_of_now_whatever_was_shown_before(after):
 
 def links(**session: Any) -> list[tuple[str, str, str]]:
     """What may be done about a session: words, what is read aloud, and where each leads below the course."""
-    shown = a_face().row(
-        BoardRow(replace(SESSION, **session), (), None, "", None, None, (NOW, "a"))
-    )
+    shown = a_face().row(BoardRow(replace(SESSION, **session), (), AT, "", None, None, (NOW, "a")))
     found = BeautifulSoup(shown, "html.parser").find_all("a")
     here = "/hub/edu/courses/ml/"
     assert all(set(one.attrs) == {"class", "href", "aria-label"} for one in found)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from jupyterhub_edu.core.sending import Sending
 from jupyterhub_edu.desk import live
 from jupyterhub_edu.desk.board_json import JsonFace
 from jupyterhub_edu.desk.live import GROUPS, LiveBoard, LiveBoards, Rest, Viewer, rights_of
+from jupyterhub_edu.desk.views import instant
 from jupyterhub_edu.domain.admissions import Admission
 from jupyterhub_edu.domain.decide import StartRequest
 from jupyterhub_edu.domain.people import CourseRole
@@ -281,8 +283,9 @@ async def test_messages_and_activity_are_shown(world, board, monkeypatch):
     monkeypatch.setattr(live, "_LOOK_AGAIN", 0.01)
     viewer = await world.look(board)
     await world.start("s0")
-    world.core.servers.active[("s0", "")] = world.core.clock()
-    await eventually(lambda: any(row.active for row in board.state()[0]))
+    await eventually(lambda: board.state()[0])
+    world.core.servers.active[("s0", "")] = later = world.core.clock() + timedelta(minutes=5)
+    await eventually(lambda: board.state()[0][0].active == instant(later, world.core))
     tea = world.core.roll.by_hub_name("tea")
     await Sending(world.core, tea, "ml").send(Whom.ALL, "Ten more minutes")
     await eventually(lambda: reader(viewer).rest.get("messages"))
