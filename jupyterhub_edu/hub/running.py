@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
+
+from .last_activity import update_last_activity
 
 __all__ = [
     "Attached",
@@ -50,11 +53,15 @@ _attached: Attached | None = None
 
 
 def attach(app: Any) -> Attached:
-    """Keep the JupyterHub application, and let our log lines go where the hub's go. Repeating it does nothing."""
+    """Keep the JupyterHub application, before it starts. Repeating it does nothing.
+
+    Our log lines go where the hub's go, and the hub notes its servers' last activity as we do.
+    """
     global _attached
     ours = logging.getLogger("jupyterhub_edu")
     ours.parent = app.log
     ours.setLevel(app.log.level)
+    app.update_last_activity = partial(update_last_activity, app)
     _attached = Attached(app)
     return _attached
 
