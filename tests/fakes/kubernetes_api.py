@@ -286,7 +286,8 @@ class FakeKubernetes:
     ) -> None:
         version = int(request.query["resourceVersion"])
         if version < self._oldest:
-            gone = {"kind": "Status", "code": 410, "message": "too old resource version"}
+            gone = {"kind": "Status", "code": 410, "reason": "Expired"}
+            gone |= {"message": "too old resource version"}
             await response.write(_line("ERROR", gone))
             return
         loop = asyncio.get_running_loop()
@@ -301,9 +302,10 @@ class FakeKubernetes:
                 await asyncio.wait_for(changed.wait(), max(left, 0.05))
             except TimeoutError:
                 continue
-        await response.write(
-            _line("BOOKMARK", {"metadata": {"resourceVersion": str(self._version)}})
-        )
+        if "allowWatchBookmarks" in request.query:
+            await response.write(
+                _line("BOOKMARK", {"metadata": {"resourceVersion": str(self._version)}})
+            )
 
     def _since(self, version: int, what: str, namespace: str) -> Iterator[tuple[int, str, Raw]]:
         for event_version, kind, of, raw in list(self._events):
