@@ -18,8 +18,6 @@ from traitlets import validate
 
 __all__ = ["lighter"]
 
-_PAGE: Final = 50
-"""Objects that are read at once: a few milliseconds."""
 _ANEW: Final = 60.0
 """Seconds after which all are listed, whatever a watch has told. Kubernetes remembers changes for 75 at least."""
 
@@ -44,6 +42,8 @@ class _Lighter(ResourceReflector):
         Kubernetes API concepts, "Efficient detection of changes", "Retrieving large results sets in chunks".
     """
 
+    _page = 50
+    """Objects that are read at once: a few milliseconds."""
     _begin: str | None = None
     _listed_at = -_ANEW
 
@@ -75,7 +75,7 @@ class _Lighter(ResourceReflector):
         how: dict[str, Any] = {
             "label_selector": self.label_selector,
             "field_selector": self.field_selector,
-            "limit": _PAGE,
+            "limit": self._page,
             "_request_timeout": self.request_timeout,
             "_preload_content": False,
         }
@@ -104,7 +104,7 @@ class _Pods(_Lighter, PodReflector):
 
 
 class _Events(_Lighter, EventReflector):
-    pass
+    _page = 250
 
 
 _LIGHTER: Final[Mapping[type[ResourceReflector], type[ResourceReflector]]] = {

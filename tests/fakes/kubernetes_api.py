@@ -124,7 +124,7 @@ class FakeKubernetes:
 
     def __init__(self) -> None:
         self.fault = ""
-        self.forbidden: set[tuple[str, str]] = set()
+        self.forbidden: set[tuple[str, ...]] = set()
         self.requests: list[str] = []
         self.runs_on = "gpu-1"
         self._objects: dict[str, dict[str, Raw]] = {"pods": {}, "nodes": {}}
