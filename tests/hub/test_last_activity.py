@@ -33,7 +33,7 @@ def test_use_is_noted_and_a_lost_route_comes_back(start_hub: Callable[..., Hub])
     # Our round asks the proxy anew before it checks; the hub's own would not.
     assert hub.log.read_text().count("Fetching routes to check") > 1
     assert routes(hub, "DELETE", "/user/stu").status_code == 204
-    later(hub, lambda: "/user/stu/" in routes(hub).json(), "the route")
+    later(hub, lambda: "/user/stu" in routes(hub).json(), "the route")
     assert stu.get("/user/stu/api/status").status_code < 500
 
 
