@@ -1,4 +1,4 @@
-"""What KubeSpawner watches, for little: half of each pod and event is kept, and all are listed once a minute at most.
+"""What KubeSpawner watches, for little: half of each pod and event is kept, and all are listed where a watch cannot go on.
 
 KubeSpawner lists all pods and all events twice at its start, and again whenever a watch ends, which is every ten seconds. With
 a thousand pods each of these lists holds the hub's loop up for half a second.
@@ -18,8 +18,9 @@ from traitlets import validate
 
 __all__ = ["lighter"]
 
-_ANEW: Final = 60.0
-"""Seconds after which all are listed, whatever a watch has told. Kubernetes remembers changes for 75 at least."""
+_QUIET: Final = 45.0
+"""Seconds in which a watch told nothing, after which all are listed. Kubernetes remembers changes for 75 at least, and that
+nothing was told is known only when a watch ends."""
 
 
 class _Kept(dict[str, Any]):
@@ -45,10 +46,13 @@ class _Lighter(ResourceReflector):
     _page = 50
     """Objects that are read at once: a few milliseconds."""
     _begin: str | None = None
-    _listed_at = -_ANEW
+    _told: str | None = None
+    _told_at = 0.0
 
     async def _list_and_update(self, resource_version: str | None = None) -> str:
         """Where the next watch begins; lists before where that is due.
+
+        While much happens nothing is listed: a loop that is late would be so for each page, and watch nothing meanwhile.
 
         Args:
             resource_version: where the last watch ended; "0": nowhere, as after a failure, and at first; None: list, and the
@@ -60,10 +64,13 @@ class _Lighter(ResourceReflector):
         begin, self._begin = self._begin, None
         version = begin if resource_version in {None, "0"} else resource_version
         loop = asyncio.get_running_loop()
-        if version is not None and loop.time() < self._listed_at + _ANEW:
-            return version
+        if version is not None:
+            if version != self._told:
+                self._told, self._told_at = version, loop.time()
+            if loop.time() < self._told_at + _QUIET:
+                return version
         self.resources, version = await self._list()
-        self._listed_at = loop.time()
+        self._told, self._told_at = version, loop.time()
         if resource_version is None:
             self._begin = version
         if not self.first_load_future.done():
