@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -13,6 +12,8 @@ from typing import Any, Final, Self
 import aiohttp
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
+
+from jupyterhub_edu.core.patience import Patience
 
 __all__ = ["FAULTS", "Api", "ApiError", "NoCluster", "words"]
 
@@ -146,7 +147,7 @@ class Api:
         body: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         headers = {"Accept": "application/json", "User-Agent": "jupyterhub-edu"}
-        async with asyncio.timeout(self._answer_seconds):
+        async with Patience(self._answer_seconds):
             await self._client.update_params_for_auth(headers, [], ["BearerToken"])
             response: aiohttp.ClientResponse = await self._client.rest_client.request(
                 method,

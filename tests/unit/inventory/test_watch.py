@@ -1,6 +1,8 @@
 """The watch loop against a fake of Kubernetes' API and its faults."""
 
 import asyncio
+import json
+import time
 
 import pytest
 
@@ -148,6 +150,16 @@ async def test_starting_waits_for_an_api_that_does_not_answer_yet(fake, open_on)
     fake.fault = ""
     inventory, _ = await opening
     assert [*inventory.stock("t4").nodes.values()] == [4]
+
+
+async def test_an_api_that_answers_is_heard_by_a_loop_that_is_late(fake):
+    fake.put("nodes", NODE)
+    api = await fake.connect()
+    asked = asyncio.create_task(api.get("/api/v1/nodes", {}))
+    await asyncio.sleep(0)
+    time.sleep(0.6)  # noqa: ASYNC251 - longer than an answer may take
+    assert [raw["metadata"]["name"] for raw in json.loads(await asked)["items"]] == ["n1"]
+    await api.close()
 
 
 async def test_a_listener_that_fails_does_not_stop_the_watch(fake, open_on, caplog):
