@@ -121,5 +121,5 @@ _LIGHTER: Final[Mapping[type[ResourceReflector], type[ResourceReflector]]] = {
 
 
 def lighter(reflector: type[ResourceReflector]) -> type[ResourceReflector]:
-    """KubeSpawner's reflector, but for ``managedFields``, which nobody reads; any other class as it is."""
+    """KubeSpawner's reflector, for less: without ``managedFields``, which nobody reads; any other class as it is."""
     return _LIGHTER.get(reflector, reflector)
