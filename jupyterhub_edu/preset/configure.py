@@ -117,6 +117,7 @@ def _set_hub(c: Any, token: str, spawner_class: str) -> None:
     _merge(c.JupyterHub, "template_vars", variables)
     _merge(c.JupyterHub, "custom_scopes", desk.CUSTOM_SCOPES)
     _add_user_scopes(c.JupyterHub, sorted(desk.CUSTOM_SCOPES))
+    _keep_no_connection(c.JupyterHubHTTPClient)
 
 
 def _append(section: Any, name: str, value: Any) -> None:
@@ -132,6 +133,19 @@ def _merge(section: Any, name: str, more: Mapping[str, Any]) -> None:
         section[name] = {**section[name], **more}
     else:
         setattr(section, name, dict(more))
+
+
+def _keep_no_connection(section: Any) -> None:
+    """Each request of the hub to its proxy on a connection of its own, as until 5.5, unless the administrator says otherwise.
+
+    The proxy closes what was silent for five seconds. A hub that is late by more, as where hundreds come at once, learns that by
+    a request that fails, and a server that runs is stopped again.
+    """
+    options = section.get("connector_options", {})
+    if isinstance(options, LazyConfigValue):
+        options = options.get_value({})
+    if not options.keys() & {"force_close", "keepalive_timeout"}:
+        section.connector_options = {**options, "force_close": True}
 
 
 def _add_user_scopes(section: Any, scopes: list[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyterhub.httpclient import JupyterHubHTTPClient
 from traitlets.config import Config
 
 import jupyterhub_edu
@@ -65,6 +66,32 @@ def test_what_stands_in_the_configuration_stays() -> None:
     assert hub.template_paths[0] == "/mine"
     assert "custom:mine:read" in hub.custom_scopes
     assert "custom:mine:read" in hub.extra_user_scopes
+
+
+CONNECTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "nothing is set": ({}, {"force_close": True}),
+    "something else is": ({"limit": 9}, {"limit": 9, "force_close": True}),
+    "they are to be kept": ({"force_close": False}, {"force_close": False}),
+    "they are to be kept for so long": ({"keepalive_timeout": 2}, {"keepalive_timeout": 2}),
+}
+
+
+@pytest.mark.parametrize("lazily", [False, True])
+@pytest.mark.parametrize(("own", "options"), CONNECTIONS.values(), ids=CONNECTIONS)
+async def test_the_hub_keeps_no_connection_to_its_proxy(
+    own: dict[str, Any], options: dict[str, Any], lazily: bool
+) -> None:
+    c = Config()
+    if lazily:
+        c.JupyterHubHTTPClient.connector_options.update(own)
+    elif own:
+        c.JupyterHubHTTPClient.connector_options = own
+    jupyterhub_edu.setup(c, DEMO)
+    client = JupyterHubHTTPClient(config=c)
+    assert client.connector_options == options
+    connector = client._new_connector()
+    assert connector.force_close is options.get("force_close", False)
+    await connector.close()
 
 
 def test_on_hub_5_the_user_role_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
