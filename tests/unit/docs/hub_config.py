@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jupyterhub.app
 import jupyterhub.auth
+import jupyterhub.httpclient
 import jupyterhub.spawner
 import kubespawner
 import ldapauthenticator
@@ -23,6 +24,7 @@ _CLASSES = {
     for cls in (
         jupyterhub.app.JupyterHub,
         jupyterhub.auth.Authenticator,
+        jupyterhub.httpclient.JupyterHubHTTPClient,
         jupyterhub.spawner.Spawner,
         kubespawner.KubeSpawner,
         ldapauthenticator.LDAPAuthenticator,
