@@ -284,7 +284,7 @@ class FakeKubernetes:
     async def _follow(
         self, request: web.Request, response: web.StreamResponse, what: str, namespace: str
     ) -> None:
-        version = int(request.query["resourceVersion"])
+        version = told = int(request.query["resourceVersion"])
         if version < self._oldest:
             gone = {"kind": "Status", "code": 410, "reason": "Expired"}
             gone |= {"message": "too old resource version"}
@@ -294,6 +294,7 @@ class FakeKubernetes:
         until = loop.time() + float(request.query["timeoutSeconds"])
         while (left := until - loop.time()) > 0 or self.fault == "silent":
             changed = self._changed
+            told = told if self.fault == "silent" else self._version
             for event_version, kind, raw in self._since(version, what, namespace):
                 if self.fault != "silent":
                     await self._say(request, response, kind, raw)
@@ -303,9 +304,8 @@ class FakeKubernetes:
             except TimeoutError:
                 continue
         if "allowWatchBookmarks" in request.query:
-            await response.write(
-                _line("BOOKMARK", {"metadata": {"resourceVersion": str(self._version)}})
-            )
+            # What has happened since the last look is the next watch's to tell.
+            await response.write(_line("BOOKMARK", {"metadata": {"resourceVersion": str(told)}}))
 
     def _since(self, version: int, what: str, namespace: str) -> Iterator[tuple[int, str, Raw]]:
         for event_version, kind, of, raw in list(self._events):
