@@ -27,8 +27,12 @@ async def in_slices(items: Iterable[_T], size: int = _SLICE) -> AsyncIterator[_T
             await asyncio.sleep(0)
 
 
-async def slices(items: Sequence[_T]) -> AsyncIterator[Sequence[_T]]:
-    """The same for long lists of which each item takes next to nothing: slices, with others' turns in between."""
-    for first in range(0, len(items), _LARGE):
-        yield items[first : first + _LARGE]
+async def slices(items: Sequence[_T], size: int = _LARGE) -> AsyncIterator[Sequence[_T]]:
+    """The slices themselves, with others' turns in between: for items that take next to nothing, or are asked about together.
+
+    Args:
+        size: items in a slice; fewer where each takes longer than a microsecond.
+    """
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
         await asyncio.sleep(0)

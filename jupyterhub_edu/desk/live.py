@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
 from jupyterhub_edu.core import Core
-from jupyterhub_edu.core.slices import in_slices
+from jupyterhub_edu.core.slices import in_slices, slices
 from jupyterhub_edu.domain.acts import Act, decide_act
 
 from .board import (
@@ -390,9 +390,8 @@ class LiveBoard:
     async def _read_activities(self) -> None:
         names = sorted({one.hub_name for one in self.core.book.admissions(self.course)})
         self._active = {}
-        for first in range(0, len(names), _NAMES):
-            self._active.update(self.core.servers.activities(names[first : first + _NAMES]))
-            await asyncio.sleep(0)
+        async for some in slices(names, _NAMES):
+            self._active.update(self.core.servers.activities(some))
 
     def _sorted(self) -> list[tuple[str, BoardRow]]:
         return sorted(self._rows.items(), key=lambda pair: pair[1].order)

@@ -6,7 +6,6 @@ it answers nobody for three seconds. This does the same, a few servers at a time
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -15,6 +14,8 @@ from dateutil.parser import parse
 from jupyterhub import orm
 from jupyterhub.utils import catch_db_error, utcnow
 from sqlalchemy.orm import lazyload
+
+from jupyterhub_edu.core.slices import slices
 
 __all__ = ["update_last_activity"]
 
@@ -49,9 +50,8 @@ async def update_last_activity(app: Any) -> None:
         if "last_activity" in one
     }
     names, active = sorted({user for user, _ in heard}), 0
-    for first in range(0, len(names), _AT_ONCE):
-        active += _note(app, names[first : first + _AT_ONCE], heard)
-        await asyncio.sleep(0)
+    async for some in slices(names, _AT_ONCE):
+        active += _note(app, some, heard)
     if hasattr(app, "statsd"):  # until 5.5
         app.statsd.gauge("users.running", len(servers))
         app.statsd.gauge("users.active", active)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ import httpx
 
 from .server import Hub
 from .test_desk import CONFIG
+from .test_exam import servers, until
 
 ROUND = """
 c.JupyterHub.last_activity_interval = 1
@@ -24,21 +24,17 @@ def test_use_is_noted_and_a_lost_route_comes_back(start_hub: Callable[..., Hub])
     assert stu.start(choice="ml/gpu").status_code == 302, hub.tail()
     stu.wait_for_server("stu")
 
-    before = server(hub)
+    before = servers(hub, "stu")[""]
     assert stu.get("/user/stu/api/status").status_code < 500
-    later(hub, lambda: at(server(hub)) > at(before), "the server's last activity")
+    until(lambda: at(servers(hub, "stu")[""]) > at(before), hub)
     account = hub.api("users/stu").json()
-    assert at(account) >= at(server(hub))
+    assert at(account) >= at(account["servers"][""])
 
     # Our round asks the proxy anew before it checks; the hub's own would not.
     assert hub.log.read_text().count("Fetching routes to check") > 1
     assert routes(hub, "DELETE", "/user/stu").status_code == 204
-    later(hub, lambda: "/user/stu" in routes(hub).json(), "the route")
+    until(lambda: "/user/stu" in routes(hub).json(), hub)
     assert stu.get("/user/stu/api/status").status_code < 500
-
-
-def server(hub: Hub) -> Any:
-    return hub.api("users/stu").json()["servers"][""]
 
 
 def at(model: Any) -> datetime:
@@ -51,10 +47,3 @@ def routes(hub: Hub, method: str = "GET", path: str = "") -> httpx.Response:
     return httpx.request(
         method, f"http://127.0.0.1:{hub.proxy_port}/api/routes{path}", headers=headers
     )
-
-
-def later(hub: Hub, is_so: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < end, f"{what}\n{hub.tail()}"
-        time.sleep(0.2)
